@@ -1,0 +1,67 @@
+# glamm.c.  make: library and program.  make demo, make check: see README.md.
+.DEFAULT_GOAL := all
+B       := build
+CC      ?= cc
+# c11 alone hides POSIX: only io/os.c may use it.
+STD     := -std=c11
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Werror
+OPT     ?= -O2 -g
+# openmp: kernels; PIC: one set of objects serves the static and the shared library.
+CFLAGS_ALL = $(STD) $(WARN) $(OPT) -fopenmp -fPIC -fvisibility=default $(SAN)
+LDLIBS  := -lopenblas -ljansson -lm
+PREFIX  ?= /usr/local
+
+# JPEG through libjpeg-turbo where it is installed (bit-equal to what the authors read), else stb_image.
+JPEG    ?= $(shell pkg-config --exists libturbojpeg 2>/dev/null && echo turbo || echo stb)
+ifeq ($(JPEG),turbo)
+LDLIBS  += -lturbojpeg
+endif
+
+LIB_C   := $(wildcard ref/*.c ref/kernels/*.c io/*.c)
+LIB_C   := $(filter-out io/jpeg_turbo.c io/jpeg_stb.c,$(LIB_C)) $(wildcard io/jpeg_$(JPEG).c)
+CLI_C   := $(wildcard cli/*.c)
+TEST_C  := $(wildcard tests/test_*.c)
+DATA    := $(wildcard models/release-prompts.json)
+
+LIB_O   := $(LIB_C:%.c=$(B)/%.o) $(DATA:%=$(B)/%.o)
+CLI_O   := $(CLI_C:%.c=$(B)/%.o)
+
+all: $(B)/libglamm.a $(B)/libglamm.so $(if $(CLI_C),$(B)/glamm)
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(EXTRA) -MMD -MP -c $< -o $@
+
+# The oracle: no contraction of a*b+c, so that its bits are the formula's on every compiler.
+$(B)/ref/kernels/ref_%.o: EXTRA := -ffp-contract=off
+# The cpu table: -O3 vectorises its loops; still no fast-math.
+$(B)/ref/kernels/cpu_%.o: EXTRA := -O3
+$(B)/io/os.o: EXTRA := -D_POSIX_C_SOURCE=200809L
+
+# Data files become objects: _binary_models_release_prompts_json_start.
+$(B)/models/%.json.o: models/%.json
+	@mkdir -p $(@D)
+	ld -r -b binary -z noexecstack $< -o $@
+
+$(B)/libglamm.a: $(LIB_O)
+	rm -f $@ && ar rcs $@ $^
+$(B)/libglamm.so: $(LIB_O)
+	$(CC) $(SAN) -shared -fopenmp -Wl,-soname,libglamm.so.0 $^ $(LDLIBS) -o $@
+$(B)/glamm: $(CLI_O) $(B)/libglamm.a
+	$(CC) $(SAN) -fopenmp $^ $(LDLIBS) -o $@
+
+# One Check program; every tests/test_NAME.c has `Suite *test_NAME(void)`.
+CHECK_LIBS := -lcheck -lsubunit -lrt -lpthread
+$(B)/tests/suites.h: $(TEST_C)
+	@mkdir -p $(@D)
+	@printf '#define SUITES(X)%s\n' "$(patsubst tests/%.c, X(%),$(TEST_C))" > $@
+$(B)/tests/check_main.o: $(B)/tests/suites.h
+$(B)/tests/%.o: EXTRA := -I$(B)/tests
+$(B)/check: $(TEST_C:%.c=$(B)/%.o) $(B)/tests/check_main.o $(wildcard tests/support*.c:%.c=$(B)/%.o) $(B)/libglamm.a
+	$(CC) $(SAN) -fopenmp $^ $(LDLIBS) $(CHECK_LIBS) -o $@
+
+clean:
+	rm -rf $(B)
+.PHONY: all clean
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+include $(wildcard tests/*.mk)

@@ -1,0 +1,241 @@
+/* POSIX behind the plain functions of os.h. */
+#include "os.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+const uint8_t *gm_map(const char *path, size_t *size, gm_error *e)
+{
+    *size = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        gm_fail(e, "%s: cannot open: %s", path, strerror(errno));
+        return NULL;
+    }
+    struct stat st;
+    void *p = MAP_FAILED;
+    if (fstat(fd, &st) != 0) gm_fail(e, "%s: cannot read its size: %s", path, strerror(errno));
+    else if (!S_ISREG(st.st_mode)) gm_fail(e, "%s: wanted a file, found something else", path);
+    else if (st.st_size == 0) gm_fail(e, "%s: the file is empty", path);
+    else {
+        p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (p == MAP_FAILED) gm_fail(e, "%s: cannot map %lld bytes: %s", path, (long long)st.st_size, strerror(errno));
+    }
+    close(fd);
+    if (p == MAP_FAILED) return NULL;
+    *size = (size_t)st.st_size;
+    return p;
+}
+
+void gm_unmap(const uint8_t *p, size_t size)
+{
+    if (p) munmap((void *)p, size);
+}
+
+char *gm_read_text(const char *path, size_t *size, gm_error *e)
+{
+    size_t n;
+    const uint8_t *p = gm_map(path, &n, e);
+    if (!p) return NULL;
+    char *s = malloc(n + 1);
+    if (s) {
+        memcpy(s, p, n);
+        s[n] = 0;
+        if (size) *size = n;
+    } else {
+        gm_fail(e, "%s: out of memory for %zu bytes", path, n);
+    }
+    gm_unmap(p, n);
+    return s;
+}
+
+int gm_create(gm_writer *w, const char *path, gm_error *e)
+{
+    size_t n = strlen(path) + 40;
+    *w = (gm_writer){ 0 };
+    w->path = gm_copy_text(path);
+    w->temporary = malloc(n);
+    if (!w->path || !w->temporary) {
+        gm_discard(w);
+        return gm_fail(e, "%s: out of memory", path);
+    }
+    snprintf(w->temporary, n, "%s.tmp-%ld", path, (long)getpid());
+    w->file = fopen(w->temporary, "wb");
+    if (!w->file) {
+        gm_fail(e, "%s: cannot write: %s", path, strerror(errno));
+        free(w->path);
+        free(w->temporary);
+        *w = (gm_writer){ 0 };
+        return -1;
+    }
+    return 0;
+}
+
+int gm_commit(gm_writer *w, gm_error *e)
+{
+    errno = 0;
+    int bad = ferror(w->file) | fflush(w->file) | fsync(fileno(w->file));
+    int why = errno;
+    if (fclose(w->file) != 0 && !bad) {
+        bad = 1;
+        why = errno;
+    }
+    w->file = NULL;
+    if (!bad && rename(w->temporary, w->path) != 0) {
+        bad = 1;
+        why = errno;
+    }
+    if (bad) gm_fail(e, "%s: cannot write: %s", w->path, why ? strerror(why) : "write error");
+    else {
+        free(w->temporary);
+        w->temporary = NULL;
+    }
+    gm_discard(w);
+    return bad ? -1 : 0;
+}
+
+void gm_discard(gm_writer *w)
+{
+    if (w->file) fclose(w->file);
+    if (w->temporary) unlink(w->temporary);
+    free(w->temporary);
+    free(w->path);
+    *w = (gm_writer){ 0 };
+}
+
+bool gm_is_dir(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool gm_is_file(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+int gm_make_dir(const char *path, gm_error *e)
+{
+    char *p = gm_copy_text(path);
+    if (!p) return gm_fail(e, "%s: out of memory", path);
+    int bad = 0;
+    for (char *s = p + 1; !bad; s++) {
+        char old = *s;
+        if (old != '/' && old != 0) continue;
+        *s = 0;
+        if (mkdir(p, 0777) != 0 && errno != EEXIST) bad = errno;
+        *s = old;
+        if (old == 0) break;
+    }
+    free(p);
+    if (!bad && !gm_is_dir(path)) bad = ENOTDIR;
+    return bad ? gm_fail(e, "%s: cannot make the folder: %s", path, strerror(bad)) : 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int gm_list_dir(const char *path, char ***names, int64_t *n, gm_error *e)
+{
+    *names = NULL;
+    *n = 0;
+    DIR *d = opendir(path);
+    if (!d) return gm_fail(e, "%s: cannot open the folder: %s", path, strerror(errno));
+    int64_t room = 0;
+    bool bad = false;
+    for (struct dirent *f; !bad && (f = readdir(d));) {
+        if (f->d_name[0] == '.') continue;
+        if (*n == room) {
+            room = room ? 2 * room : 64;
+            char **more = realloc(*names, (size_t)room * sizeof *more);
+            if (more) *names = more;
+            bad = !more;
+        }
+        if (!bad) bad = !((*names)[*n] = gm_copy_text(f->d_name));
+        if (!bad) (*n)++;
+    }
+    closedir(d);
+    if (bad) {
+        gm_free_list(*names, *n);
+        *names = NULL;
+        *n = 0;
+        return gm_fail(e, "%s: out of memory", path);
+    }
+    if (*n) qsort(*names, (size_t)*n, sizeof **names, by_name);
+    return 0;
+}
+
+void gm_free_list(char **names, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) free(names[i]);
+    free(names);
+}
+
+char *gm_path_join(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b);
+    char *s = malloc(n + m + 2);
+    if (!s) return NULL;
+    memcpy(s, a, n);
+    if (n && a[n - 1] != '/') s[n++] = '/';
+    memcpy(s + n, b, m + 1);
+    return s;
+}
+
+char *gm_copy_text(const char *s)
+{
+    size_t n = strlen(s) + 1;
+    char *t = malloc(n);
+    if (t) memcpy(t, s, n);
+    return t;
+}
+
+double gm_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+size_t gm_peak_rss(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (size_t)u.ru_maxrss * 1024;
+}
+
+size_t gm_machine_memory(void)
+{
+    return (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGE_SIZE);
+}
+
+size_t gm_available_memory(void)
+{
+    size_t kib = 0;
+    char line[128];
+    FILE *f = fopen("/proc/meminfo", "r");
+    while (f && !kib && fgets(line, sizeof line, f)) sscanf(line, "MemAvailable: %zu", &kib);
+    if (f) fclose(f);
+    return kib ? kib * 1024 : gm_machine_memory();
+}
+
+bool gm_is_terminal(int fd)
+{
+    return isatty(fd) == 1;
+}
+
+void *gm_aligned_alloc(size_t bytes)
+{
+    return aligned_alloc(64, bytes ? (bytes + 63) / 64 * 64 : 64);
+}

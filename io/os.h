@@ -1,0 +1,40 @@
+/* What C11 does not have: file maps, folders, clocks.  The only file of the library that uses POSIX. */
+#ifndef GM_IO_OS_H
+#define GM_IO_OS_H
+#include <stdbool.h>
+#include <stdio.h>
+#include "../ref/error.h"
+
+/* The whole file mapped read-only; NULL with an error for an empty or unreadable one. */
+const uint8_t *gm_map(const char *path, size_t *size, gm_error *e);
+void gm_unmap(const uint8_t *p, size_t size);
+/* The whole file as text, 0-terminated, malloc'ed. */
+char *gm_read_text(const char *path, size_t *size, gm_error *e);
+
+/* Atomic writing: gm_create opens path.tmp-PID, gm_commit flushes to disk and renames to path, gm_discard
+ * removes.  gm_commit reports every write error (a full disk shows here). */
+typedef struct { FILE *file; char *path, *temporary; } gm_writer;
+int gm_create(gm_writer *w, const char *path, gm_error *e);
+int gm_commit(gm_writer *w, gm_error *e);
+void gm_discard(gm_writer *w);
+
+bool gm_is_dir(const char *path);
+bool gm_is_file(const char *path);
+/* Makes the folder and its parents; fine when it exists. */
+int gm_make_dir(const char *path, gm_error *e);
+/* Names in a folder, sorted, without those that start with '.'; freed with gm_free_list. */
+int gm_list_dir(const char *path, char ***names, int64_t *n, gm_error *e);
+void gm_free_list(char **names, int64_t n);
+
+/* malloc'ed "a/b", and a copy; NULL when out of memory. */
+char *gm_path_join(const char *a, const char *b);
+char *gm_copy_text(const char *s);
+
+double gm_seconds(void);                    /* monotonic */
+size_t gm_peak_rss(void);                   /* bytes, this process so far */
+size_t gm_machine_memory(void);             /* bytes of RAM, and what is available now */
+size_t gm_available_memory(void);
+bool gm_is_terminal(int fd);
+void *gm_aligned_alloc(size_t bytes);       /* 64-byte aligned; release with free() */
+
+#endif

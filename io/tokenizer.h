@@ -1,0 +1,28 @@
+/* SentencePiece BPE of tokenizer.model plus added tokens, by the legacy rules of the pinned
+ * transformers (spec 1.3, 9.2 A1, A2). */
+#ifndef GM_IO_TOKENIZER_H
+#define GM_IO_TOKENIZER_H
+#include "../ref/error.h"
+
+#define GM_IMAGE_ID (-200)
+
+typedef struct gm_tokenizer gm_tokenizer;
+
+/* dir holds tokenizer.model and added_tokens.json (absent: no added tokens). */
+gm_tokenizer *gm_tokenizer_open(const char *dir, gm_error *e);
+/* The same from bytes (fuzzing); added_json may be NULL. */
+gm_tokenizer *gm_tokenizer_parse(const uint8_t *model, size_t n, const char *added_json, const char *name, gm_error *e);
+void gm_tokenizer_free(gm_tokenizer *t);
+
+int64_t gm_tokenizer_size(const gm_tokenizer *t);
+/* -1 when there is no such piece. */
+int32_t gm_token_id(const gm_tokenizer *t, const char *piece);
+/* NULL when there is no such id. */
+const char *gm_token_piece(const gm_tokenizer *t, int32_t id);
+
+/* BOS + ids of text, malloc'ed.  <image> (the literal) splits the text and becomes GM_IMAGE_ID. */
+int gm_encode(const gm_tokenizer *t, const char *text, int32_t **ids, int64_t *n, gm_error *e);
+/* The pinned decode(skip_special_tokens=False), ids of GM_IMAGE_ID dropped; malloc'ed. */
+char *gm_decode(const gm_tokenizer *t, const int32_t *ids, int64_t n, gm_error *e);
+
+#endif

@@ -1,0 +1,29 @@
+/* Sizes and constants of one model, from its config files (spec 8.12). */
+#ifndef GM_CONFIG_H
+#define GM_CONFIG_H
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+    struct {
+        int64_t vocab, hidden, inter, layers, heads, kv_heads, max_positions;
+        float eps;
+    } llm;
+    struct {
+        int64_t image, patch, hidden, inter, layers, heads;
+        float eps;
+        int64_t shortest, crop;         /* preprocessor: shortest side after the resize, crop side */
+        float mean[3], std[3];          /* per RGB channel, on values in 0..1 */
+    } clip;
+    struct {
+        int64_t scale, groups, levels;  /* RoI constant 224, GroupNorm groups 64, 4 levels */
+    } region;
+    struct {
+        int64_t decoder_heads;          /* 8 */
+    } sam;
+    int64_t select_layer;               /* mm_vision_select_layer, -2 */
+    bool use_im_start_end;
+    bool bf16;                          /* torch_dtype bfloat16: the release's rounding points apply */
+} gm_config;
+
+#endif

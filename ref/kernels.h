@@ -1,0 +1,124 @@
+/* The kernel table: every operation of GLaMM on plain pointers.
+ *
+ * A backend is one gm_kernels.  A NULL slot inherits the slot of the table below it (cpu inherits
+ * ref; a plugin inherits cpu).  This header needs nothing else of the project: an outside file that
+ * includes it and fills a table can be checked with the project's own cases.
+ *
+ * Rules for a kernel.  Outputs, inputs, weights, sizes outer to inner, scalars.  Sizes are int64_t.
+ * Tensors are contiguous, row-major, float unless a gm_dtype stands beside the pointer.  y never
+ * overlaps an input.  No allocation, no globals, no printing; scratch memory is asked for through
+ * the *_scratch slots (bytes, NULL means none) and handed in, 64-byte aligned, contents undefined.
+ * Returns 0, or non-zero when the kernel cannot do this call (reported with the op's name).
+ *
+ * Letters: B batch, T tokens, C width, NH heads, NKV key/value heads, HD head width, V vocabulary,
+ * H W height width, N regions, masks or outputs, K summed length, R rows (leading sizes folded),
+ * M a repeated length.  docs/OPS.md has formula, source and tolerance class of each slot. */
+#ifndef GM_KERNELS_H
+#define GM_KERNELS_H
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum { GM_F32, GM_BF16, GM_F16, GM_I32, GM_I64, GM_U8, GM_NTYPES } gm_dtype;
+
+/* Convolution: x (B, CI, H, W), w (CO, CI, KH, KW), y (B, CO, HO, WO),
+ * HO = (H + 2 pad - KH) / stride + 1. */
+typedef struct { int64_t B, CI, H, W, CO, KH, KW, stride, pad, HO, WO; } gm_conv;
+
+/* Attention: q (B, TQ, NH HD); k, v (B, KS, NKV HD) of which the first TK rows count; y as q.
+ * Head h reads key/value head h / (NH / NKV).  score = scale q.k, then softmax over keys, times v.
+ * causal: query i sees keys j <= i + past.  keep (B, TK) or NULL: keys with 0 are left out.
+ * rel_h (2 GH - 1, HD), rel_w (2 GW - 1, HD) or NULL: SAM's decomposed relative positions, for
+ * TQ = TK = GH GW; adds q.rel_h[yi - yj + GH - 1] + q.rel_w[xi - xj + GW - 1], q unscaled.
+ * A query that sees no key gives NaN, as torch.softmax over -inf does. */
+typedef struct {
+    int64_t B, TQ, TK, KS, NH, NKV, HD;
+    float scale;
+    int causal;
+    int64_t past;
+    const uint8_t *keep;
+    const float *rel_h, *rel_w;
+    int64_t GH, GW;
+} gm_attn;
+
+typedef struct gm_kernels {
+    const char *name;
+
+    /* ---- moves: bitwise ---- */
+    /* y (N, C) = rows of x (R, C) of type xt, as float; 0 <= rows[n] < R is checked by the front. */
+    int (*gather)(float *y, const void *x, gm_dtype xt, const int32_t *rows, int64_t N, int64_t R, int64_t C);
+    /* y (B, C, R) = x (B, R, C) with the last two sizes exchanged. */
+    int (*transpose)(float *y, const float *x, int64_t B, int64_t R, int64_t C);
+    /* y (B, N + M): every row is a's row (N long) followed by b's (M long). */
+    int (*concat)(float *y, const float *a, const float *b, int64_t B, int64_t N, int64_t M);
+    /* y (B, M) = x (B, N)[:, at : at + M]. */
+    int (*slice)(float *y, const float *x, int64_t B, int64_t N, int64_t at, int64_t M);
+    /* y (B, N)[:, at : at + M] = x (B, M); the rest of y stays. */
+    int (*place)(float *y, const float *x, int64_t B, int64_t N, int64_t at, int64_t M);
+    /* y (B, N) = x (N) in every row. */
+    int (*repeat)(float *y, const float *x, int64_t B, int64_t N);
+    /* y (B nh nw, S, S, C) = x (B, H, W, C) zero-padded bottom and right to nh S by nw S, cut into
+     * windows, nh = ceil(H / S); and the way back, padding dropped. */
+    int (*window)(float *y, const float *x, int64_t B, int64_t H, int64_t W, int64_t C, int64_t S);
+    int (*unwindow)(float *y, const float *x, int64_t B, int64_t H, int64_t W, int64_t C, int64_t S);
+    /* y (N) = x rounded to bfloat16 (nearest even), as float. */
+    int (*round_bf16)(float *y, const float *x, int64_t N);
+
+    /* ---- maps: one element in, one out; b (M) repeats along a (N), M divides N ---- */
+    int (*add)(float *y, const float *a, const float *b, int64_t N, int64_t M);
+    int (*mul)(float *y, const float *a, const float *b, int64_t N, int64_t M);
+    int (*scale)(float *y, const float *x, int64_t N, float s);
+    int (*relu)(float *y, const float *x, int64_t N);
+    int (*gelu)(float *y, const float *x, int64_t N);          /* x/2 (1 + erf(x / sqrt 2)) */
+    int (*quick_gelu)(float *y, const float *x, int64_t N);    /* x sigmoid(1.702 x) */
+    int (*silu)(float *y, const float *x, int64_t N);          /* x sigmoid(x) */
+    int (*sin)(float *y, const float *x, int64_t N);
+    int (*cos)(float *y, const float *x, int64_t N);
+    /* y (R, NH, HD) = x turned by angle (R, HD/2): halves convention, one table for all heads. */
+    int (*rope)(float *y, const float *x, const float *angle, int64_t R, int64_t NH, int64_t HD);
+
+    /* ---- sums ---- */
+    /* y (R, N) = x (R, K) w (N, K)^T + b (N) or NULL; w of type wt. */
+    int (*linear)(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+                  int64_t R, int64_t N, int64_t K, void *scratch);
+    size_t (*linear_scratch)(gm_dtype wt, int64_t R, int64_t N, int64_t K);
+    /* Cross-correlation, zero padding; b (CO) or NULL; w of type wt. */
+    int (*conv2d)(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+                  const gm_conv *s, void *scratch);
+    size_t (*conv2d_scratch)(gm_dtype wt, const gm_conv *s);
+    /* y (B, CO, 2H, 2W): out[o, 2y+i, 2x+j] = b[o] + sum_c x[c, y, x] w[c, o, i, j]; w (CI, CO, 2, 2). */
+    int (*conv_transpose2x2)(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+                             int64_t B, int64_t CI, int64_t H, int64_t W, int64_t CO);
+    /* Over C, biased variance. */
+    int (*layernorm)(float *y, const float *x, const float *w, const float *b, int64_t R, int64_t C, float eps);
+    /* SAM's LayerNorm2d: x (B, C, HW), over the channels of each pixel. */
+    int (*layernorm2d)(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t C,
+                       int64_t HW, float eps);
+    /* y = w x / sqrt(mean(x^2) + eps). */
+    int (*rmsnorm)(float *y, const float *x, const float *w, int64_t R, int64_t C, float eps);
+    /* x (B, C, HW), G groups of C / G channels, statistics over group and space. */
+    int (*groupnorm)(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t C,
+                     int64_t HW, int64_t G, float eps);
+    /* Bilinear, x (R, H, W) -> y (R, HO, WO); align: PyTorch's align_corners. No antialiasing. */
+    int (*resize)(float *y, const float *x, int64_t R, int64_t H, int64_t W, int64_t HO, int64_t WO, int align);
+    /* y (N, C, P, P): box n (x1, y1, x2, y2), in units of 1 / scale pixels, read from image[n] of
+     * x (B, C, H, W); aligned, S x S samples averaged per bin (torchvision, mmcv RoIAlign). */
+    int (*roi_align)(float *y, const float *x, const float *box, const int32_t *image, int64_t N, int64_t B,
+                     int64_t C, int64_t H, int64_t W, int64_t P, int64_t S, float scale);
+
+    /* ---- softmax and attention ---- */
+    int (*softmax)(float *y, const float *x, int64_t R, int64_t C);
+    int (*attention)(float *y, const float *q, const float *k, const float *v, const gm_attn *s, void *scratch);
+    size_t (*attention_scratch)(const gm_attn *s);
+
+    /* ---- decisions ---- */
+    int (*argmax)(int32_t *y, const float *x, int64_t R, int64_t C);      /* lowest index on ties; a NaN wins */
+    int (*finite)(int32_t *y, const float *x, int64_t N);                 /* y[0] = 1 when all are finite */
+} gm_kernels;
+
+const gm_kernels *gm_kernels_ref(void);      /* the oracle: double accumulators, textbook loops */
+const gm_kernels *gm_kernels_cpu(void);      /* OpenBLAS and OpenMP where it pays; the rest NULL */
+
+/* dst: a table with every slot of `over` that is set, and `under`'s elsewhere. */
+void gm_kernels_inherit(gm_kernels *dst, const gm_kernels *over, const gm_kernels *under);
+
+#endif

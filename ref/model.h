@@ -1,0 +1,151 @@
+/* The modules of GLaMM: their weights, and one function each for the forward pass.
+ * Field names follow the checkpoint's. */
+#ifndef GM_MODEL_H
+#define GM_MODEL_H
+#include "config.h"
+#include "ops.h"
+#include "weights.h"
+
+/* ---- CLIP vision tower (clip.c) ---- */
+typedef struct {
+    gm_tensor ln1_w, ln1_b, q_w, q_b, k_w, k_b, v_w, v_b, o_w, o_b, ln2_w, ln2_b, fc1_w, fc1_b, fc2_w, fc2_b;
+} clip_layer;
+typedef struct {
+    int64_t L, NH, S, P;                /* layers, heads, image side, patch side */
+    float eps;
+    gm_tensor patch_w, class_embedding, position_w, pre_w, pre_b;
+    clip_layer *layer;
+} clip_tower;
+int  gm_clip_bind(clip_tower *m, gm_weights *w, const gm_config *g, gm_error *e);
+void gm_clip_free(clip_tower *m);
+/* image (B, 3, S, S) -> the chosen state without its class row, (B, T, C); levels: the 4 region levels
+ * likewise, shallowest first (NULL when no boxes are asked about). */
+gm_tensor gm_clip(gm_ctx *c, const clip_tower *m, gm_tensor image, gm_tensor levels[4]);
+
+/* ---- V-L projector (glamm.c) ---- */
+typedef struct { gm_tensor w0, b0, w2, b2; } gm_two_linears;
+
+/* ---- region encoder (region.c) ---- */
+typedef struct {
+    int64_t groups, scale, nfuse;
+    bool bf16;
+    gm_tensor input_w[4], input_b[4];
+    gm_tensor fuse_w[8], gn_w[8], gn_b[8];
+    gm_tensor pconv_w[4], pconv_b[4];
+    gm_tensor pos0_w, pos0_b, pos2_w, pos2_b, pos3_w, pos3_b, pos5_w, pos5_b;
+    gm_tensor flatten_w, flatten_b, updims_w, updims_b;
+} region_encoder;
+int gm_region_bind(region_encoder *m, gm_weights *w, const gm_config *g, gm_error *e);
+/* levels (B, T, C) x 4, box (N, 4) in 0..1, image i32 (N) -> (N, hidden) */
+gm_tensor gm_region(gm_ctx *c, const region_encoder *m, gm_tensor levels[4], gm_tensor box, gm_tensor image);
+
+/* ---- LLaMA (llama.c) ---- */
+typedef struct {
+    gm_tensor input_norm, q_w, k_w, v_w, o_w, post_norm, gate_w, up_w, down_w;
+} llama_layer;
+typedef struct {
+    int64_t L, NH, NKV, HD;
+    float eps;
+    gm_tensor embed, norm, head;
+    llama_layer *layer;
+} llama;
+typedef struct {
+    int64_t L, N, len;                  /* layers, rows allocated, rows filled */
+    gm_tensor *k, *v;                   /* (B, N, NKV HD) each */
+} llama_cache;
+int  gm_llama_bind(llama *m, gm_weights *w, const gm_config *g, gm_error *e);
+void gm_llama_free(llama *m);
+int  gm_llama_cache_new(gm_ctx *c, llama_cache *kv, const llama *m, int64_t B, int64_t N);
+void gm_llama_cache_free(llama_cache *kv);      /* the tensors go with the context's scope */
+/* x (B, T, C) embeddings -> H (B, T, C) after model.norm.  cache NULL: x is the whole sequence; else x
+ * continues it and is appended.  keep u8 (B, past + T) or GM_NONE. */
+gm_tensor gm_llama(gm_ctx *c, const llama *m, gm_tensor x, llama_cache *kv, gm_tensor keep);
+/* float32 angles (T, HD/2) of positions at .. at + T (spec 9.2 A4). */
+void gm_rope_angles(float *angle, int64_t at, int64_t T, int64_t HD);
+
+/* ---- SAM image encoder (sam_encoder.c) ---- */
+typedef struct {
+    gm_tensor ln1_w, ln1_b, qkv_w, qkv_b, rel_h, rel_w, proj_w, proj_b, ln2_w, ln2_b, lin1_w, lin1_b, lin2_w, lin2_b;
+    int64_t S;                          /* window side; 0: global */
+} sam_block;
+typedef struct {
+    int64_t L, NH, G, P;                /* blocks, heads, grid side, patch side */
+    gm_tensor patch_w, patch_b, pos_embed;
+    gm_tensor neck0_w, neck1_w, neck1_b, neck2_w, neck3_w, neck3_b;
+    sam_block *block;
+} sam_encoder;
+int  gm_sam_encoder_bind(sam_encoder *m, gm_weights *w, gm_error *e);
+void gm_sam_encoder_free(sam_encoder *m);
+/* image (B, 3, S, S) -> E (B, C, G, G) */
+gm_tensor gm_sam_encode(gm_ctx *c, const sam_encoder *m, gm_tensor image);
+
+/* ---- prompt encoder and mask decoder (mask_decoder.c) ---- */
+typedef struct { gm_tensor q_w, q_b, k_w, k_b, v_w, v_b, o_w, o_b; } two_way_attn;
+typedef struct {
+    two_way_attn self, to_image, to_token;
+    gm_tensor norm_w[4], norm_b[4], lin1_w, lin1_b, lin2_w, lin2_b;
+} two_way_layer;
+typedef struct {
+    int64_t NH, G, L;                   /* heads, grid side, two-way layers */
+    bool bf16;
+    gm_tensor gaussian, no_mask, iou_token, mask_tokens;
+    two_way_layer layer[2];
+    two_way_attn final;
+    gm_tensor final_w, final_b;
+    gm_tensor up0_w, up0_b, up1_w, up1_b, up3_w, up3_b;
+    gm_tensor hyper_w[3], hyper_b[3], iou_w[3], iou_b[3];
+} mask_decoder;
+int gm_mask_decoder_bind(mask_decoder *m, gm_weights *w, const gm_config *g, int64_t grid, gm_error *e);
+/* E (1, C, G, G), sparse (N, C) -> low-resolution logits (N, 4 G, 4 G); iou (N, 1) */
+gm_tensor gm_mask_decode(gm_ctx *c, const mask_decoder *m, gm_tensor E, gm_tensor sparse, gm_tensor *iou);
+/* PE (C, G, G), spec 8.9, 1.7 */
+gm_tensor gm_dense_pe(gm_ctx *c, const mask_decoder *m);
+
+/* ---- GLaMM (glamm.c) ---- */
+typedef struct {
+    gm_config config;
+    int32_t bos, eos, bbox, seg;        /* token ids */
+    clip_tower clip;
+    gm_two_linears projector;
+    region_encoder region;
+    llama llama;
+    gm_two_linears text_fcs;
+    sam_encoder sam;
+    mask_decoder decoder;
+} glamm;
+int  gm_glamm_bind(glamm *m, gm_weights *w, const gm_config *g, gm_error *e);
+void gm_glamm_free(glamm *m);
+
+/* A padded batch of conversations, several images, in training order (spec 4.4). */
+typedef struct {
+    int64_t B, L;                       /* conversations, ids each */
+    const int32_t *ids;                 /* (B, L), -200 is the image; right-padded with 0 */
+    int padded;                         /* ids 0 are padding: left out as attention keys */
+    int64_t images;
+    const int64_t *offset;              /* images + 1: conversations of image i are offset[i] .. offset[i+1] */
+    gm_tensor clip_pixels;              /* (images, 3, S, S) */
+    gm_tensor sam_pixels;               /* (images, 3, S, S) or GM_NONE: no masks */
+    const int64_t (*resized)[2];        /* height, width inside the padded SAM image */
+    const int64_t (*original)[2];       /* height, width of the masks */
+    gm_tensor box, box_image;           /* (N, 4), i32 (N), or GM_NONE */
+} gm_batch;
+typedef struct {
+    gm_tensor logits;                   /* (B, L + T_img - 1, V) */
+    gm_tensor hidden;                   /* (B, L + T_img - 1, C), after model.norm */
+    gm_tensor *mask;                    /* per image: (N, H, W) logits at the original size */
+    int64_t images;
+} gm_output;
+
+/* The training-mode forward pass over whole conversations: every tap of the goldens. */
+int gm_forward(gm_ctx *c, const glamm *m, const gm_batch *b, gm_output *out);
+
+/* Its pieces, shared with generation (generate.c). */
+gm_tensor gm_image_tokens(gm_ctx *c, const glamm *m, gm_tensor clip_pixels, gm_tensor levels[4]);
+/* ids (B, L) with one -200 each, img (images, T_img, C), regions (N, C) or GM_NONE -> (B, L + T_img - 1, C) */
+gm_tensor gm_assemble(gm_ctx *c, const glamm *m, const int32_t *ids, int64_t B, int64_t L, const int64_t *image_of,
+                      gm_tensor img, gm_tensor regions, const int64_t *regions_of);
+gm_tensor gm_project_text(gm_ctx *c, const glamm *m, gm_tensor hidden);     /* text_hidden_fcs.0 */
+/* low (N, h, h) -> (N, H, W) */
+gm_tensor gm_masks_to_image(gm_ctx *c, gm_tensor low, int64_t S, const int64_t resized[2], const int64_t original[2]);
+
+#endif
