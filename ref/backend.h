@@ -1,0 +1,10 @@
+/* Choosing a kernel table by name. */
+#ifndef GM_BACKEND_H
+#define GM_BACKEND_H
+#include "error.h"
+#include "kernels.h"
+
+/* Fills *k with every slot of backend "ref" or "cpu" (NULL: "cpu"); an unknown name is an error. */
+int gm_backend(gm_kernels *k, const char *name, gm_error *e);
+
+#endif

@@ -1,0 +1,207 @@
+/* The context: sticky error, tensors, scopes, the record.  See tensor.h. */
+#include "context.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../io/os.h"
+
+gm_ctx *gm_ctx_new(const gm_kernels *kernels, const gm_memory *memory)
+{
+    gm_ctx *c = calloc(1, sizeof *c);
+    if (!c) return NULL;
+    c->k = kernels;
+    gm_blocks_init(&c->blocks, memory);
+    return c;
+}
+
+void gm_ctx_free(gm_ctx *c)
+{
+    if (!c) return;
+    gm_record_stop(c);
+    gm_blocks_free(&c->blocks);
+    for (int64_t i = 0; i < c->ntaps; i++) free(c->tap_counts[i].name);
+    free(c->tap_counts);
+    free(c->records);
+    free(c);
+}
+
+const gm_kernels *gm_ctx_kernels(const gm_ctx *c) { return c->k; }
+bool gm_ok(const gm_ctx *c) { return !c->failed; }
+const char *gm_error_text(const gm_ctx *c) { return c->error; }
+
+void gm_clear(gm_ctx *c)
+{
+    c->failed = false;
+    c->error[0] = 0;
+}
+
+void gm_set_error(gm_ctx *c, const char *format, ...)
+{
+    if (c->failed) return;
+    c->failed = true;
+    va_list a;
+    va_start(a, format);
+    vsnprintf(c->error, sizeof c->error, format, a);
+    va_end(a);
+}
+
+size_t gm_type_size(gm_dtype type)
+{
+    static const size_t size[GM_NTYPES] = { 4, 2, 2, 4, 8, 1 };
+    return size[type];
+}
+
+const char *gm_type_name(gm_dtype type)
+{
+    static const char *const name[GM_NTYPES] = { "f32", "bf16", "f16", "i32", "i64", "u8" };
+    return name[type];
+}
+
+int64_t gm_numel(gm_tensor x)
+{
+    if (!x.data) return 0;
+    int64_t n = 1;
+    for (int i = 0; i < x.nd; i++) n *= x.dim[i];
+    return n;
+}
+
+const char *gm_shape_text(char *buf, gm_tensor x)
+{
+    int at = sprintf(buf, "(");
+    for (int i = 0; i < x.nd; i++) at += sprintf(buf + at, "%s%lld", i ? ", " : "", (long long)x.dim[i]);
+    sprintf(buf + at, ")");
+    return buf;
+}
+
+gm_tensor gm_new(gm_ctx *c, gm_dtype type, int nd, const int64_t *dim)
+{
+    if (c->failed) return GM_NONE;
+    gm_tensor x = { .nd = nd, .type = type };
+    int64_t n = 1;
+    for (int i = 0; i < nd; i++) {
+        x.dim[i] = dim[i];
+        if (dim[i] < 0 || (dim[i] && n > INT64_MAX / 16 / dim[i])) {
+            gm_set_error(c, "a tensor of impossible size was asked for (size %d is %lld)", i, (long long)dim[i]);
+            return GM_NONE;
+        }
+        n *= dim[i];
+    }
+    size_t bytes = (size_t)n * gm_type_size(type);
+    x.data = gm_blocks_new(&c->blocks, bytes);
+    if (!x.data) {
+        gm_set_error(c, "out of memory: %.1f MB more were wanted, %.1f MB are in use", (double)bytes / 1e6,
+                     (double)c->blocks.live_bytes / 1e6);
+        return GM_NONE;
+    }
+    return x;
+}
+
+gm_tensor gm_from(gm_ctx *c, gm_dtype type, const void *host, int nd, const int64_t *dim)
+{
+    gm_tensor x = gm_new(c, type, nd, dim);
+    if (x.data && gm_numel(x)) memcpy(x.data, host, (size_t)gm_numel(x) * gm_type_size(type));
+    return x;
+}
+
+void gm_to_host(gm_ctx *c, void *host, gm_tensor x)
+{
+    if (!c->failed && gm_numel(x)) memcpy(host, x.data, (size_t)gm_numel(x) * gm_type_size(x.type));
+}
+
+gm_tensor gm_reshape(gm_ctx *c, gm_tensor x, int nd, const int64_t *dim)
+{
+    if (c->failed) return GM_NONE;
+    gm_tensor y = { .data = x.data, .nd = nd, .type = x.type };
+    int64_t known = 1, total = gm_numel(x);
+    int rest = -1;
+    for (int i = 0; i < nd; i++) {
+        y.dim[i] = dim[i];
+        if (dim[i] < 0) rest = i;
+        else known *= dim[i];
+    }
+    if (rest >= 0) y.dim[rest] = known ? total / known : 0;
+    if (gm_numel(y) != total) {
+        char a[100], b[100];
+        gm_set_error(c, "reshape: %s does not hold the values of %s", gm_shape_text(a, y), gm_shape_text(b, x));
+        return GM_NONE;
+    }
+    return y;
+}
+
+/* ---- scopes ---- */
+
+gm_mark gm_scope(gm_ctx *c) { return (gm_mark){ c->blocks.nlive }; }
+
+void gm_scope_keep(gm_ctx *c, gm_mark m, gm_tensor *keep, int n)
+{
+    const void *address[16];
+    if (c->recording && c->record_tensors) return;
+    for (int i = 0; i < n && i < 16; i++) address[i] = keep[i].data;
+    gm_blocks_end(&c->blocks, m.blocks, address, n < 16 ? n : 16);
+}
+
+gm_tensor gm_scope_end(gm_ctx *c, gm_mark m, gm_tensor keep)
+{
+    gm_scope_keep(c, m, &keep, 1);
+    return keep;
+}
+
+void gm_trim(gm_ctx *c) { gm_blocks_trim(&c->blocks); }
+
+void gm_memory_use(const gm_ctx *c, size_t *live, size_t *peak)
+{
+    if (live) *live = c->blocks.live_bytes;
+    if (peak) *peak = c->blocks.peak_bytes;
+}
+
+/* ---- the record ---- */
+
+void gm_record_start(gm_ctx *c, bool keep_tensors)
+{
+    gm_record_stop(c);
+    c->recording = true;
+    c->record_tensors = keep_tensors;
+    c->started = gm_seconds();
+}
+
+int64_t gm_records(const gm_ctx *c, const gm_record **first)
+{
+    *first = c->records;
+    return c->nrecords;
+}
+
+void gm_record_stop(gm_ctx *c)
+{
+    for (int64_t i = 0; i < c->nrecords; i++) free((void *)c->records[i].args);
+    c->nrecords = 0;
+    c->recording = false;
+}
+
+void gm_append_record(gm_ctx *c, const gm_record *r, size_t args_bytes)
+{
+    if (c->nrecords == c->room_records) {
+        int64_t room = c->room_records ? 2 * c->room_records : 256;
+        gm_record *p = realloc(c->records, (size_t)room * sizeof *p);
+        if (!p) {
+            gm_set_error(c, "out of memory for the record of operations");
+            return;
+        }
+        c->records = p;
+        c->room_records = room;
+    }
+    gm_record x = *r;
+    if (args_bytes) {
+        void *copy = malloc(args_bytes);
+        if (!copy) {
+            gm_set_error(c, "out of memory for the record of operations");
+            return;
+        }
+        memcpy(copy, r->args, args_bytes);
+        x.args = copy;
+    } else {
+        x.args = NULL;
+    }
+    c->records[c->nrecords++] = x;
+}

@@ -1,0 +1,63 @@
+/* See front.h. */
+#include "front.h"
+
+#include "../io/os.h"
+
+bool gm_front(gm_ctx *c, const char *op, bool ok, const char *want, gm_tensor a, gm_tensor b)
+{
+    if (c->failed) return false;
+    if (!a.data || !b.data) {
+        gm_set_error(c, "%s: an input is missing (wanted %s)", op, want);
+        return false;
+    }
+    if (!ok) {
+        char s[100], t[100];
+        gm_set_error(c, "%s: wanted %s, found %s %s and %s %s", op, want, gm_type_name(a.type), gm_shape_text(s, a),
+                     gm_type_name(b.type), gm_shape_text(t, b));
+        return false;
+    }
+    if (c->recording) c->started = gm_seconds();
+    return true;
+}
+
+gm_tensor gm_front_end(gm_ctx *c, const char *op, int status, gm_tensor y, gm_record r, size_t args_bytes)
+{
+    if (c->failed) return GM_NONE;
+    if (status != 0) {
+        gm_set_error(c, "%s: the kernel of backend %s failed with code %d", op, c->k->name, status);
+        return GM_NONE;
+    }
+    if (c->recording) {
+        r.op = op;
+        r.y = y;
+        r.seconds = gm_seconds() - c->started;
+        gm_append_record(c, &r, args_bytes);
+    }
+    return y;
+}
+
+int64_t gm_rows(gm_tensor x, int tail)
+{
+    int64_t n = 1;
+    for (int i = 0; i < x.nd - tail; i++) n *= x.dim[i];
+    return n;
+}
+
+bool gm_same_shape(gm_tensor a, gm_tensor b)
+{
+    if (a.nd != b.nd) return false;
+    for (int i = 0; i < a.nd; i++)
+        if (a.dim[i] != b.dim[i]) return false;
+    return true;
+}
+
+bool gm_is_float(gm_tensor x) { return x.type == GM_F32; }
+bool gm_is_weight(gm_tensor x) { return x.type == GM_F32 || x.type == GM_BF16 || x.type == GM_F16; }
+bool gm_is_vector(gm_tensor x, int64_t n) { return x.type == GM_F32 && x.nd == 1 && x.dim[0] == n; }
+gm_tensor gm_like(gm_ctx *c, gm_tensor x) { return gm_new(c, GM_F32, x.nd, x.dim); }
+
+void *gm_scratch(gm_ctx *c, size_t bytes)
+{
+    if (!bytes) return NULL;
+    return gm_new(c, GM_U8, 1, GM_DIMS((int64_t)bytes)).data;
+}

@@ -1,0 +1,63 @@
+/* Taps: every module's output under its PyTorch path, checked to be finite.  See tensor.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../io/os.h"
+#include "context.h"
+
+void gm_set_tap(gm_ctx *c, gm_tap_fn fn, void *user)
+{
+    c->tap = fn;
+    c->tap_user = user;
+}
+
+bool gm_tapped(const gm_ctx *c) { return c->tap != NULL; }
+
+void gm_taps_restart(gm_ctx *c)
+{
+    for (int64_t i = 0; i < c->ntaps; i++) c->tap_counts[i].calls = 0;
+}
+
+/* How often this name was tapped before in this pass. */
+static int64_t count_call(gm_ctx *c, const char *name)
+{
+    for (int64_t i = 0; i < c->ntaps; i++)
+        if (strcmp(c->tap_counts[i].name, name) == 0) return c->tap_counts[i].calls++;
+    if (c->ntaps == c->room_taps) {
+        int64_t room = c->room_taps ? 2 * c->room_taps : 256;
+        gm_tap_count *p = realloc(c->tap_counts, (size_t)room * sizeof *p);
+        if (!p) return 0;
+        c->tap_counts = p;
+        c->room_taps = room;
+    }
+    char *copy = gm_copy_text(name);
+    if (copy) c->tap_counts[c->ntaps++] = (gm_tap_count){ copy, 1 };
+    return 0;
+}
+
+static bool all_finite(gm_ctx *c, gm_tensor x)
+{
+    int32_t yes = 1;
+    gm_mark m = gm_scope(c);
+    gm_tensor y = gm_new(c, GM_I32, 1, GM_DIMS(1));
+    if (y.data && c->k->finite(y.data, x.data, gm_numel(x)) == 0) gm_to_host(c, &yes, y);
+    gm_scope_end(c, m, GM_NONE);
+    return yes;
+}
+
+void gm_tap(gm_ctx *c, gm_tensor x, const char *format, ...)
+{
+    if (c->failed) return;
+    char name[256];
+    va_list a;
+    va_start(a, format);
+    int n = vsnprintf(name, sizeof name - 24, format, a);
+    va_end(a);
+    if (c->tap) {
+        int64_t calls = count_call(c, name);
+        if (calls) snprintf(name + n, 24, "#%lld", (long long)calls);
+        c->tap(c->tap_user, c, name, x);
+    }
+    if (!all_finite(c, x)) gm_set_error(c, "the output of %s is not finite (NaN or infinity)", name);
+}
