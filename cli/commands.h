@@ -1,0 +1,12 @@
+/* The subcommands: each takes its own arguments (argv[0] is its name) and returns the exit status,
+ * 0 good, 1 failed, 2 misuse. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+int cmd_run(int argc, char **argv);
+int cmd_chat(int argc, char **argv);
+int cmd_info(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
+int cmd_tokenize(int argc, char **argv);
+
+#endif

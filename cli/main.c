@@ -1,0 +1,51 @@
+/* glamm: the program.  Finds the subcommand; each lives in its own file. */
+#include <stdio.h>
+#include <string.h>
+#include "../ref/glamm.h"
+#include "commands.h"
+#include "options.h"
+
+typedef struct { const char *name; int (*run)(int argc, char **argv); const char *summary; } command;
+
+static const command COMMANDS[] = {
+    { NULL, NULL, NULL }                /* the end */
+};
+enum { NCOMMANDS = sizeof COMMANDS / sizeof *COMMANDS - 1 };
+
+static void help(FILE *f)
+{
+    fprintf(f, "glamm: describes images and marks what it speaks of, with pixel masks (GLaMM in C)\n\n"
+               "Usage: glamm COMMAND ...\n\nCommands\n");
+    for (int i = 0; i < NCOMMANDS; i++) fprintf(f, "  %-10s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
+    fprintf(f, "\n  --help     this text; glamm COMMAND --help has the options of one command\n"
+               "  --version  the version\n\n"
+               "Example\n  glamm run models/nano photo.png --out out\n\n"
+               "Results go to stdout, progress and errors to stderr.\n"
+               "Exit status: 0 good, 1 something failed, 2 the command line is wrong.\n");
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    const char *known[NCOMMANDS + 1] = { NULL };
+    for (int i = 0; i < NCOMMANDS; i++) {
+        if (strcmp(name, COMMANDS[i].name) == 0) return COMMANDS[i].run(argc - 1, argv + 1);
+        known[i] = COMMANDS[i].name;
+    }
+    if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+        help(stdout);
+        return 0;
+    }
+    if (!strcmp(name, "--version")) {
+        puts("glamm " GM_VERSION);
+        return 0;
+    }
+    if (!*name) {
+        help(stderr);
+        return 2;
+    }
+    const char *best = nearest_word(name, known, NCOMMANDS);
+    fprintf(stderr, "glamm: %s: there is no such command%s%s%s\nTry 'glamm --help'.\n", name,
+            best ? "; did you mean " : "", best ? best : "", best ? "?" : "");
+    return 2;
+}
