@@ -1,0 +1,39 @@
+/* The oracle's table, and how one table lies over another. */
+#include <stddef.h>
+#include <string.h>
+#include "ref_table.h"
+
+const gm_kernels *gm_kernels_ref(void)
+{
+    static const gm_kernels table = {
+        .name = "ref",
+        .gather = ref_gather, .transpose = ref_transpose, .concat = ref_concat, .slice = ref_slice,
+        .place = ref_place, .repeat = ref_repeat, .window = ref_window, .unwindow = ref_unwindow,
+        .round_bf16 = ref_round_bf16,
+        .add = ref_add, .mul = ref_mul, .scale = ref_scale, .relu = ref_relu, .gelu = ref_gelu,
+        .quick_gelu = ref_quick_gelu, .silu = ref_silu, .sin = ref_sin, .cos = ref_cos, .rope = ref_rope,
+        .linear = ref_linear, .conv2d = ref_conv2d, .conv_transpose2x2 = ref_conv_transpose2x2,
+        .layernorm = ref_layernorm, .layernorm2d = ref_layernorm2d, .rmsnorm = ref_rmsnorm,
+        .groupnorm = ref_groupnorm, .resize = ref_resize, .roi_align = ref_roi_align,
+        .softmax = ref_softmax, .attention = ref_attention, .attention_scratch = ref_attention_scratch,
+        .argmax = ref_argmax, .finite = ref_finite,
+    };
+    return &table;
+}
+
+/* All slots are function pointers of one size, from gather to the end of the table. */
+void gm_kernels_inherit(gm_kernels *dst, const gm_kernels *over, const gm_kernels *under)
+{
+    typedef int (*slot)(void);
+    gm_kernels both = *over;
+    for (size_t at = offsetof(gm_kernels, gather); at < sizeof both; at += sizeof(slot)) {
+        slot s;
+        memcpy(&s, (const char *)over + at, sizeof s);
+        if (!s) memcpy((char *)&both + at, (const char *)under + at, sizeof s);
+    }
+    /* A scratch size belongs to its kernel: none beside an overriding kernel means none needed. */
+    if (over->linear) both.linear_scratch = over->linear_scratch;
+    if (over->conv2d) both.conv2d_scratch = over->conv2d_scratch;
+    if (over->attention) both.attention_scratch = over->attention_scratch;
+    *dst = both;
+}

@@ -1,0 +1,74 @@
+/* Element types: reading one weight as float, and the rounding from float to 16 bits.
+ * NaN stays NaN (quietened), infinities stay, rounding is to nearest even, denormals are kept. */
+#ifndef GM_TYPED_H
+#define GM_TYPED_H
+#include <string.h>
+#include "../kernels.h"
+
+static inline float gm_float_of_bits(uint32_t u)
+{
+    float f;
+    memcpy(&f, &u, sizeof f);
+    return f;
+}
+
+static inline uint32_t gm_bits_of_float(float f)
+{
+    uint32_t u;
+    memcpy(&u, &f, sizeof u);
+    return u;
+}
+
+static inline float gm_from_bf16(uint16_t h)
+{
+    return gm_float_of_bits((uint32_t)h << 16);
+}
+
+static inline uint16_t gm_to_bf16(float f)
+{
+    uint32_t u = gm_bits_of_float(f);
+    if ((u & 0x7fffffff) > 0x7f800000) return (uint16_t)(u >> 16 | 0x40);  /* rounding could make it Inf */
+    return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
+/* IEEE half: 1 sign, 5 exponent (bias 15), 10 fraction bits. */
+static inline float gm_from_f16(uint16_t h)
+{
+    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 1023;
+    if (exponent == 31)
+        return gm_float_of_bits(sign | 0x7f800000 | fraction << 13 | (fraction ? 0x400000 : 0));
+    if (exponent == 0) {
+        float f = (float)fraction * 0x1p-24f;
+        return sign ? -f : f;
+    }
+    return gm_float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
+}
+
+static inline uint16_t gm_to_f16(float f)
+{
+    uint32_t u = gm_bits_of_float(f), sign = u >> 16 & 0x8000;
+    u &= 0x7fffffff;
+    if (u > 0x7f800000) return (uint16_t)(sign | 0x7e00 | (u >> 13 & 1023));
+    if (u >= 0x477ff000) return (uint16_t)(sign | 0x7c00);          /* 65520 and above */
+    if (u < 0x38800000) {                   /* below 2^-14: adding 1/2 leaves multiples of 2^-24 */
+        float shifted = gm_float_of_bits(u) + 0.5f;
+        return (uint16_t)(sign | (gm_bits_of_float(shifted) - 0x3f000000));
+    }
+    return (uint16_t)(sign | ((u - 0x38000000 + 0xfff + (u >> 13 & 1)) >> 13));
+}
+
+/* 1 for the types a weight may have. */
+static inline int gm_is_weight_type(gm_dtype t)
+{
+    return t == GM_F32 || t == GM_BF16 || t == GM_F16;
+}
+
+/* Element i of an array of type t, one of the weight types. */
+static inline float gm_typed(const void *p, gm_dtype t, int64_t i)
+{
+    if (t == GM_F32) return ((const float *)p)[i];
+    uint16_t h = ((const uint16_t *)p)[i];
+    return t == GM_BF16 ? gm_from_bf16(h) : gm_from_f16(h);
+}
+
+#endif
