@@ -21,6 +21,8 @@ LIB_C   := $(wildcard ref/*.c ref/kernels/*.c io/*.c)
 LIB_C   := $(filter-out io/jpeg_turbo.c io/jpeg_stb.c,$(LIB_C)) $(wildcard io/jpeg_$(JPEG).c)
 CLI_C   := $(wildcard cli/*.c)
 TEST_C  := $(wildcard tests/test_*.c)
+# What suites share; programs of their own (golden*, fuzz*) are built by tests/*.mk.
+SUPPORT := $(filter-out tests/test_% tests/check_main.c tests/golden% tests/fuzz%,$(wildcard tests/*.c))
 DATA    := $(wildcard models/release-prompts.json)
 
 LIB_O   := $(LIB_C:%.c=$(B)/%.o) $(DATA:%=$(B)/%.o)
@@ -56,8 +58,9 @@ $(B)/tests/suites.h: $(TEST_C)
 	@mkdir -p $(@D)
 	@printf '#define SUITES(X)%s\n' "$(patsubst tests/%.c, X(%),$(TEST_C))" > $@
 $(B)/tests/check_main.o: $(B)/tests/suites.h
-$(B)/tests/%.o: EXTRA := -I$(B)/tests
-$(B)/check: $(TEST_C:%.c=$(B)/%.o) $(B)/tests/check_main.o $(wildcard tests/support*.c:%.c=$(B)/%.o) $(B)/libglamm.a
+# no-missing-prototypes: check_main.c declares the suites.
+$(B)/tests/%.o: EXTRA := -I$(B)/tests -Wno-missing-prototypes
+$(B)/check: $(TEST_C:%.c=$(B)/%.o) $(B)/tests/check_main.o $(SUPPORT:%.c=$(B)/%.o) $(B)/libglamm.a
 	$(CC) $(SAN) -fopenmp $^ $(LDLIBS) $(CHECK_LIBS) -o $@
 
 clean:
