@@ -39,6 +39,8 @@ $(B)/ref/kernels/ref_%.o: EXTRA := -ffp-contract=off
 # The cpu table: -O3 vectorises its loops; still no fast-math.
 $(B)/ref/kernels/cpu_%.o: EXTRA := -O3
 $(B)/io/os.o: EXTRA := -D_POSIX_C_SOURCE=200809L
+# The stb headers declare static functions that are not built here.
+$(B)/io/stb.o: EXTRA := -Wno-unused-function
 
 # Data files become objects: _binary_models_release_prompts_json_start.
 $(B)/models/%.json.o: models/%.json

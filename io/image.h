@@ -13,6 +13,14 @@ typedef enum { GM_BILINEAR, GM_BICUBIC } gm_filter;
 /* Pillow's resize of 8-bit RGB, bit for bit (spec 1.6).  out: ow x oh x 3. */
 int gm_image_resize(gm_image *out, const gm_image *in, int64_t ow, int64_t oh, gm_filter f, gm_error *e);
 
+/* The w x h part at x0, y0 of the same resize to ow x oh; the rest is not computed. */
+int gm_image_resize_part(gm_image *out, const gm_image *in, int64_t ow, int64_t oh, gm_filter f,
+                         int64_t x0, int64_t y0, int64_t w, int64_t h, gm_error *e);
+
+/* The sizes to which the encoders' preprocessing resizes a width x height image; the SAM one
+ * may have a side of 0 for extreme shapes, which is then an error in gm_pixels_sam. */
+void gm_size_clip(int64_t width, int64_t height, int64_t shortest, int64_t *ow, int64_t *oh);
+void gm_size_sam(int64_t width, int64_t height, int64_t S, int64_t *ow, int64_t *oh);
 /* out (3, crop, crop): the global encoder's pixels. */
 int gm_pixels_clip(float *out, const gm_image *im, const gm_config *g, gm_error *e);
 /* out (3, S, S), resized[2] = height, width of the image inside it: the grounding encoder's pixels. */
