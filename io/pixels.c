@@ -66,17 +66,11 @@ int gm_pixels_sam(float *out, const gm_image *im, int64_t S, int64_t resized[2],
     return 0;
 }
 
-static uint32_t bits_of(float x)
-{
-    uint32_t b;
-    memcpy(&b, &x, 4);
-    return b;
-}
-
 /* x rounded to `keep` significand bits below the leading one, ties to even. */
 static float round_significand(float x, int keep)
 {
-    uint32_t b = bits_of(x), drop = 1u << (23 - keep);
+    uint32_t b, drop = 1u << (23 - keep);
+    memcpy(&b, &x, 4);
     b += drop / 2 - 1 + (b / drop & 1);
     b &= ~(drop - 1);
     memcpy(&x, &b, 4);
@@ -87,11 +81,11 @@ static float round_significand(float x, int keep)
 static float half_then_bf16(double v)
 {
     const float normal = 0x1p-14f, tiny = 0x1p-24f;     /* smallest normal and subnormal half */
-    float x = (float)v, a = x < 0 ? -x : x;
-    if (!(a < 65520)) x = a != a ? x : x < 0 ? -HUGE_VALF : HUGE_VALF;
-    else if (a < normal) x = nearbyintf(x / tiny) * tiny;
-    else x = round_significand(x, 10);
-    return a <= 65504 ? round_significand(x, 7) : x;
+    float x = (float)v;
+    if (isnan(x)) return x;
+    if (fabsf(x) >= 65520) return copysignf(HUGE_VALF, x);
+    x = fabsf(x) < normal ? nearbyintf(x / tiny) * tiny : round_significand(x, 10);
+    return round_significand(x, 7);
 }
 
 /* groundingLMM eval/region_captioning/infer.py: x over width, y over height, then .half().to(bfloat16). */
