@@ -1,0 +1,295 @@
+/* Text to ids and back (tokenizer.h): the slow LlamaTokenizer of transformers 4.28.
+ * Cutting at added tokens: tokenization_utils.py, PreTrainedTokenizer.tokenize and _decode;
+ * decoding of a run: models/llama/tokenization_llama.py, convert_tokens_to_string;
+ * <image>: model/llava/mm_utils.py, tokenizer_image_token. */
+#include "tokenizer.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include "bpe.h"
+#include "os.h"
+#include "text.h"
+#include "unicode.h"
+
+#define MAX_TEXT ((size_t)1 << 24)      /* bytes of one text: bounds the memory of encoding */
+#define MAX_ADDED 8192
+static const char space_mark[] = "\xE2\x96\x81";        /* U+2581, a space inside pieces */
+
+struct gm_tokenizer {
+    gm_pieces pieces;
+    int32_t bos, special[3];    /* <s>; and <s> </s> <unk>, which are cut out without stripping */
+    int32_t *cut; int64_t ncut; /* ids that text is cut at: special and added, longest first */
+    bool starts[256];           /* bytes that start one of them */
+};
+
+/* ---- opening ---- */
+
+static bool is_special(const gm_tokenizer *t, int32_t id)
+{
+    return id == t->special[0] || id == t->special[1] || id == t->special[2];
+}
+
+/* added_tokens.json maps token -> id; ids continue after the pieces without a gap. */
+static int add_tokens(gm_tokenizer *t, const char *json, const char *name, gm_error *e)
+{
+    json_error_t why;
+    json_t *root = json_loads(json, JSON_REJECT_DUPLICATES, &why);
+    if (!root) return gm_fail(e, "%s: added_tokens.json, line %d: %s", name, why.line, why.text);
+    size_t n = json_is_object(root) ? json_object_size(root) : MAX_ADDED + 1;
+    const char **text = n <= MAX_ADDED ? calloc(n + 1, sizeof *text) : NULL;
+    int bad = 0;
+    if (!text) bad = gm_fail(e, "%s: added_tokens.json: wanted an object of at most %d tokens", name, MAX_ADDED);
+    const char *key;
+    json_t *value;
+    if (text) json_object_foreach(root, key, value) {
+        long long id = json_is_integer(value) ? json_integer_value(value) : -1, base = t->pieces.nbase;
+        if (id < base || id >= base + (long long)n || text[id - base]) {
+            bad = gm_fail(e, "%s: added_tokens.json: %s: wanted its own id in %lld .. %lld, found %lld", name, key,
+                          base, base + (long long)n - 1, id);
+            break;
+        }
+        text[id - base] = key;
+    }
+    for (size_t i = 0; !bad && i < n; i++) bad = gm_pieces_add(&t->pieces, text[i], strlen(text[i]), name, e);
+    free(text);
+    json_decref(root);
+    return bad;
+}
+
+/* The tokens that text is cut at, longest first: the first that fits at a place is the longest. */
+static int list_cuts(gm_tokenizer *t, const char *name, gm_error *e)
+{
+    const gm_piece *p = t->pieces.piece;
+    int64_t n = t->pieces.n - t->pieces.nbase + 3;
+    t->cut = malloc((size_t)n * sizeof *t->cut);
+    if (!t->cut) return gm_fail(e, "%s: out of memory", name);
+    for (int64_t i = 0; i < n; i++) {
+        int32_t id = i < 3 ? t->special[i] : (int32_t)(t->pieces.nbase + i - 3);
+        int64_t at = t->ncut++;
+        for (; at > 0 && p[t->cut[at - 1]].length < p[id].length; at--) t->cut[at] = t->cut[at - 1];
+        t->cut[at] = id;
+        t->starts[(unsigned char)p[id].text[0]] = true;
+    }
+    return 0;
+}
+
+gm_tokenizer *gm_tokenizer_parse(const uint8_t *model, size_t n, const char *added_json, const char *name, gm_error *e)
+{
+    static const char *const special[3] = { "<s>", "</s>", "<unk>" };
+    gm_tokenizer *t = calloc(1, sizeof *t);
+    if (!t) {
+        gm_fail(e, "%s: out of memory", name);
+        return NULL;
+    }
+    int bad = gm_pieces_read(&t->pieces, model, n, name, e);
+    for (int i = 0; !bad && i < 3; i++) {
+        t->special[i] = gm_pieces_find(&t->pieces, special[i], strlen(special[i]));
+        if (t->special[i] < 0) bad = gm_fail(e, "%s: wanted the piece %s, found none", name, special[i]);
+    }
+    t->bos = t->special[0];
+    if (!bad && added_json) bad = add_tokens(t, added_json, name, e);
+    if (!bad) bad = list_cuts(t, name, e);
+    if (!bad) return t;
+    gm_tokenizer_free(t);
+    return NULL;
+}
+
+gm_tokenizer *gm_tokenizer_open(const char *dir, gm_error *e)
+{
+    gm_tokenizer *t = NULL;
+    char *path = gm_path_join(dir, "tokenizer.model"), *added = gm_path_join(dir, "added_tokens.json"), *json = NULL;
+    size_t n = 0;
+    const uint8_t *model = NULL;
+    if (!path || !added) gm_fail(e, "%s: out of memory", dir);
+    else model = gm_map(path, &n, e);
+    if (model && gm_is_file(added)) json = gm_read_text(added, NULL, e);
+    if (model && (json || !gm_is_file(added))) t = gm_tokenizer_parse(model, n, json, path, e);
+    gm_unmap(model, n);
+    free(json);
+    free(added);
+    free(path);
+    return t;
+}
+
+void gm_tokenizer_free(gm_tokenizer *t)
+{
+    if (!t) return;
+    gm_pieces_drop(&t->pieces);
+    free(t->cut);
+    free(t);
+}
+
+int64_t gm_tokenizer_size(const gm_tokenizer *t)
+{
+    return t->pieces.n;
+}
+
+int32_t gm_token_id(const gm_tokenizer *t, const char *piece)
+{
+    return gm_pieces_find(&t->pieces, piece, strlen(piece));
+}
+
+const char *gm_token_piece(const gm_tokenizer *t, int32_t id)
+{
+    return id >= 0 && id < t->pieces.n ? t->pieces.piece[id].text : NULL;
+}
+
+/* ---- encoding ---- */
+
+/* The token to cut at that starts at s (n bytes left), or -1. */
+static int32_t cut_at(const gm_tokenizer *t, const char *s, size_t n)
+{
+    if (!t->starts[(unsigned char)*s]) return -1;
+    for (int64_t i = 0; i < t->ncut; i++) {
+        const gm_piece *p = &t->pieces.piece[t->cut[i]];
+        if (p->length <= n && memcmp(s, p->text, p->length) == 0) return t->cut[i];
+    }
+    return -1;
+}
+
+/* One stretch between cuts; after, before: an added token stands there, which takes the white space. */
+static int encode_stretch(const gm_tokenizer *t, const char *s, size_t n, bool after, bool before, gm_ids *out,
+                          gm_error *e)
+{
+    size_t start = 0, end = n;
+    if (after) gm_strip_left(s, &start, end);
+    if (before) gm_strip_right(s, start, &end);
+    return start == end ? 0 : gm_bpe_encode(&t->pieces, s + start, end - start, out, e);
+}
+
+/* BOS and the ids of n bytes without <image>. */
+static int encode_chunk(const gm_tokenizer *t, const char *s, size_t n, bool bos, gm_ids *out, gm_error *e)
+{
+    int64_t base = t->pieces.nbase;
+    bool after = false;
+    size_t start = 0;
+    if (bos && gm_ids_add(out, t->bos, e) != 0) return -1;
+    for (size_t i = 0; i < n;) {
+        int32_t id = cut_at(t, s + i, n - i);
+        if (id < 0) {
+            i++;
+            continue;
+        }
+        if (encode_stretch(t, s + start, i - start, after, id >= base, out, e) != 0) return -1;
+        if (gm_ids_add(out, id, e) != 0) return -1;
+        i += t->pieces.piece[id].length;
+        start = i;
+        after = id >= base;
+    }
+    return encode_stretch(t, s + start, n - start, after, false, out, e);
+}
+
+int gm_encode(const gm_tokenizer *t, const char *text, int32_t **ids, int64_t *n, gm_error *e)
+{
+    gm_ids out = { 0 };
+    int bad = 0;
+    *ids = NULL;
+    *n = 0;
+    if (strlen(text) > MAX_TEXT)
+        return gm_fail(e, "a text of %zu bytes is too long: at most %zu", strlen(text), MAX_TEXT);
+    for (bool first = true; !bad; first = false) {
+        const char *image = strstr(text, "<image>");
+        bad = encode_chunk(t, text, image ? (size_t)(image - text) : strlen(text), first, &out, e);
+        if (!image) break;
+        if (!bad) bad = gm_ids_add(&out, GM_IMAGE_ID, e);
+        text = image + strlen("<image>");
+    }
+    if (bad) {
+        free(out.id);
+        return -1;
+    }
+    *ids = out.id;
+    *n = out.n;
+    return 0;
+}
+
+/* ---- decoding ---- */
+
+/* Bytes that stood in byte pieces, as UTF-8; what is not becomes U+FFFD, as does a zero byte, which
+ * would end the text. */
+static void add_bytes(gm_text *out, const char *s, size_t n)
+{
+    for (size_t i = 0, k; i < n; i += k) {
+        bool valid;
+        gm_utf8_get(s + i, n - i, &k, &valid);
+        if (valid && s[i]) gm_text_add(out, s + i, k);
+        else gm_text_adds(out, "\xEF\xBF\xBD");
+    }
+}
+
+/* SentencePiece's Decode of ids[0..n) (sentencepiece_processor.cc): a space for each mark, but for
+ * one at the very start; byte pieces joined; control pieces are silent. */
+static void decode_pieces(const gm_tokenizer *t, const int32_t *ids, int64_t n, gm_text *out)
+{
+    const gm_pieces *p = &t->pieces;
+    gm_text bytes = { 0 };
+    bool start = true;                          /* nothing but silence so far: a mark may go */
+    for (int64_t i = 0; i < n; i++) {
+        const gm_piece *q = &p->piece[ids[i]];
+        if (q->type == GM_PIECE_BYTE) {
+            char b = (char)strtol(q->text + 3, NULL, 16);
+            gm_text_add(&bytes, &b, 1);
+            if (i + 1 < n && p->piece[ids[i + 1]].type == GM_PIECE_BYTE) continue;
+            add_bytes(out, bytes.s, bytes.n);
+            bytes.n = 0;
+            start = false;
+        } else if (q->type != GM_PIECE_CONTROL) {
+            const char *s = q->text;
+            if (start && strncmp(s, space_mark, 3) == 0) s += 3;
+            start = false;
+            for (const char *mark; (mark = strstr(s, space_mark)); s = mark + 3) {
+                gm_text_add(out, s, (size_t)(mark - s));
+                gm_text_adds(out, " ");
+            }
+            gm_text_adds(out, s);
+        }
+    }
+    out->failed |= bytes.failed;
+    gm_text_drop(&bytes);
+}
+
+/* A run without added tokens.  The space goes in front of the text that a special token ends, not
+ * behind it: convert_tokens_to_string adds it before it decodes what is pending. */
+static void decode_run(const gm_tokenizer *t, const int32_t *ids, int64_t n, gm_text *out)
+{
+    int64_t start = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (!is_special(t, ids[i])) continue;
+        if (i > 0 && !is_special(t, ids[i - 1])) gm_text_adds(out, " ");
+        decode_pieces(t, ids + start, i - start, out);
+        gm_text_adds(out, t->pieces.piece[ids[i]].text);
+        start = i + 1;
+    }
+    decode_pieces(t, ids + start, n - start, out);
+}
+
+char *gm_decode(const gm_tokenizer *t, const int32_t *ids, int64_t n, gm_error *e)
+{
+    gm_text out = { 0 };
+    int32_t *kept = malloc((size_t)(n + 1) * sizeof *kept);
+    int64_t m = 0, base = t->pieces.nbase;
+    for (int64_t i = 0; kept && i < n; i++) {
+        if (ids[i] == GM_IMAGE_ID) continue;
+        if (ids[i] < 0 || ids[i] >= t->pieces.n) {
+            gm_fail(e, "cannot decode: token id %ld is not in 0 .. %lld", (long)ids[i], (long long)t->pieces.n - 1);
+            free(kept);
+            return NULL;
+        }
+        kept[m++] = ids[i];
+    }
+    for (int64_t i = 0, end; i < m && kept; i = end) {
+        if (i) gm_text_adds(&out, " ");
+        end = i + 1;
+        if (kept[i] >= base) {
+            gm_text_adds(&out, t->pieces.piece[kept[i]].text);
+            continue;
+        }
+        while (end < m && kept[end] < base) end++;
+        decode_run(t, kept + i, end - i, &out);
+    }
+    char *s = kept ? gm_text_take(&out) : NULL;
+    free(kept);
+    if (!s) gm_fail(e, "out of memory for the text of %lld tokens", (long long)n);
+    return s;
+}
