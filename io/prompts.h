@@ -1,5 +1,6 @@
 /* Prompts are data of the model: prompts.json of its folder, else the release's strings
- * (models/release-prompts.json, linked into the library).  And what is done with answers. */
+ * (models/release-prompts.json, linked into the library).  And what is done with answers.
+ * docs/TEXT.md describes the file. */
 #ifndef GM_IO_PROMPTS_H
 #define GM_IO_PROMPTS_H
 #include <stdbool.h>
@@ -9,22 +10,32 @@ typedef struct gm_prompts gm_prompts;
 
 /* path NULL: the release's. */
 gm_prompts *gm_prompts_open(const char *path, gm_error *e);
+/* The same from n bytes of JSON; name is for messages. */
+gm_prompts *gm_prompts_parse(const char *json, size_t n, const char *name, gm_error *e);
 void gm_prompts_free(gm_prompts *p);
 
-/* The user's message for a task (spec 1.4, 1.9), malloc'ed: `first` puts BEGIN in front (not for CHAT,
- * which gets the image markers and a newline).  index: which of the task's templates. Boxes: REGION
- * asks about region1 <bbox> .. ; CHAT text is taken as it stands. */
+/* The user's message for a task (spec 1.4, 1.9), malloc'ed.  first: the conversation starts, so the
+ * file's `begin` (for CHAT its `chat_begin`, if it has one) comes in front.  index: which of the
+ * task's templates.  REGION asks about the q->nboxes regions; PHRASE with q->forced asks gcg's
+ * question, the caption being the answer (gm_forced_answer).  Text given by the user goes in as it
+ * stands, but for REFER's expression, stripped and in lower case; "<image>" in it is an error
+ * (QUIRKS Q5). */
 char *gm_prompt_user(const gm_prompts *p, const gm_ask *q, int64_t index, bool first, gm_error *e);
 
 /* turn 2i is the user's, 2i + 1 the assistant's; an odd count ends with the open assistant turn.
- * name: "llava_v1" or "llava_llama_2" (spec 1.1).  malloc'ed. */
+ * name: "llava_v1" or "llava_llama_2" (spec 1.1), or another one of the file.  malloc'ed. */
 char *gm_conversation(const gm_prompts *p, const char *name, const char *const *turn, int64_t n, gm_error *e);
 
-/* The forced form of phrase grounding: the caption with " [SEG]" after every </p>. malloc'ed. */
+/* The forced form of phrase grounding: the caption with " [SEG]" after every </p> that has none yet.
+ * malloc'ed. */
 char *gm_forced_answer(const char *caption, gm_error *e);
 
-/* What evaluation makes of a decoded answer (spec 1.8, 2 to 4): clean caption with spans; span k's mask
- * is the next [SEG] after its </p>, if it comes before the following <p>.  *caption, *span malloc'ed. */
+/* What evaluation makes of a decoded answer (spec 1.8; eval/gcg/infer.py, inference): newlines deleted,
+ * double spaces made single, what follows the last "ASSISTANT: ", then tags and [SEG] removed, white
+ * space collapsed, ' stripped at both ends.  One span per <p> .. </p>, in bytes of *caption, without
+ * white space at its ends; where cleaning left nothing of it, empty.  Its mask is the next [SEG] after
+ * its </p> if that comes before the following <p>, else -1; [SEG]s are counted over the whole text.
+ * *caption, *span malloc'ed. */
 int gm_answer_clean(const char *text, char **caption, gm_span **span, int64_t *nspans, gm_error *e);
 
 #endif

@@ -1,0 +1,325 @@
+/* prompts.json: the words a model was trained with (prompts.h). */
+#include "prompts.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include "os.h"
+#include "text.h"
+#include "unicode.h"
+
+/* models/release-prompts.json, made an object file by the linker. */
+extern const char _binary_models_release_prompts_json_start[], _binary_models_release_prompts_json_end[];
+
+struct gm_prompts {
+    char *name;                 /* for messages */
+    json_t *root;
+    json_t *release;            /* lends `conversation` and the region items to files without them */
+};
+
+/* ---- opening ---- */
+
+static const char *const lists[] = { "gcg", "refer", "refer_answers", "region", "region_group", "caption", "phrase" };
+static const char *const texts[] = { "system", "begin", "chat_begin", "region_item", "region_group_item" };
+
+static int check_list(const char *name, const char *key, const json_t *list, gm_error *e)
+{
+    if (!json_is_array(list) || json_array_size(list) == 0)
+        return gm_fail(e, "%s: \"%s\": wanted a list of texts", name, key);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *s = json_string_value(json_array_get(list, i));
+        if (!s) return gm_fail(e, "%s: \"%s\"[%zu]: wanted a text", name, key, i);
+        bool open = !strcmp(key, "refer") || !strcmp(key, "region_group");
+        if (open && !strstr(s, "{}")) return gm_fail(e, "%s: \"%s\"[%zu]: wanted {} in it", name, key, i);
+    }
+    return 0;
+}
+
+static int check_conversations(const char *name, json_t *all, gm_error *e)
+{
+    static const char *const wanted[] = { "first", "user", "assistant", "open", "strip" };
+    const char *key;
+    json_t *one;
+    if (!json_is_object(all)) return gm_fail(e, "%s: \"conversation\": wanted an object", name);
+    json_object_foreach(all, key, one) {
+        const json_t *system = json_object_get(one, "system");
+        if (system && !json_is_string(system)) return gm_fail(e, "%s: the system of \"%s\": wanted a text", name, key);
+        for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+            if (!json_is_string(json_object_get(one, wanted[i])))
+                return gm_fail(e, "%s: conversation \"%s\": wanted a text \"%s\"", name, key, wanted[i]);
+    }
+    return 0;
+}
+
+/* Lists may be absent (asking for the task is then an error); system and begin may not. */
+static int check(const gm_prompts *p, gm_error *e)
+{
+    if (!json_is_object(p->root)) return gm_fail(e, "%s: wanted an object", p->name);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        const json_t *list = json_object_get(p->root, lists[i]);
+        if (list && check_list(p->name, lists[i], list, e) != 0) return -1;
+    }
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const json_t *text = json_object_get(p->root, texts[i]);
+        if (!text && i >= 2) continue;
+        if (!json_is_string(text)) return gm_fail(e, "%s: \"%s\": wanted a text", p->name, texts[i]);
+        const char *image = i == 1 || i == 2 ? strstr(json_string_value(text), "<image>") : NULL;
+        if ((i == 1 || i == 2) && (!image || strstr(image + 1, "<image>")))
+            return gm_fail(e, "%s: \"%s\": wanted <image> in it, once", p->name, texts[i]);
+    }
+    json_t *all = json_object_get(p->root, "conversation");
+    return all ? check_conversations(p->name, all, e) : 0;
+}
+
+static json_t *parse(const char *json, size_t n, const char *name, gm_error *e)
+{
+    json_error_t why;
+    json_t *root = json_loadb(json, n, JSON_REJECT_DUPLICATES, &why);
+    if (!root) gm_fail(e, "%s: line %d: %s", name, why.line, why.text);
+    return root;
+}
+
+gm_prompts *gm_prompts_parse(const char *json, size_t n, const char *name, gm_error *e)
+{
+    const char *release = _binary_models_release_prompts_json_start;
+    gm_prompts *p = calloc(1, sizeof *p);
+    if (p) p->name = gm_copy_text(name);
+    if (!p || !p->name) {
+        gm_fail(e, "%s: out of memory", name);
+        gm_prompts_free(p);
+        return NULL;
+    }
+    p->root = parse(json, n, name, e);
+    if (p->root) p->release = parse(release, (size_t)(_binary_models_release_prompts_json_end - release), name, e);
+    if (p->release && check(p, e) == 0) return p;
+    gm_prompts_free(p);
+    return NULL;
+}
+
+gm_prompts *gm_prompts_open(const char *path, gm_error *e)
+{
+    const char *release = _binary_models_release_prompts_json_start;
+    size_t n = (size_t)(_binary_models_release_prompts_json_end - release);
+    if (!path) return gm_prompts_parse(release, n, "the release's prompts", e);
+    const uint8_t *file = gm_map(path, &n, e);
+    gm_prompts *p = file ? gm_prompts_parse((const char *)file, n, path, e) : NULL;
+    gm_unmap(file, n);
+    return p;
+}
+
+void gm_prompts_free(gm_prompts *p)
+{
+    if (!p) return;
+    json_decref(p->root);
+    json_decref(p->release);
+    free(p->name);
+    free(p);
+}
+
+/* ---- templates ---- */
+
+static const char *text_of(const gm_prompts *p, const char *key)
+{
+    const char *s = json_string_value(json_object_get(p->root, key));
+    return s ? s : json_string_value(json_object_get(p->release, key));
+}
+
+/* template with {} as value and {system} as system; what is put in is not looked at again. */
+static void fill(gm_text *out, const char *template, const char *value, const char *system)
+{
+    for (const char *s = template, *open; *s;) {
+        open = strchr(s, '{');
+        bool here = open && strncmp(open, "{}", 2) == 0;
+        bool named = open && system && strncmp(open, "{system}", 8) == 0;
+        size_t before = !open ? strlen(s) : (size_t)(open - s) + !(here || named);
+        gm_text_add(out, s, before);
+        if (here || named) gm_text_adds(out, here ? value : system);
+        s += before + (here ? 2 : named ? 8 : 0);
+    }
+}
+
+/* The index-th template of a list, NULL with an error when there is none. */
+static const char *pick(const gm_prompts *p, const char *list, int64_t index, gm_error *e)
+{
+    const json_t *all = json_object_get(p->root, list);
+    long long n = (long long)json_array_size(all);
+    if (index >= 0 && index < n) return json_string_value(json_array_get(all, (size_t)index));
+    if (!n) gm_fail(e, "%s: has no list \"%s\", which this task needs", p->name, list);
+    else gm_fail(e, "%s: \"%s\": wanted template 0 .. %lld, found %lld", p->name, list, n - 1, (long long)index);
+    return NULL;
+}
+
+static bool is_blank(const char *s)
+{
+    size_t start = 0, end = strlen(s);
+    gm_strip_left(s, &start, end);
+    return start == end;
+}
+
+/* What str.strip().lower() gives (RefCOCO_Segm_ds.py, create_conversations). */
+static void add_stripped_lower(gm_text *out, const char *s)
+{
+    size_t start = 0, end = strlen(s);
+    gm_strip_left(s, &start, end);
+    gm_strip_right(s, start, &end);
+    for (size_t k; start < end; start += k) {
+        bool valid;
+        uint32_t low[2], c = gm_utf8_get(s + start, end - start, &k, &valid);
+        char bytes[4];
+        int n = valid ? gm_lower(c, low) : 0;
+        for (int i = 0; i < n; i++) gm_text_add(out, bytes, gm_utf8_put(bytes, low[i]));
+        if (!valid) gm_text_add(out, s + start, k);
+    }
+}
+
+/* ---- one task each ---- */
+
+static int add_refer(gm_text *out, const gm_prompts *p, const gm_ask *q, int64_t index, gm_error *e)
+{
+    const char *template = pick(p, "refer", index, e);
+    if (!template) return -1;
+    gm_text expression = { 0 };
+    add_stripped_lower(&expression, q->text);
+    if (!expression.failed) fill(out, template, expression.s, NULL);
+    out->failed |= expression.failed;
+    gm_text_drop(&expression);
+    return 0;
+}
+
+/* "region1 <bbox>", or the items of all boxes: the release's group form where the file has group
+ * templates, else joined by commas. */
+static void add_regions(gm_text *out, const gm_prompts *p, int64_t n)
+{
+    bool group = n > 1 && json_object_get(p->root, "region_group");
+    const char *item = text_of(p, group ? "region_group_item" : "region_item");
+    for (int64_t i = 1; i <= n; i++) {
+        char number[24];
+        snprintf(number, sizeof number, "%lld", (long long)i);
+        if (i > 1 && !group) gm_text_adds(out, ", ");
+        fill(out, item, number, NULL);
+    }
+}
+
+static int add_region(gm_text *out, const gm_prompts *p, const gm_ask *q, int64_t index, gm_error *e)
+{
+    const char *template = q->text, *boxed = q->text ? strstr(q->text, "<bbox>") : NULL;
+    if (boxed) {
+        gm_text_adds(out, template);
+        return 0;
+    }
+    if (q->nboxes < 1) return gm_fail(e, "a region question: wanted at least one box, found none");
+    bool group = q->nboxes > 1 && json_object_get(p->root, "region_group");
+    if (!template) template = pick(p, group ? "region_group" : "region", index, e);
+    if (!template) return -1;
+    bool open = strstr(template, "{}"), one = strstr(template, "<bbox>") && q->nboxes == 1;
+    if (!open && !one)
+        return gm_fail(e, "a region question for %lld boxes: wanted {} or <bbox> where they belong, found \"%s\"",
+                       (long long)q->nboxes, template);
+    gm_text regions = { 0 };
+    add_regions(&regions, p, q->nboxes);
+    if (!regions.failed) fill(out, template, regions.s, NULL);
+    out->failed |= regions.failed;
+    gm_text_drop(&regions);
+    return 0;
+}
+
+static int check_phrases(const char *caption, gm_error *e)
+{
+    const char *open = strstr(caption, "<p>");
+    if (open && strstr(open, "</p>")) return 0;
+    return gm_fail(e, "wanted a caption with its phrases between <p> and </p>, found none in \"%s\"", caption);
+}
+
+static int add_phrase(gm_text *out, const gm_prompts *p, const gm_ask *q, int64_t index, gm_error *e)
+{
+    const char *instruction = pick(p, q->forced ? "gcg" : "phrase", index, e);
+    if (!instruction || check_phrases(q->text, e) != 0) return -1;
+    gm_text_adds(out, instruction);
+    if (!q->forced) gm_text_adds(out, q->text);
+    return 0;
+}
+
+/* GCG and CAPTION: the user's words or the template's. */
+static int add_plain(gm_text *out, const gm_prompts *p, const gm_ask *q, int64_t index, gm_error *e)
+{
+    const char *s = q->text ? q->text : pick(p, q->task == GM_GCG ? "gcg" : "caption", index, e);
+    if (!s) return -1;
+    gm_text_adds(out, s);
+    return 0;
+}
+
+char *gm_prompt_user(const gm_prompts *p, const gm_ask *q, int64_t index, bool first, gm_error *e)
+{
+    bool needed = q->task == GM_REFER || q->task == GM_PHRASE || q->task == GM_CHAT;
+    gm_text out = { 0 };
+    int bad = 0;
+    if (needed && !q->text) bad = gm_fail(e, "the prompt is missing: this task needs a text");
+    else if (q->text && is_blank(q->text)) bad = gm_fail(e, "the prompt is empty");
+    else if (q->text && strstr(q->text, "<image>"))
+        bad = gm_fail(e, "the prompt contains <image>: there is one image, and it has its place already");
+    const char *chat = json_string_value(json_object_get(p->root, "chat_begin"));
+    if (first) gm_text_adds(&out, q->task == GM_CHAT && chat ? chat : text_of(p, "begin"));
+    if (!bad) switch (q->task) {
+        case GM_REFER: bad = add_refer(&out, p, q, index, e); break;
+        case GM_REGION: bad = add_region(&out, p, q, index, e); break;
+        case GM_PHRASE: bad = add_phrase(&out, p, q, index, e); break;
+        case GM_CHAT: gm_text_adds(&out, q->text); break;
+        default: bad = add_plain(&out, p, q, index, e);
+    }
+    if (bad) {
+        gm_text_drop(&out);
+        return NULL;
+    }
+    char *s = gm_text_take(&out);
+    if (!s) gm_fail(e, "out of memory for the prompt");
+    return s;
+}
+
+/* ---- conversations ---- */
+
+/* model/llava/conversation.py, Conversation.get_prompt, styles TWO and LLAMA_2 as data. */
+char *gm_conversation(const gm_prompts *p, const char *name, const char *const *turn, int64_t n, gm_error *e)
+{
+    json_t *style = json_object_get(json_object_get(p->root, "conversation"), name);
+    if (!style) style = json_object_get(json_object_get(p->release, "conversation"), name);
+    if (!style) {
+        gm_fail(e, "%s: there is no conversation \"%s\"", p->name, name);
+        return NULL;
+    }
+    const char *system = json_string_value(json_object_get(style, "system"));
+    if (!system) system = text_of(p, "system");
+    gm_text out = { 0 };
+    for (int64_t i = 0; i < n + n % 2; i++) {
+        bool user = i % 2 == 0, empty = i == n || !*turn[i];
+        if (user && empty) {
+            gm_fail(e, "turn %lld of the conversation is empty", (long long)i);
+            gm_text_drop(&out);
+            return NULL;
+        }
+        const char *part = i == 0 ? "first" : user ? "user" : empty ? "open" : "assistant";
+        fill(&out, json_string_value(json_object_get(style, part)), empty ? "" : turn[i], system);
+    }
+    const char *strip = json_string_value(json_object_get(style, "strip"));
+    size_t skip = out.s ? strspn(out.s, strip) : 0;     /* str.lstrip takes characters, not a prefix */
+    if (skip) memmove(out.s, out.s + skip, out.n - skip + 1);
+    char *s = gm_text_take(&out);
+    if (!s) gm_fail(e, "out of memory for the conversation");
+    return s;
+}
+
+char *gm_forced_answer(const char *caption, gm_error *e)
+{
+    gm_text out = { 0 };
+    if (check_phrases(caption, e) != 0) return NULL;
+    const char *s = caption;
+    for (const char *close; (close = strstr(s, "</p>")); s = close + 4) {
+        gm_text_add(&out, s, (size_t)(close + 4 - s));
+        size_t after = 0;
+        gm_strip_left(close + 4, &after, strlen(close + 4));
+        if (strncmp(close + 4 + after, "[SEG]", 5) != 0) gm_text_adds(&out, " [SEG]");
+    }
+    gm_text_adds(&out, s);
+    char *answer = gm_text_take(&out);
+    if (!answer) gm_fail(e, "out of memory for the forced answer");
+    return answer;
+}
