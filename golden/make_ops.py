@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+"""Values of every kernel slot, computed by PyTorch in float64: golden/ops/cases.json and values.bin.
+
+    GLAMM_SRC=<groundingLMM checkout> python3 golden/make_ops.py
+
+Oracle: torch 1.13, torchvision 0.14, transformers 4.28.1 and the authors' SAM modules (segment_anything).
+Inputs are not stored: both sides make them with the hash of tests/hash.h.  cases.json holds one case
+a line: op (slot name), case, sizes and number (the slot's arguments), in (how to fill each input), n,
+compare ("bits", "ints" or "each") and at, the first element in values.bin.
+values.bin is little-endian: n wanted values (float32, or int32 for "ints"), and for "each" n float32
+magnitudes after them; |got - want| may be 4 eps times the magnitude (docs/TOLERANCE.md)."""
+import os
+
+import torch
+
+import ops_input
+import ops_moves
+import ops_sums
+
+torch.set_num_threads(1)
+ops_moves.moves()
+ops_moves.maps()
+ops_sums.products()
+ops_sums.norms()
+ops_sums.space()
+ops_sums.attention()
+ops_sums.decisions()
+ops_input.save(os.path.join(os.path.dirname(os.path.abspath(__file__)), "ops"))

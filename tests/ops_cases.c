@@ -1,0 +1,168 @@
+/* See ops_cases.h. */
+#include "ops_cases.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../ref/kernels/typed.h"
+#include "hash.h"
+
+static int read_values(ops_cases *c, const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    long size = -1;
+    if (f && !fseek(f, 0, SEEK_END)) size = ftell(f);
+    if (size > 0 && size % 4 == 0 && !fseek(f, 0, SEEK_SET)) {
+        c->values = malloc((size_t)size);
+        c->nvalues = size / 4;
+        if (c->values && fread(c->values, 4, (size_t)c->nvalues, f) != (size_t)c->nvalues) size = -1;
+    }
+    if (f) fclose(f);
+    return c->values && size > 0 ? 0 : -1;
+}
+
+int ops_cases_open(ops_cases *c, const char *folder, char *error)
+{
+    char path[512];
+    json_error_t e;
+    *c = (ops_cases){ 0 };
+    snprintf(path, sizeof path, "%s/cases.json", folder);
+    c->list = json_load_file(path, 0, &e);
+    if (!c->list || !json_array_size(c->list)) {
+        snprintf(error, 200, "%.100s: %.90s", path, c->list ? "no cases" : e.text);
+        return -1;
+    }
+    snprintf(path, sizeof path, "%s/values.bin", folder);
+    if (!read_values(c, path)) return 0;
+    snprintf(error, 200, "%.150s: not a readable list of floats", path);
+    return -1;
+}
+
+void ops_cases_close(ops_cases *c)
+{
+    json_decref(c->list);
+    free(c->values);
+    *c = (ops_cases){ 0 };
+}
+
+static double number_of(json_t *v)
+{
+    const char *s = json_string_value(v);
+    if (!s) return json_number_value(v);
+    return !strcmp(s, "inf") ? INFINITY : !strcmp(s, "-inf") ? -INFINITY : NAN;
+}
+
+static void store(ops_input *in, int64_t i, double v)
+{
+    switch (in->type) {
+    case GM_F32: ((float *)in->data)[i] = (float)v; break;
+    case GM_BF16: ((uint16_t *)in->data)[i] = gm_to_bf16((float)v); break;
+    case GM_F16: ((uint16_t *)in->data)[i] = gm_to_f16((float)v); break;
+    case GM_I32: ((int32_t *)in->data)[i] = (int32_t)v; break;
+    default: ((uint8_t *)in->data)[i] = (uint8_t)v;
+    }
+}
+
+/* The formulas of hash.h. */
+static void fill(ops_input *in, json_t *j)
+{
+    const char *kind = json_string_value(json_object_get(j, "fill"));
+    json_t *scale_j = json_object_get(j, "scale"), *values = json_object_get(j, "values");
+    uint32_t seed = (uint32_t)json_integer_value(json_object_get(j, "seed"));
+    double scale = scale_j ? json_number_value(scale_j) : 1, add = json_number_value(json_object_get(j, "add"));
+    int step = in->type == GM_F32 ? 23 : in->type == GM_BF16 ? 7 : 10;
+    int64_t whole = fabs(scale) < 1e9 ? (int64_t)scale : 0;
+    for (int64_t i = 0; i < in->n; i++) {
+        uint32_t h = hash32(seed, (uint32_t)i), bits = in->type == GM_F32 ? h : (uint32_t)(i * whole) & 0xffff;
+        double v = NAN;
+        if (!strcmp(kind, "uniform")) v = ((h >> (31 - step)) * ldexp(1, -step) - 1) * scale + add;
+        else if (!strcmp(kind, "int")) v = (double)(h % (2 * whole + 1) - whole);
+        else if (!strcmp(kind, "index") && whole > 0) v = (double)(h % whole);
+        else if (!strcmp(kind, "iota") && whole > 0) v = (double)(i % whole);
+        else if (!strcmp(kind, "flag")) v = h % 4 != 0;
+        else if (!strcmp(kind, "list")) v = number_of(json_array_get(values, (size_t)i));
+        if (strcmp(kind, "bits")) store(in, i, v);
+        else if (in->type == GM_F32) memcpy((float *)in->data + i, &bits, 4);
+        else ((uint16_t *)in->data)[i] = (uint16_t)bits;
+    }
+    size_t k;
+    json_t *pair;
+    json_array_foreach(json_object_get(j, "patch"), k, pair) {
+        int64_t at = json_integer_value(json_array_get(pair, 0));
+        if (at >= 0 && at < in->n) store(in, at, number_of(json_array_get(pair, 1)));
+    }
+}
+
+static int make_input(ops_input *in, json_t *j)
+{
+    static const struct { const char *name; gm_dtype type; size_t size; } known[] = {
+        { "f32", GM_F32, 4 }, { "bf16", GM_BF16, 2 }, { "f16", GM_F16, 2 }, { "i32", GM_I32, 4 }, { "u8", GM_U8, 1 },
+    };
+    const char *type = json_string_value(json_object_get(j, "type"));
+    size_t size = 0;
+    in->name = json_string_value(json_object_get(j, "name"));
+    in->n = json_integer_value(json_object_get(j, "n"));
+    for (size_t t = 0; t < sizeof known / sizeof *known; t++)
+        if (type && !strcmp(type, known[t].name)) {
+            in->type = known[t].type;
+            size = known[t].size;
+        }
+    if (!in->name || !size || in->n < 1 || !json_is_string(json_object_get(j, "fill"))) return -1;
+    in->bytes = (size_t)in->n * size;
+    in->block = malloc(in->bytes + size);
+    if (!in->block) return -1;
+    in->data = (char *)in->block + size;
+    fill(in, j);
+    return 0;
+}
+
+int ops_case_load(ops_case *out, const ops_cases *c, int64_t i)
+{
+    json_t *j = json_array_get(c->list, (size_t)i), *inputs = json_object_get(j, "in");
+    const char *rule = json_string_value(json_object_get(j, "compare"));
+    int64_t at = json_integer_value(json_object_get(j, "at"));
+    *out = (ops_case){ .json = j, .op = json_string_value(json_object_get(j, "op")),
+                       .name = json_string_value(json_object_get(j, "case")),
+                       .number = json_number_value(json_object_get(j, "number")),
+                       .n = json_integer_value(json_object_get(j, "n")) };
+    if (!out->op || !out->name || !rule || out->n < 1 || json_array_size(inputs) > OPS_INPUTS) {
+        snprintf(out->error, sizeof out->error, "case %" PRId64 " is incomplete", i);
+        return -1;
+    }
+    out->rule = !strcmp(rule, "bits") ? OPS_BITS : !strcmp(rule, "ints") ? OPS_INTS : OPS_EACH;
+    if (at < 0 || at > c->nvalues - out->n * (out->rule == OPS_EACH ? 2 : 1)) {
+        snprintf(out->error, sizeof out->error, "values.bin is too short");
+        return -1;
+    }
+    out->want = c->values + at;
+    out->magnitude = out->rule == OPS_EACH ? c->values + at + out->n : NULL;
+    for (size_t k = 0; k < json_array_size(inputs); k++) {
+        out->ninputs++;
+        if (!make_input(&out->input[k], json_array_get(inputs, k))) continue;
+        snprintf(out->error, sizeof out->error, "input %zu cannot be made", k);
+        return -1;
+    }
+    return 0;
+}
+
+void ops_case_free(ops_case *c)
+{
+    for (int i = 0; i < c->ninputs; i++) free(c->input[i].block);
+    c->ninputs = 0;
+}
+
+int64_t ops_size(ops_case *c, const char *name)
+{
+    json_t *v = json_object_get(json_object_get(c->json, "sizes"), name);
+    if (!v) snprintf(c->error, sizeof c->error, "the case has no size %s", name);
+    return json_integer_value(v);
+}
+
+const ops_input *ops_in(const ops_case *c, const char *name)
+{
+    for (int i = 0; i < c->ninputs; i++)
+        if (!strcmp(c->input[i].name, name)) return &c->input[i];
+    return NULL;
+}

@@ -1,0 +1,185 @@
+/* Every slot against PyTorch's values (golden/ops). */
+#include <check.h>
+#include <omp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../ref/kernels/typed.h"
+#include "ops_run.h"
+
+static const char FOLDER[] = "golden/ops";
+
+static ops_cases open_cases(void)
+{
+    ops_cases c;
+    char error[200];
+    ck_assert_msg(!ops_cases_open(&c, FOLDER, error), "%s", error);
+    return c;
+}
+
+/* Collects what failed, for one message. */
+typedef struct { char text[4000]; size_t used; } complaints;
+
+static void complain(void *user, const ops_report *r)
+{
+    complaints *p = user;
+    char line[400];
+    if (r->c.verdict == GM_PASS && !r->error[0]) return;
+    const char *why = r->error[0] ? r->error : gm_comparison_text(line, sizeof line, &r->c);
+    if (p->used < sizeof p->text - 1)
+        p->used += (size_t)snprintf(p->text + p->used, sizeof p->text - p->used, "\n  %s, %s: %s", r->op, r->name, why);
+}
+
+static void run_op(const gm_kernels *k, const gm_kernels *against, const char *op)
+{
+    ops_cases c = open_cases();
+    complaints p = { "", 0 };
+    int64_t ran, failed = ops_run(&c, k, against, op, complain, &p, &ran);
+    ops_cases_close(&c);
+    ck_assert_msg(ran >= 2, "%s: %d cases", op, (int)ran);
+    ck_assert_msg(failed == 0, "%s, table %s:%s\n  again: CK_RUN_CASE=kernels build/check", op, k->name, p.text);
+}
+
+START_TEST(ref_matches_pytorch)
+{
+    run_op(gm_kernels_ref(), NULL, ops_name(_i));
+}
+END_TEST
+
+START_TEST(every_slot_has_cases)
+{
+    size_t slots = (sizeof(gm_kernels) - offsetof(gm_kernels, gather)) / sizeof(int (*)(void));
+    ck_assert_int_eq(ops_count(), (int)slots - 3);              /* three *_scratch slots */
+    for (int i = 0; i < ops_count(); i++)
+        ck_assert_msg(ops_has(gm_kernels_ref(), ops_name(i)), "ref has no %s", ops_name(i));
+    ops_cases c = open_cases();
+    size_t i;
+    json_t *j;
+    json_array_foreach(c.list, i, j) {
+        const char *op = json_string_value(json_object_get(j, "op"));
+        ck_assert_msg(op && ops_has(gm_kernels_ref(), op), "cases.json: no slot %s", op ? op : "(none)");
+    }
+    ops_cases_close(&c);
+}
+END_TEST
+
+static void add_bits(void *user, const ops_report *r)
+{
+    uint64_t *h = user;
+    for (int64_t i = 0; i < r->n; i++) *h = (*h ^ ((const uint32_t *)r->got)[i]) * 0x100000001b3u;
+}
+
+START_TEST(ref_does_not_depend_on_threads)
+{
+    ops_cases c = open_cases();
+    uint64_t hash[3] = { 1, 1, 1 };
+    for (int t = 0; t < 3; t++) {
+        omp_set_num_threads(t + 1);
+        ck_assert_int_eq(ops_run(&c, gm_kernels_ref(), NULL, NULL, add_bits, &hash[t], NULL), 0);
+    }
+    ck_assert(hash[0] == hash[1] && hash[1] == hash[2] && hash[0] != 1);
+    ops_cases_close(&c);
+}
+END_TEST
+
+static int broken_relu(float *y, const float *x, int64_t N)
+{
+    for (int64_t i = 0; i < N; i++) y[i] = x[i] > 0 ? x[i] : 0;     /* hides NaN */
+    return 0;
+}
+
+static int short_relu(float *y, const float *x, int64_t N)
+{
+    return gm_kernels_ref()->relu(y, x, N - 1);
+}
+
+static int long_relu(float *y, const float *x, int64_t N)
+{
+    y[N] = 0;
+    return gm_kernels_ref()->relu(y, x, N);
+}
+
+static int refusing_relu(float *y, const float *x, int64_t N)
+{
+    gm_kernels_ref()->relu(y, x, N);
+    return 3;
+}
+
+static void remember(void *user, const ops_report *r)
+{
+    if (r->error[0]) memcpy(user, r->error, sizeof r->error);
+}
+
+/* The runner itself sees broken kernels. */
+START_TEST(broken_kernels_are_caught)
+{
+    static const struct { int (*f)(float *, const float *, int64_t); const char *error; } broken[] = {
+        { broken_relu, "" }, { short_relu, "never wrote element" }, { long_relu, "wrote outside its output" },
+        { refusing_relu, "returned 3" },
+    };
+    ops_cases c = open_cases();
+    gm_kernels k;
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        char error[200] = "";
+        int64_t ran;
+        gm_kernels_inherit(&k, &(gm_kernels){ .name = "broken", .relu = broken[i].f }, gm_kernels_ref());
+        ck_assert_int_gt(ops_run(&c, &k, NULL, "relu", remember, error, &ran), 0);
+        ck_assert_msg(strstr(error, broken[i].error) != NULL, "%s", error);
+        ck_assert_int_gt(ops_run(&c, &k, gm_kernels_ref(), "relu", NULL, NULL, NULL), 0);
+    }
+    ck_assert_int_eq(ops_run(&c, &k, NULL, "no such op", NULL, NULL, &(int64_t){ 0 }), 0);
+    ops_cases_close(&c);
+}
+END_TEST
+
+START_TEST(inheriting_keeps_what_is_set)
+{
+    gm_kernels k, over = { .name = "mine", .relu = broken_relu, .attention = gm_kernels_ref()->attention };
+    gm_kernels_inherit(&k, &over, gm_kernels_ref());
+    ck_assert_str_eq(k.name, "mine");
+    ck_assert(k.relu == broken_relu && k.gelu == gm_kernels_ref()->gelu && k.finite == gm_kernels_ref()->finite);
+    ck_assert(k.attention_scratch == NULL);                     /* its kernel was overridden without one */
+    over.attention = NULL;
+    gm_kernels_inherit(&k, &over, gm_kernels_ref());
+    ck_assert(k.attention_scratch == gm_kernels_ref()->attention_scratch);
+}
+END_TEST
+
+/* Every half there is, and every border between two of them. */
+START_TEST(half_floats)
+{
+    for (uint32_t h = 0; h < 0x7c00; h++) {
+        float low = gm_from_f16((uint16_t)h), high = h + 1 < 0x7c00 ? gm_from_f16((uint16_t)(h + 1)) : 65536;
+        float middle = (float)((low + (double)high) / 2);
+        uint32_t below = gm_bits_of_float(middle) - 1, above = gm_bits_of_float(middle) + 1;
+        ck_assert_uint_eq(gm_to_f16(low), h);
+        ck_assert_uint_eq(gm_to_f16(-low), h | 0x8000);
+        ck_assert_uint_eq(gm_to_f16(middle), h + (h & 1));
+        ck_assert_uint_eq(gm_to_f16(gm_float_of_bits(below)), h);
+        ck_assert_uint_eq(gm_to_f16(gm_float_of_bits(above)), h + 1);
+    }
+    for (uint32_t h = 0x7c00; h < 0x8000; h++) {
+        float f = gm_from_f16((uint16_t)h);
+        ck_assert(h == 0x7c00 ? f > 3.4e38f : f != f);
+        ck_assert_uint_eq(gm_to_f16(f) & 0x7c00, 0x7c00);
+        ck_assert_int_eq((gm_to_f16(f) & 0x3ff) == 0, h == 0x7c00);
+    }
+    ck_assert_uint_eq(gm_to_f16(1e30f), 0x7c00);
+}
+END_TEST
+
+Suite *test_ops(void)
+{
+    Suite *s = suite_create("ops");
+    TCase *t = tcase_create("kernels");
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, every_slot_has_cases);
+    tcase_add_loop_test(t, ref_matches_pytorch, 0, ops_count());
+    tcase_add_test(t, ref_does_not_depend_on_threads);
+    tcase_add_test(t, broken_kernels_are_caught);
+    tcase_add_test(t, inheriting_keeps_what_is_set);
+    tcase_add_test(t, half_floats);
+    suite_add_tcase(s, t);
+    return s;
+}
