@@ -31,5 +31,7 @@ int gm_jpeg_decode(uint8_t *rgb, const gm_image_header *h, const uint8_t *bytes,
 /* PNG and BMP, and JPEG for jpeg_stb.c.  stb.c */
 int gm_stb_decode(uint8_t *rgb, const gm_image_header *h, const uint8_t *bytes, size_t n,
                   const char *name, gm_error *e);
+/* A PNG in memory, n bytes, malloc'ed; NULL when out of memory.  stb.c */
+uint8_t *gm_stb_png(const uint8_t *pixels, int64_t width, int64_t height, int channels, size_t *n);
 
 #endif

@@ -15,6 +15,11 @@
 #define STB_IMAGE_IMPLEMENTATION
 #include <stb/stb_image.h>
 
+#define STBI_WRITE_NO_STDIO
+#define STB_IMAGE_WRITE_STATIC
+#define STB_IMAGE_WRITE_IMPLEMENTATION
+#include <stb/stb_image_write.h>
+
 int gm_stb_decode(uint8_t *rgb, const gm_image_header *h, const uint8_t *bytes, size_t n,
                   const char *name, gm_error *e)
 {
@@ -26,4 +31,12 @@ int gm_stb_decode(uint8_t *rgb, const gm_image_header *h, const uint8_t *bytes, 
     if (same) memcpy(rgb, p, (size_t)width * (size_t)height * 3);
     stbi_image_free(p);
     return same ? 0 : gm_fail(e, "%s: cannot be decoded: two different sizes in one file", name);
+}
+
+uint8_t *gm_stb_png(const uint8_t *pixels, int64_t width, int64_t height, int channels, size_t *n)
+{
+    int length = 0;
+    uint8_t *png = stbi_write_png_to_mem(pixels, (int)width * channels, (int)width, (int)height, channels, &length);
+    *n = (size_t)length;
+    return png;
 }

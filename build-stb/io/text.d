@@ -1,0 +1,2 @@
+build-stb/io/text.o: io/text.c io/text.h
+io/text.h:

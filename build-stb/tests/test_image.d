@@ -1,0 +1,11 @@
+build-stb/tests/test_image.o: tests/test_image.c \
+ tests/../io/image_formats.h tests/../io/image.h \
+ tests/../io/../ref/config.h tests/../io/../ref/error.h \
+ tests/../io/../ref/glamm.h tests/../io/os.h tests/sha256.h
+tests/../io/image_formats.h:
+tests/../io/image.h:
+tests/../io/../ref/config.h:
+tests/../io/../ref/error.h:
+tests/../io/../ref/glamm.h:
+tests/../io/os.h:
+tests/sha256.h:
