@@ -61,3 +61,5 @@ void *gm_scratch(gm_ctx *c, size_t bytes)
     if (!bytes) return NULL;
     return gm_new(c, GM_U8, 1, GM_DIMS((int64_t)bytes)).data;
 }
+
+void gm_scratch_end(gm_ctx *c, gm_mark m) { gm_blocks_end(&c->blocks, m.blocks, NULL, 0); }

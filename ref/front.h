@@ -19,7 +19,8 @@ bool gm_is_weight(gm_tensor x);             /* f32, bf16 or f16 */
 bool gm_is_vector(gm_tensor x, int64_t n);  /* f32 (n) */
 /* A new f32 tensor of x's sizes. */
 gm_tensor gm_like(gm_ctx *c, gm_tensor x);
-/* Scratch of so many bytes inside the current scope; NULL with an error when there is none. */
+/* Scratch for a kernel, given back by gm_scratch_end even while recording. */
 void *gm_scratch(gm_ctx *c, size_t bytes);
+void gm_scratch_end(gm_ctx *c, gm_mark m);
 
 #endif

@@ -44,7 +44,7 @@ typedef struct gm_kernels {
     const char *name;
 
     /* ---- moves: bitwise ---- */
-    /* y (N, C) = rows of x (R, C) of type xt, as float; 0 <= rows[n] < R is checked by the front. */
+    /* y (N, C) = rows of x (R, C) of type xt, as float; 0 <= rows[n] < R is the caller's duty. */
     int (*gather)(float *y, const void *x, gm_dtype xt, const int32_t *rows, int64_t N, int64_t R, int64_t C);
     /* y (B, C, R) = x (B, R, C) with the last two sizes exchanged. */
     int (*transpose)(float *y, const float *x, int64_t B, int64_t R, int64_t C);

@@ -12,6 +12,7 @@ typedef struct {
 } clip_layer;
 typedef struct {
     int64_t L, NH, S, P;                /* layers, heads, image side, patch side */
+    int64_t select;                     /* the state that leaves the tower, 0..L */
     float eps;
     gm_tensor patch_w, class_embedding, position_w, pre_w, pre_b;
     clip_layer *layer;
@@ -60,8 +61,6 @@ void gm_llama_cache_free(llama_cache *kv);      /* the tensors go with the conte
 /* x (B, T, C) embeddings -> H (B, T, C) after model.norm.  cache NULL: x is the whole sequence; else x
  * continues it and is appended.  keep u8 (B, past + T) or GM_NONE. */
 gm_tensor gm_llama(gm_ctx *c, const llama *m, gm_tensor x, llama_cache *kv, gm_tensor keep);
-/* float32 angles (T, HD/2) of positions at .. at + T (spec 9.2 A4). */
-void gm_rope_angles(float *angle, int64_t at, int64_t T, int64_t HD);
 
 /* ---- SAM image encoder (sam_encoder.c) ---- */
 typedef struct {

@@ -16,7 +16,7 @@ gm_tensor gm_linear(gm_ctx *c, gm_tensor x, gm_tensor w, gm_tensor b)
     void *scratch = gm_scratch(c, c->k->linear_scratch ? c->k->linear_scratch(w.type, R, N, K) : 0);
     if (c->failed) return GM_NONE;
     int bad = c->k->linear(y.data, x.data, w.data, w.type, b.data, R, N, K, scratch);
-    gm_scope_end(c, m, GM_NONE);
+    gm_scratch_end(c, m);
     gm_record r = { .x = { x, w, b }, .flops = 2.0 * (double)R * (double)N * (double)K };
     return gm_front_end(c, "linear", bad, y, r, 0);
 }
@@ -34,7 +34,7 @@ gm_tensor gm_conv2d(gm_ctx *c, gm_tensor x, gm_tensor w, gm_tensor b, int64_t st
     void *scratch = gm_scratch(c, c->k->conv2d_scratch ? c->k->conv2d_scratch(w.type, &s) : 0);
     if (c->failed) return GM_NONE;
     int bad = c->k->conv2d(y.data, x.data, w.data, w.type, b.data, &s, scratch);
-    gm_scope_end(c, m, GM_NONE);
+    gm_scratch_end(c, m);
     gm_record r = { .x = { x, w, b }, .args = &s };
     r.flops = 2.0 * (double)gm_numel(y) * (double)(s.CI * s.KH * s.KW);
     return gm_front_end(c, "conv2d", bad, y, r, sizeof s);

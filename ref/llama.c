@@ -1,0 +1,110 @@
+/* LLaMA decoder.  Source: transformers 4.28 modeling_llama.py, LlamaModel, LlamaDecoderLayer, LlamaAttention. */
+#include <stdlib.h>
+
+#include "constants.h"
+#include "model.h"
+
+int gm_llama_bind(llama *m, gm_weights *w, const gm_config *g, gm_error *e)
+{
+    int64_t C = g->llm.hidden, F = g->llm.inter, V = g->llm.vocab;
+    *m = (llama){ .L = g->llm.layers, .NH = g->llm.heads, .NKV = g->llm.kv_heads, .eps = g->llm.eps };
+    if (m->L < 1 || m->NH < 1 || m->NKV < 1 || C % m->NH || m->NH % m->NKV || C / m->NH % 2)
+        return gm_fail(e, "config.json: hidden_size %lld, %lld heads and %lld key/value heads do not fit together",
+                       (long long)C, (long long)m->NH, (long long)m->NKV);
+    m->HD = C / m->NH;
+    int64_t KV = m->NKV * m->HD;
+    m->layer = calloc((size_t)m->L, sizeof *m->layer);
+    if (!m->layer) return gm_fail(e, "out of memory for %lld LLaMA layers", (long long)m->L);
+    m->embed = gm_weight(w, 2, GM_DIMS(V, C), "model.embed_tokens.weight");
+    m->head = gm_weight(w, 2, GM_DIMS(V, C), "lm_head.weight");
+    m->norm = gm_weight_f32(w, 1, GM_DIMS(C), "model.norm.weight");
+    for (int64_t l = 0; l < m->L; l++) {
+        llama_layer *y = &m->layer[l];
+        const struct { gm_tensor *to; const char *name; int64_t out, in; } part[] = {
+            { &y->q_w, "self_attn.q_proj", C, C },      { &y->k_w, "self_attn.k_proj", KV, C },
+            { &y->v_w, "self_attn.v_proj", KV, C },     { &y->o_w, "self_attn.o_proj", C, C },
+            { &y->gate_w, "mlp.gate_proj", F, C },      { &y->up_w, "mlp.up_proj", F, C },
+            { &y->down_w, "mlp.down_proj", C, F },
+        };
+        for (size_t i = 0; i < sizeof part / sizeof *part; i++)
+            *part[i].to = gm_weight(w, 2, GM_DIMS(part[i].out, part[i].in), "model.layers.%lld.%s.weight", (long long)l,
+                                    part[i].name);
+        y->input_norm = gm_weight_f32(w, 1, GM_DIMS(C), "model.layers.%lld.input_layernorm.weight", (long long)l);
+        y->post_norm = gm_weight_f32(w, 1, GM_DIMS(C), "model.layers.%lld.post_attention_layernorm.weight", (long long)l);
+    }
+    return 0;
+}
+
+void gm_llama_free(llama *m)
+{
+    free(m->layer);
+    m->layer = NULL;
+}
+
+int gm_llama_cache_new(gm_ctx *c, llama_cache *kv, const llama *m, int64_t B, int64_t N)
+{
+    *kv = (llama_cache){ .L = m->L, .N = N };
+    kv->k = calloc((size_t)m->L, sizeof *kv->k);
+    kv->v = calloc((size_t)m->L, sizeof *kv->v);
+    if (!kv->k || !kv->v) gm_set_error(c, "out of memory for the KV cache");
+    for (int64_t l = 0; l < m->L && gm_ok(c); l++) {
+        kv->k[l] = gm_new(c, GM_F32, 3, GM_DIMS(B, N, m->NKV * m->HD));
+        kv->v[l] = gm_new(c, GM_F32, 3, GM_DIMS(B, N, m->NKV * m->HD));
+    }
+    if (!gm_ok(c)) gm_llama_cache_free(kv);
+    return gm_ok(c) ? 0 : -1;
+}
+
+void gm_llama_cache_free(llama_cache *kv)
+{
+    free(kv->k);
+    free(kv->v);
+    *kv = (llama_cache){ 0 };
+}
+
+/* h (B, T, C) -> (B, T, C).  LlamaAttention.forward; angle (B T, HD/2). */
+static gm_tensor attention(gm_ctx *c, const llama *m, int64_t l, gm_tensor h, gm_tensor angle, llama_cache *kv,
+                           gm_tensor keep)
+{
+    const llama_layer *w = &m->layer[l];
+    gm_attn_options o = { .NH = m->NH, .NKV = m->NKV, .causal = true, .keep = keep };
+    gm_tensor q = gm_rope(c, gm_linear(c, h, w->q_w, GM_NONE), angle);
+    gm_tensor k = gm_rope(c, gm_linear(c, h, w->k_w, GM_NONE), angle);
+    gm_tensor v = gm_linear(c, h, w->v_w, GM_NONE);
+    if (kv) {
+        gm_place(c, kv->k[l], k, kv->len);
+        gm_place(c, kv->v[l], v, kv->len);
+        k = kv->k[l], v = kv->v[l];
+        o.past = kv->len, o.TK = kv->len + h.dim[1];
+    }
+    return gm_linear(c, gm_attention(c, q, k, v, o), w->o_w, GM_NONE);
+}
+
+/* h (B, T, C) -> (B, T, C).  LlamaMLP.forward */
+static gm_tensor mlp(gm_ctx *c, const llama_layer *w, gm_tensor h)
+{
+    gm_tensor gate = gm_silu(c, gm_linear(c, h, w->gate_w, GM_NONE));       /* (B, T, F) */
+    gm_tensor up = gm_linear(c, h, w->up_w, GM_NONE);
+    return gm_linear(c, gm_mul(c, gate, up), w->down_w, GM_NONE);
+}
+
+gm_tensor gm_llama(gm_ctx *c, const llama *m, gm_tensor x, llama_cache *kv, gm_tensor keep)
+{
+    gm_mark mark = gm_scope(c);
+    int64_t B = x.dim[0], T = x.dim[1], past = kv ? kv->len : 0;
+    gm_tensor angle = gm_repeat(c, gm_rope_table(c, past, T, m->HD), B);
+    angle = gm_reshape(c, angle, 2, GM_DIMS(B * T, m->HD / 2));
+    for (int64_t l = 0; l < m->L; l++) {
+        const llama_layer *w = &m->layer[l];
+        gm_tensor h = gm_rmsnorm(c, x, w->input_norm, m->eps);
+        x = gm_add(c, x, attention(c, m, l, h, angle, kv, keep));
+        h = gm_rmsnorm(c, x, w->post_norm, m->eps);
+        x = gm_add(c, x, mlp(c, w, h));
+        gm_tap(c, x, "model.layers.%lld", (long long)l);
+        gm_scope_keep(c, mark, (gm_tensor[]){ x, angle }, 2);
+    }
+    if (kv) kv->len += T;
+    x = gm_rmsnorm(c, x, m->norm, m->eps);
+    gm_tap(c, x, "model.norm");
+    return gm_scope_end(c, mark, x);
+}
