@@ -1,6 +1,7 @@
 /* See backend.h.  The one file of the model that may ask what it was built for. */
 #include "backend.h"
 
+#include <omp.h>
 #include <string.h>
 
 int gm_backend(gm_kernels *k, const char *name, gm_error *e)
@@ -9,4 +10,9 @@ int gm_backend(gm_kernels *k, const char *name, gm_error *e)
     else if (strcmp(name, "ref") == 0) *k = *gm_kernels_ref();
     else return gm_fail(e, "backend %s: wanted cpu or ref", name);
     return 0;
+}
+
+void gm_backend_threads(int n)
+{
+    if (n > 0) omp_set_num_threads(n);
 }

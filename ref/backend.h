@@ -6,5 +6,7 @@
 
 /* Fills *k with every slot of backend "ref" or "cpu" (NULL: "cpu"); an unknown name is an error. */
 int gm_backend(gm_kernels *k, const char *name, gm_error *e);
+/* OpenMP threads for what the calling thread does from now on; 0 leaves them. */
+void gm_backend_threads(int n);
 
 #endif

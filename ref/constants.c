@@ -32,8 +32,8 @@ gm_tensor gm_pixel_centres(gm_ctx *c, int64_t n, bool bf16)
     float *v = malloc((size_t)(n + 1) * sizeof *v);
     for (int64_t i = 0; v && i < n; i++) {
         float x = ((float)i + 0.5f) / (float)n;
-        x = 2 * (bf16 ? gm_round_to_bf16(x) : x) - 1;
-        v[i] = bf16 ? gm_round_to_bf16(x) : x;
+        x = 2 * (bf16 ? gm_from_bf16(gm_to_bf16(x)) : x) - 1;
+        v[i] = bf16 ? gm_from_bf16(gm_to_bf16(x)) : x;
     }
     return upload(c, v, 1, GM_DIMS(n));
 }

@@ -103,7 +103,7 @@ gm_tensor gm_dense_pe(gm_ctx *c, const mask_decoder *m);
 /* ---- GLaMM (glamm.c) ---- */
 typedef struct {
     gm_config config;
-    int32_t bos, eos, bbox, seg;        /* token ids */
+    int32_t bos, eos, bbox, seg;        /* token ids, from the tokenizer */
     clip_tower clip;
     gm_two_linears projector;
     region_encoder region;
@@ -114,37 +114,58 @@ typedef struct {
 } glamm;
 int  gm_glamm_bind(glamm *m, gm_weights *w, const gm_config *g, gm_error *e);
 void gm_glamm_free(glamm *m);
+/* Image tokens T_img, and the side of the grounding encoder's input. */
+int64_t gm_image_token_count(const glamm *m);
+int64_t gm_sam_side(const glamm *m);
 
-/* A padded batch of conversations, several images, in training order (spec 4.4). */
+/* A right-padded batch of conversations over several images (spec 4.4). */
 typedef struct {
     int64_t B, L;                       /* conversations, ids each */
-    const int32_t *ids;                 /* (B, L), -200 is the image; right-padded with 0 */
-    int padded;                         /* ids 0 are padding: left out as attention keys */
+    const int32_t *ids;                 /* (B, L), one -200 each: the image; padding is 0 */
+    bool padded;                        /* ids 0 are left out as attention keys (training; not generation, C8) */
     int64_t images;
-    const int64_t *offset;              /* images + 1: conversations of image i are offset[i] .. offset[i+1] */
+    const int64_t *offset;              /* images + 1: image i has conversations offset[i] .. offset[i + 1] */
     gm_tensor clip_pixels;              /* (images, 3, S, S) */
     gm_tensor sam_pixels;               /* (images, 3, S, S) or GM_NONE: no masks */
-    const int64_t (*resized)[2];        /* height, width inside the padded SAM image */
-    const int64_t (*original)[2];       /* height, width of the masks */
-    gm_tensor box, box_image;           /* (N, 4), i32 (N), or GM_NONE */
+    const int64_t (*resized)[2];        /* height, width of the image inside its padded SAM pixels */
+    const int64_t (*original)[2];       /* height, width of its masks */
+    gm_tensor box;                      /* (N, 4) x1 y1 x2 y2 in 0..1, image after image, or GM_NONE */
+    const int64_t *boxes_of;            /* images + 1: image i has boxes boxes_of[i] .. boxes_of[i + 1] */
 } gm_batch;
+
 typedef struct {
-    gm_tensor logits;                   /* (B, L + T_img - 1, V) */
     gm_tensor hidden;                   /* (B, L + T_img - 1, C), after model.norm */
-    gm_tensor *mask;                    /* per image: (N, H, W) logits at the original size */
-    int64_t images;
+    gm_tensor logits;                   /* (B, L + T_img - 1, V) */
+    int64_t images;                     /* 0 when the batch had no SAM pixels */
+    gm_tensor mask[64];                 /* image i: (N, H, W) logits at the original size */
 } gm_output;
 
-/* The training-mode forward pass over whole conversations: every tap of the goldens. */
+/* The training-mode forward pass over whole conversations, answers included: every tap of the goldens.
+ * At most 64 images.  Source: groundingLMM model/GLaMM.py, GLaMMForCausalLM.model_forward. */
 int gm_forward(gm_ctx *c, const glamm *m, const gm_batch *b, gm_output *out);
 
-/* Its pieces, shared with generation (generate.c). */
+/* Its pieces, which generation calls one by one. */
+/* (images, 3, S, S) -> (images, T_img, hidden); levels (4 of (images, T_img, C_clip)) or NULL */
 gm_tensor gm_image_tokens(gm_ctx *c, const glamm *m, gm_tensor clip_pixels, gm_tensor levels[4]);
-/* ids (B, L) with one -200 each, img (images, T_img, C), regions (N, C) or GM_NONE -> (B, L + T_img - 1, C) */
-gm_tensor gm_assemble(gm_ctx *c, const glamm *m, const int32_t *ids, int64_t B, int64_t L, const int64_t *image_of,
-                      gm_tensor img, gm_tensor regions, const int64_t *regions_of);
-gm_tensor gm_project_text(gm_ctx *c, const glamm *m, gm_tensor hidden);     /* text_hidden_fcs.0 */
-/* low (N, h, h) -> (N, H, W) */
-gm_tensor gm_masks_to_image(gm_ctx *c, gm_tensor low, int64_t S, const int64_t resized[2], const int64_t original[2]);
+/* ids, image tokens, region vectors (N, hidden) or GM_NONE -> embeddings (B, L + T_img - 1, hidden) */
+gm_tensor gm_input_embeddings(gm_ctx *c, const glamm *m, const gm_batch *b, gm_tensor img, gm_tensor regions);
+/* hidden (..., C) -> (..., 256): text_hidden_fcs.0, the L-P projection */
+gm_tensor gm_project_text(gm_ctx *c, const glamm *m, gm_tensor hidden);
+/* E (1, C, G, G), prompts (N, C) -> logits (N, H, W) at the original size, iou (N, 1); N may be 0 */
+gm_tensor gm_masks(gm_ctx *c, const glamm *m, gm_tensor E, gm_tensor prompts, const int64_t resized[2],
+                   const int64_t original[2], gm_tensor *iou);
+
+/* ---- from ids to rows, on the host (sequence.c) ---- */
+/* Which row of [embeddings (B L); image tokens (images T_img); regions (N)] stands at every position of the
+ * expanded sequences: i32 (B (L + T_img - 1)).  Errors: not one image, fewer boxes than <bbox> (spec 9.1 C2). */
+gm_tensor gm_sequence_rows(gm_ctx *c, const glamm *m, const gm_batch *b, int64_t nregions);
+/* The ids with the image's replaced by 0, i32 (B L): rows of the embedding table. */
+gm_tensor gm_sequence_ids(gm_ctx *c, const glamm *m, const gm_batch *b);
+/* u8 (B, L + T_img - 1): 0 at padding; GM_NONE when the batch is not padded. */
+gm_tensor gm_sequence_keep(gm_ctx *c, const glamm *m, const gm_batch *b);
+/* The positions that predict [SEG] in conversations from .. to, as rows of (B (L + T_img - 1)): i32 (N). Q3, Q5 */
+gm_tensor gm_seg_rows(gm_ctx *c, const glamm *m, const gm_batch *b, int64_t from, int64_t to);
+/* Which image every box belongs to: i32 (N). */
+gm_tensor gm_box_images(gm_ctx *c, const gm_batch *b);
 
 #endif

@@ -85,14 +85,15 @@ static gm_tensor attention(gm_ctx *c, const sam_block *w, gm_tensor x, int64_t N
  * padding takes part as keys. */
 static gm_tensor block(gm_ctx *c, const sam_block *w, gm_tensor x, int64_t NH)
 {
+    gm_mark mark = gm_scope(c);
     gm_tensor h = gm_layernorm(c, x, w->ln1_w, w->ln1_b, NORM_EPS);
     if (w->S) h = gm_window(c, h, w->S);
     h = attention(c, w, h, NH);
     if (w->S) h = gm_unwindow(c, h, x.dim[1], x.dim[2]);
-    x = gm_add(c, x, h);
+    x = gm_scope_end(c, mark, gm_add(c, x, h));
     h = gm_layernorm(c, x, w->ln2_w, w->ln2_b, NORM_EPS);
     h = gm_gelu(c, gm_linear(c, h, w->lin1_w, w->lin1_b));                  /* (B, G, G, F) */
-    return gm_add(c, x, gm_linear(c, h, w->lin2_w, w->lin2_b));
+    return gm_scope_end(c, mark, gm_add(c, x, gm_linear(c, h, w->lin2_w, w->lin2_b)));
 }
 
 gm_tensor gm_sam_encode(gm_ctx *c, const sam_encoder *m, gm_tensor image)

@@ -1,0 +1,191 @@
+/* See generate.h. */
+#include "generate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../io/os.h"
+
+/* What generation carries from step to step. */
+typedef struct {
+    gm_ctx *c;
+    const glamm *m;
+    gm_scene *scene;
+    const gm_generate_options *o;
+    gm_generated *out;
+    gm_tensor regions;                  /* (N, C) or GM_NONE */
+    gm_tensor hidden;                   /* (1, N, C): final states of every position so far */
+    llama_cache kv;
+    int64_t room;                       /* expanded positions at most */
+    int64_t offset[2], boxes_of[2];
+    double started;
+    uint64_t random;
+} run;
+
+static void stage(run *r, const char *name, double done)
+{
+    if (done == 0) r->started = gm_seconds();
+    if (done == 1 && r->out->ntimes < 8)
+        r->out->time[r->out->ntimes++] = (gm_stage_time){ name, gm_seconds() - r->started };
+    if (r->o->on_stage) r->o->on_stage(r->o->user, name, done);
+}
+
+/* The ids so far as a batch of one conversation about one image. */
+static gm_batch batch_of(run *r)
+{
+    r->offset[1] = 1;
+    r->boxes_of[1] = r->regions.data ? r->regions.dim[0] : 0;
+    return (gm_batch){ .B = 1, .L = r->out->n, .ids = r->out->ids, .images = 1, .offset = r->offset,
+                       .box = r->o->box, .boxes_of = r->boxes_of };
+}
+
+/* CLIP and the projector; the region encoder when there are boxes.  Kept in the scene. */
+static void see(run *r)
+{
+    gm_scene *s = r->scene;
+    bool boxes = r->o->box.data && r->o->box.dim[0] > 0;
+    if (!s->img.data || (boxes && !s->levels[0].data)) {
+        stage(r, "clip", 0);
+        s->img = gm_image_tokens(r->c, r->m, s->clip_pixels, boxes ? s->levels : NULL);
+        stage(r, "clip", 1);
+    }
+    r->regions = GM_NONE;
+    if (!boxes) return;
+    stage(r, "region", 0);
+    int32_t *image = calloc((size_t)r->o->box.dim[0], sizeof *image);
+    if (!image) gm_set_error(r->c, "out of memory for %lld boxes", (long long)r->o->box.dim[0]);
+    gm_tensor of = image ? gm_from(r->c, GM_I32, image, 1, GM_DIMS(r->o->box.dim[0])) : GM_NONE;
+    free(image);
+    r->regions = gm_region(r->c, &r->m->region, s->levels, r->o->box, of);
+    stage(r, "region", 1);
+}
+
+/* Logits (1, V) after the last id; final states of all positions go to r->hidden.  Everything at once. */
+static gm_tensor read_all(run *r, llama_cache *kv)
+{
+    gm_batch b = batch_of(r);
+    gm_tensor x = gm_input_embeddings(r->c, r->m, &b, r->scene->img, r->regions);
+    gm_tensor h = gm_llama(r->c, &r->m->llama, x, kv, GM_NONE);             /* (1, T, C); no mask: C8 */
+    gm_place(r->c, r->hidden, h, 0);
+    h = gm_slice(r->c, h, 1, h.dim[1] - 1, 1);
+    return gm_reshape(r->c, gm_linear(r->c, h, r->m->llama.head, GM_NONE), 2, GM_DIMS(1, -1));
+}
+
+/* The same for one more id, on top of the cache. */
+static gm_tensor read_one(run *r, int32_t id)
+{
+    int64_t at = r->kv.len;
+    gm_tensor row = gm_from(r->c, GM_I32, &id, 1, GM_DIMS(1));
+    gm_tensor x = gm_gather(r->c, r->m->llama.embed, row);
+    gm_tensor h = gm_llama(r->c, &r->m->llama, gm_reshape(r->c, x, 3, GM_DIMS(1, 1, -1)), &r->kv, GM_NONE);
+    gm_place(r->c, r->hidden, h, at);
+    return gm_reshape(r->c, gm_linear(r->c, h, r->m->llama.head, GM_NONE), 2, GM_DIMS(1, -1));
+}
+
+/* As the authors do: the whole model again for every token (Q7). */
+static gm_tensor read_again(run *r)
+{
+    gm_scene *s = r->scene;
+    s->img = gm_image_tokens(r->c, r->m, s->clip_pixels, r->regions.data ? s->levels : NULL);
+    if (r->regions.data) {
+        gm_batch b = batch_of(r);
+        r->regions = gm_region(r->c, &r->m->region, s->levels, r->o->box, gm_box_images(r->c, &b));
+    }
+    return read_all(r, NULL);
+}
+
+/* Appends ids until </s>, the limit, or the end of the context. */
+static void write_answer(run *r)
+{
+    gm_ctx *c = r->c;
+    gm_generated *out = r->out;
+    int64_t extra = gm_image_token_count(r->m) - 1, limit = out->n + r->o->max_new;
+    if (limit > r->room - extra) limit = r->room - extra;
+    stage(r, "prefill", 0);
+    gm_tensor logits = read_all(r, r->o->no_cache ? NULL : &r->kv);
+    stage(r, "prefill", 1);
+    stage(r, "generate", 0);
+    gm_mark mark = gm_scope(c);
+    while (gm_ok(c) && out->n < limit) {
+        gm_tap(c, logits, "lm_head");
+        int32_t id = gm_choose(c, logits, r->o->temperature, r->o->top_p, &r->random);
+        if (!gm_ok(c)) break;
+        out->ids[out->n++] = id;
+        out->finished = id == r->m->eos;
+        bool stop = r->o->on_ids && r->o->on_ids(r->o->user, out->ids, out->n);
+        if (out->finished || stop || out->n >= limit) break;
+        logits = r->o->no_cache ? read_again(r) : read_one(r, id);
+        gm_scope_keep(c, mark, (gm_tensor[]){ logits, r->scene->img, r->scene->levels[0], r->scene->levels[1],
+                                              r->scene->levels[2], r->scene->levels[3], r->regions }, 7);
+    }
+    stage(r, "generate", 1);
+}
+
+/* The masks of every [SEG]: SAM only when there is one (Q8). */
+static void draw(run *r)
+{
+    gm_ctx *c = r->c;
+    gm_scene *s = r->scene;
+    gm_batch b = batch_of(r);
+    gm_tensor rows = gm_seg_rows(c, r->m, &b, 0, 1);
+    gm_tensor h = gm_reshape(c, r->hidden, 2, GM_DIMS(r->room, -1));
+    gm_tensor prompts = gm_project_text(c, r->m, gm_gather(c, h, rows));    /* (N, 256) */
+    if (!gm_ok(c)) return;
+    if (rows.dim[0] > 0 && !s->embedding.data) {
+        stage(r, "sam", 0);
+        s->embedding = gm_sam_encode(c, &r->m->sam, s->sam_pixels);
+        stage(r, "sam", 1);
+    }
+    stage(r, "masks", 0);
+    r->out->mask = gm_masks(c, r->m, s->embedding, prompts, s->resized, s->original, &r->out->iou);
+    stage(r, "masks", 1);
+}
+
+/* Room for the prompt, the answer and the cache. */
+static int prepare(run *r)
+{
+    const gm_generate_options *o = r->o;
+    gm_ctx *c = r->c;
+    int64_t extra = gm_image_token_count(r->m) - 1, context = r->m->config.llm.max_positions;
+    int64_t fed = o->nprompt + (o->answer ? o->nanswer : 0), wanted = fed + (o->answer ? 0 : o->max_new);
+    if (fed + extra > context) {
+        gm_set_error(c, "the prompt needs %lld positions (%lld of them the image); the model's context has %lld",
+                     (long long)(fed + extra), (long long)extra + 1, (long long)context);
+        return -1;
+    }
+    r->room = wanted + extra < context ? wanted + extra : context;
+    r->out->ids = malloc((size_t)(wanted + 1) * sizeof *r->out->ids);
+    if (!r->out->ids) gm_set_error(c, "out of memory for %lld token ids", (long long)wanted);
+    if (!gm_ok(c)) return -1;
+    memcpy(r->out->ids, o->prompt, (size_t)o->nprompt * sizeof *o->prompt);
+    if (o->answer) memcpy(r->out->ids + o->nprompt, o->answer, (size_t)o->nanswer * sizeof *o->answer);
+    r->out->n = fed;
+    r->hidden = gm_new(c, GM_F32, 3, GM_DIMS(1, r->room, r->m->config.llm.hidden));
+    if (!o->answer && !o->no_cache) gm_llama_cache_new(c, &r->kv, &r->m->llama, 1, r->room);
+    return gm_ok(c) ? 0 : -1;
+}
+
+int gm_generate(gm_ctx *c, const glamm *m, gm_scene *s, const gm_generate_options *o, gm_generated *out)
+{
+    gm_mark mark = gm_scope(c);
+    run r = { .c = c, .m = m, .scene = s, .o = o, .out = out, .random = o->seed };
+    *out = (gm_generated){ 0 };
+    gm_taps_restart(c);
+    if (prepare(&r) == 0) {
+        see(&r);
+        if (o->answer) {
+            stage(&r, "prefill", 0);
+            read_all(&r, NULL);
+            stage(&r, "prefill", 1);
+        } else {
+            write_answer(&r);
+        }
+        if (!o->no_masks) draw(&r);
+    }
+    gm_llama_cache_free(&r.kv);
+    gm_tensor keep[] = { out->mask, out->iou, s->img, s->levels[0], s->levels[1], s->levels[2], s->levels[3], s->embedding };
+    gm_scope_keep(c, mark, keep, sizeof keep / sizeof *keep);
+    if (gm_ok(c)) return 0;
+    s->img = s->levels[0] = s->embedding = GM_NONE;         /* a failed run may have left them half made */
+    return -1;
+}

@@ -1,0 +1,109 @@
+/* gm_model_open: a folder becomes a model.  See glamm.h, model_open.h. */
+#include "model_open.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../io/image.h"
+#include "../io/os.h"
+#include "backend.h"
+#include "kernels/cpu.h"
+
+static int open_text(gm_model *m, const char *path, gm_error *e)
+{
+    m->tokenizer = gm_tokenizer_open(path, e);
+    if (!m->tokenizer) return -1;
+    char *prompts = gm_path_join(path, "prompts.json");
+    if (!prompts) return gm_fail(e, "out of memory");
+    m->prompts = gm_prompts_open(gm_is_file(prompts) ? prompts : NULL, e);
+    free(prompts);
+    return m->prompts ? 0 : -1;
+}
+
+/* The ids that have a meaning for the model come from the tokenizer (spec 1.2, 5). */
+static int special_ids(gm_model *m, const char *path, gm_error *e)
+{
+    const struct { int32_t *to; const char *piece; } list[] = {
+        { &m->net.bos, "<s>" }, { &m->net.eos, "</s>" }, { &m->net.bbox, "<bbox>" }, { &m->net.seg, "[SEG]" },
+    };
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        *list[i].to = gm_token_id(m->tokenizer, list[i].piece);
+        if (*list[i].to < 0) return gm_fail(e, "%s: the tokenizer has no %s; wanted it among the added tokens", path,
+                                            list[i].piece);
+    }
+    int64_t have = gm_tokenizer_size(m->tokenizer), V = m->net.config.llm.vocab;
+    return have <= V ? 0 : gm_fail(e, "%s: the tokenizer has %lld pieces, config.json's vocab_size is %lld", path,
+                                   (long long)have, (long long)V);
+}
+
+static int open_all(gm_model *m, const char *path, const gm_model_options *o, gm_error *e)
+{
+    const char *name = o->conversation ? o->conversation : "llava_v1";
+    if (strcmp(name, "llava_v1") != 0 && strcmp(name, "llava_llama_2") != 0)
+        return gm_fail(e, "conversation %s: wanted llava_v1 or llava_llama_2", name);
+    snprintf(m->conversation, sizeof m->conversation, "%s", name);
+    m->threads = o->threads;
+    if (gm_backend(&m->kernels, o->backend, e) != 0) return -1;
+    const char *warning = gm_blas_warning();
+    if (warning && o->log) o->log(o->user, warning);
+    m->checkpoint = gm_checkpoint_open(path, o, e);
+    if (!m->checkpoint) return -1;
+    gm_config g = *gm_checkpoint_config(m->checkpoint);
+    if (o->exact_f32) g.bf16 = false;
+    gm_weights *w = gm_checkpoint_weights(m->checkpoint);
+    /* Every missing tensor belongs in one message, so a failed bind does not end the reading. */
+    gm_error bind = { "" }, names = { "" };
+    int bad = gm_glamm_bind(&m->net, w, &g, &bind);
+    if (gm_weights_finish(w, &names) != 0) return gm_fail(e, "%s", names.text);
+    if (bad) return gm_fail(e, "%s: %s", path, bind.text);
+    return open_text(m, path, e) || special_ids(m, path, e) ? -1 : 0;
+}
+
+gm_model *gm_model_open(const char *path, const gm_model_options *o, gm_error *e)
+{
+    static const gm_model_options none;
+    gm_model *m = calloc(1, sizeof *m);
+    if (!m) {
+        gm_fail(e, "out of memory");
+        return NULL;
+    }
+    if (open_all(m, path, o ? o : &none, e) == 0) return m;
+    gm_model_free(m);
+    return NULL;
+}
+
+void gm_model_free(gm_model *m)
+{
+    if (!m) return;
+    gm_glamm_free(&m->net);
+    gm_prompts_free(m->prompts);
+    gm_tokenizer_free(m->tokenizer);
+    gm_checkpoint_free(m->checkpoint);
+    free(m);
+}
+
+int gm_tokenize(const gm_model *m, const char *text, int32_t **ids, int64_t *n, gm_error *e)
+{
+    return gm_encode(m->tokenizer, text, ids, n, e);
+}
+
+char *gm_detokenize(const gm_model *m, const int32_t *ids, int64_t n, gm_error *e)
+{
+    return gm_decode(m->tokenizer, ids, n, e);
+}
+
+int gm_scene_new(gm_ctx *c, gm_scene *s, const glamm *m, const gm_image *image, gm_error *e)
+{
+    int64_t P = m->config.clip.crop, S = gm_sam_side(m), side = P > S ? P : S;
+    *s = (gm_scene){ .original = { image->height, image->width } };
+    float *host = malloc((size_t)(3 * side * side) * sizeof *host);
+    if (!host) return gm_fail(e, "out of memory for the encoders' pixels");
+    int bad = gm_pixels_clip(host, image, &m->config, e);
+    if (!bad) s->clip_pixels = gm_from(c, GM_F32, host, 4, GM_DIMS(1, 3, P, P));
+    if (!bad) bad = gm_pixels_sam(host, image, S, s->resized, e);
+    if (!bad) s->sam_pixels = gm_from(c, GM_F32, host, 4, GM_DIMS(1, 3, S, S));
+    free(host);
+    if (!bad && !gm_ok(c)) bad = gm_fail(e, "%s", gm_error_text(c));
+    return bad ? -1 : 0;
+}

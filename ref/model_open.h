@@ -1,0 +1,22 @@
+/* An open model: what gm_model_open gathers.  For the program's info and trace, and for tests. */
+#ifndef GM_MODEL_OPEN_H
+#define GM_MODEL_OPEN_H
+#include "../io/checkpoint.h"
+#include "../io/prompts.h"
+#include "../io/tokenizer.h"
+#include "generate.h"
+
+struct gm_model {
+    gm_checkpoint *checkpoint;
+    gm_tokenizer *tokenizer;
+    gm_prompts *prompts;
+    gm_kernels kernels;
+    glamm net;
+    char conversation[32];
+    int threads;
+};
+
+/* Pixels and sizes of an image in a context (freed with it). */
+int gm_scene_new(gm_ctx *c, gm_scene *s, const glamm *m, const gm_image *image, gm_error *e);
+
+#endif

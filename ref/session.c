@@ -1,0 +1,314 @@
+/* gm_session: one image and the conversation about it.  See glamm.h. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../io/image.h"
+#include "../io/os.h"
+#include "backend.h"
+#include "model_open.h"
+
+#define MAX_NEW 512                     /* every script of the release (spec 1.7) */
+
+struct gm_session {
+    gm_model *model;
+    gm_ctx *c;
+    gm_scene scene;
+    int64_t width, height;
+    char **turn;                        /* user, assistant, user, ... */
+    int64_t nturns;
+    float *box;                         /* (nboxes, 4) in 0..1; kept from turn to turn */
+    int64_t nboxes;
+};
+
+gm_session *gm_session_new(gm_model *m, const gm_image *image, gm_error *e)
+{
+    gm_session *s = calloc(1, sizeof *s);
+    if (s) s->c = gm_ctx_new(&m->kernels, NULL);
+    if (!s || !s->c) {
+        gm_fail(e, "out of memory");
+        free(s);
+        return NULL;
+    }
+    s->model = m;
+    s->width = image->width, s->height = image->height;
+    if (gm_scene_new(s->c, &s->scene, &m->net, image, e) == 0) return s;
+    gm_session_free(s);
+    return NULL;
+}
+
+void gm_session_reset(gm_session *s)
+{
+    for (int64_t i = 0; i < s->nturns; i++) free(s->turn[i]);
+    free(s->turn);
+    free(s->box);
+    s->turn = NULL;
+    s->box = NULL;
+    s->nturns = s->nboxes = 0;
+}
+
+void gm_session_free(gm_session *s)
+{
+    if (!s) return;
+    gm_session_reset(s);
+    gm_ctx_free(s->c);
+    free(s);
+}
+
+void gm_answer_free(gm_answer *a)
+{
+    if (!a) return;
+    if (a->mask) free((void *)a->mask[0].logits);           /* one block for all masks */
+    free(a->mask);
+    free(a->text);
+    free(a->caption);
+    free(a->span);
+    free(a->prompt_ids);
+    free(a->ids);
+    free(a);
+}
+
+/* ---- the question ---- */
+
+/* Boxes given with a question replace the session's; without any, the session's stay. */
+static int take_boxes(gm_session *s, const gm_ask *q, gm_error *e)
+{
+    if (q->nboxes <= 0) return 0;
+    for (int64_t i = 0; i < q->nboxes; i++) {
+        const double *b = q->boxes[i];
+        bool finite = isfinite(b[0]) && isfinite(b[1]) && isfinite(b[2]) && isfinite(b[3]);
+        if (!finite || b[0] >= b[2] || b[1] >= b[3] || b[0] < 0 || b[1] < 0 || b[2] > (double)s->width ||
+            b[3] > (double)s->height)
+            return gm_fail(e, "box %lld (%g, %g, %g, %g): wanted x1 < x2 and y1 < y2 inside the image of %lld x %lld",
+                           (long long)i + 1, b[0], b[1], b[2], b[3], (long long)s->width, (long long)s->height);
+    }
+    float *box = malloc((size_t)q->nboxes * 4 * sizeof *box);
+    if (!box) return gm_fail(e, "out of memory for %lld boxes", (long long)q->nboxes);
+    gm_boxes_normalise(box, q->boxes, q->nboxes, s->width, s->height, s->model->net.config.bf16);
+    free(s->box);
+    s->box = box;
+    s->nboxes = q->nboxes;
+    return 0;
+}
+
+static int push_turn(gm_session *s, char *text, gm_error *e)
+{
+    char **more = text ? realloc(s->turn, (size_t)(s->nturns + 1) * sizeof *more) : NULL;
+    if (!more) {
+        free(text);
+        return gm_fail(e, "out of memory");
+    }
+    s->turn = more;
+    s->turn[s->nturns++] = text;
+    return 0;
+}
+
+static void pop_turn(gm_session *s) { free(s->turn[--s->nturns]); }
+
+/* The conversation so far as ids. */
+static int history_ids(gm_session *s, int32_t **ids, int64_t *n, gm_error *e)
+{
+    char *text = gm_conversation(s->model->prompts, s->model->conversation, (const char *const *)s->turn, s->nturns, e);
+    int bad = text ? gm_encode(s->model->tokenizer, text, ids, n, e) : -1;
+    free(text);
+    return bad;
+}
+
+/* The ids that are fed: the open conversation; for a forced answer the whole one, of which the prompt is the part
+ * that the open one shares. */
+static int question_ids(gm_session *s, const gm_ask *q, int32_t **ids, int64_t *n, int64_t *nprompt, gm_error *e)
+{
+    if (history_ids(s, ids, n, e) != 0) return -1;
+    *nprompt = *n;
+    if (q->task != GM_PHRASE || !q->forced) return 0;
+    int32_t *open = *ids;
+    *ids = NULL;
+    int bad = push_turn(s, gm_forced_answer(q->text ? q->text : "", e), e);
+    if (!bad) {
+        bad = history_ids(s, ids, n, e);
+        pop_turn(s);
+    }
+    for (int64_t i = 0; !bad && i < *nprompt; i++)
+        if (i >= *n || open[i] != (*ids)[i]) *nprompt = i;
+    free(open);
+    return bad;
+}
+
+/* ---- streaming ---- */
+
+typedef struct {
+    const gm_session *s;
+    const gm_ask *q;
+    int64_t nprompt;
+    size_t sent;
+} stream;
+
+/* Sends what is new, but for a character whose bytes are not all there yet (decoded as U+FFFD). */
+static int on_ids(void *user, const int32_t *ids, int64_t n)
+{
+    stream *t = user;
+    if (!t->q->on_text) return 0;
+    char *text = gm_decode(t->s->model->tokenizer, ids + t->nprompt, n - t->nprompt, NULL);
+    size_t length = text ? strlen(text) : 0;
+    while (length >= 3 && memcmp(text + length - 3, "\xef\xbf\xbd", 3) == 0) length -= 3;
+    if (length > t->sent) {
+        t->q->on_text(t->q->user, text + t->sent, length - t->sent);
+        t->sent = length;
+    }
+    free(text);
+    return 0;
+}
+
+static void on_stage(void *user, const char *name, double done)
+{
+    const stream *t = user;
+    if (t->q->on_stage) t->q->on_stage(t->q->user, name, done);
+}
+
+/* ---- the answer ---- */
+
+static void measure(gm_mask *m, int64_t H, int64_t W)
+{
+    int64_t x0 = W, y0 = H, x1 = -1, y1 = -1;
+    double sum = 0;
+    for (int64_t y = 0; y < H; y++)
+        for (int64_t x = 0; x < W; x++) {
+            float v = m->logits[y * W + x];
+            if (!(v > 0)) continue;
+            m->area++;
+            sum += v;
+            if (x < x0) x0 = x;
+            if (x > x1) x1 = x;
+            if (y < y0) y0 = y;
+            if (y > y1) y1 = y;
+        }
+    if (!m->area) return;
+    m->box[0] = x0, m->box[1] = y0, m->box[2] = x1 - x0 + 1, m->box[3] = y1 - y0 + 1;
+    m->score = sum / (double)m->area;
+}
+
+static int take_masks(gm_session *s, gm_answer *a, const gm_generated *g, gm_error *e)
+{
+    int64_t N = g->mask.data ? g->mask.dim[0] : 0, H = s->height, W = s->width, prompt_masks = 0;
+    for (int64_t k = 1; k < a->nprompt_ids; k++) prompt_masks += a->prompt_ids[k] == s->model->net.seg;
+    a->height = H, a->width = W;
+    if (!N) return 0;
+    float *logits = malloc((size_t)(N * H * W) * sizeof *logits), *iou = calloc((size_t)N, sizeof *iou);
+    a->mask = calloc((size_t)N, sizeof *a->mask);
+    if (!logits || !a->mask || !iou) {
+        free(logits);
+        free(iou);
+        free(a->mask);
+        a->mask = NULL;
+        return gm_fail(e, "out of memory for %lld masks", (long long)N);
+    }
+    gm_to_host(s->c, logits, g->mask);
+    gm_to_host(s->c, iou, g->iou);
+    a->nmasks = N;
+    for (int64_t i = 0; i < N; i++) {
+        a->mask[i] = (gm_mask){ .logits = logits + i * H * W, .predicted_iou = iou[i], .in_prompt = i < prompt_masks };
+        measure(&a->mask[i], H, W);
+    }
+    free(iou);
+    return 0;
+}
+
+/* Spans count the answer's own [SEG]; masks count those of the prompt first. */
+static void shift_spans(gm_answer *a)
+{
+    int64_t before = 0;
+    while (before < a->nmasks && a->mask[before].in_prompt) before++;
+    for (int64_t i = 0; i < a->nspans; i++) {
+        if (a->span[i].mask >= 0) a->span[i].mask += before;
+        if (a->span[i].mask >= a->nmasks) a->span[i].mask = -1;
+    }
+}
+
+static int32_t *copy_ids(const int32_t *ids, int64_t n)
+{
+    int32_t *p = malloc((size_t)(n + 1) * sizeof *p);
+    if (p) memcpy(p, ids, (size_t)n * sizeof *p);
+    return p;
+}
+
+static int fill_answer(gm_session *s, gm_answer *a, const gm_generated *g, int64_t nprompt, gm_error *e)
+{
+    a->nprompt_ids = nprompt, a->nids = g->n - nprompt;
+    a->prompt_ids = copy_ids(g->ids, nprompt);
+    a->ids = copy_ids(g->ids + nprompt, a->nids);
+    if (!a->prompt_ids || !a->ids) return gm_fail(e, "out of memory");
+    a->finished = g->finished;
+    a->text = gm_decode(s->model->tokenizer, a->ids, a->nids, e);
+    if (!a->text || gm_answer_clean(a->text, &a->caption, &a->span, &a->nspans, e) != 0) return -1;
+    if (take_masks(s, a, g, e) != 0) return -1;
+    shift_spans(a);
+    for (int64_t i = 0; i < g->ntimes; i++)
+        a->timing[a->ntimings++] = (gm_timing){ g->time[i].stage, g->time[i].seconds };
+    return 0;
+}
+
+/* The history holds the answer without the closing </s>, which the template writes itself (spec 1.4). */
+static char *without_end(const char *text)
+{
+    size_t n = strlen(text);
+    char *t = gm_copy_text(text);
+    if (t && n >= 4 && strcmp(t + n - 4, "</s>") == 0) t[n - 4] = 0;
+    return t;
+}
+
+static bool mentions(const int32_t *ids, int64_t n, int32_t id)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (ids[i] == id) return true;
+    return false;
+}
+
+/* Runs the question that stands as the last turn. */
+static gm_answer *answer(gm_session *s, const gm_ask *q, gm_error *e)
+{
+    int32_t *ids = NULL;
+    int64_t n = 0, nprompt = 0;
+    gm_generated g = { 0 };
+    gm_answer *a = calloc(1, sizeof *a);
+    bool ok = a && question_ids(s, q, &ids, &n, &nprompt, e) == 0;
+    gm_mark mark = gm_scope(s->c);
+    if (ok) {
+        stream t = { s, q, n, 0 };
+        gm_generate_options o = {
+            .prompt = ids, .nprompt = n, .answer = q->task == GM_PHRASE && q->forced ? ids : NULL,
+            .max_new = q->max_new_tokens > 0 ? q->max_new_tokens : MAX_NEW, .no_cache = q->no_kv_cache,
+            .no_masks = q->no_masks, .temperature = q->temperature, .top_p = q->top_p, .seed = q->seed,
+            .on_ids = on_ids, .on_stage = on_stage, .user = &t,
+        };
+        if (s->nboxes && mentions(ids, n, s->model->net.bbox)) o.box = gm_from(s->c, GM_F32, s->box, 2, GM_DIMS(s->nboxes, 4));
+        ok = gm_generate(s->c, &s->model->net, &s->scene, &o, &g) == 0;
+        if (!ok) gm_fail(e, "%s", gm_error_text(s->c));
+        if (ok) ok = fill_answer(s, a, &g, nprompt, e) == 0;
+    }
+    gm_tensor keep[] = { s->scene.img, s->scene.levels[0], s->scene.levels[1], s->scene.levels[2], s->scene.levels[3],
+                         s->scene.embedding };
+    gm_scope_keep(s->c, mark, keep, sizeof keep / sizeof *keep);
+    gm_clear(s->c);
+    free(g.ids);
+    free(ids);
+    if (ok) return a;
+    gm_answer_free(a);
+    gm_fail(e, "out of memory");
+    return NULL;
+}
+
+gm_answer *gm_session_ask(gm_session *s, const gm_ask *q, gm_error *e)
+{
+    gm_backend_threads(s->model->threads);
+    if (take_boxes(s, q, e) != 0) return NULL;
+    gm_ask with_boxes = *q;
+    with_boxes.nboxes = s->nboxes;
+    if (push_turn(s, gm_prompt_user(s->model->prompts, &with_boxes, 0, s->nturns == 0, e), e) != 0) return NULL;
+    gm_answer *a = answer(s, q, e);
+    if (!a || push_turn(s, without_end(a->text), e) != 0) {
+        pop_turn(s);                                        /* the question did not happen */
+        gm_answer_free(a);
+        return NULL;
+    }
+    return a;
+}
