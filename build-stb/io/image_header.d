@@ -1,7 +1,0 @@
-build-stb/io/image_header.o: io/image_header.c io/image_formats.h \
- io/image.h io/../ref/config.h io/../ref/error.h io/../ref/glamm.h
-io/image_formats.h:
-io/image.h:
-io/../ref/config.h:
-io/../ref/error.h:
-io/../ref/glamm.h:

@@ -1,2 +1,0 @@
-build-stb/io/text.o: io/text.c io/text.h
-io/text.h:

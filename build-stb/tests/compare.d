@@ -1,2 +1,0 @@
-build-stb/tests/compare.o: tests/compare.c tests/compare.h
-tests/compare.h:

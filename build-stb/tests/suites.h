@@ -1,1 +1,0 @@
-#define SUITES(X) X(test_compare)  X(test_image)  X(test_resize)
