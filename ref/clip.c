@@ -12,7 +12,7 @@ int gm_clip_bind(clip_tower *m, gm_weights *w, const gm_config *g, gm_error *e)
     int64_t C = g->clip.hidden, F = g->clip.inter, side = g->clip.image / g->clip.patch;
     *m = (clip_tower){ .L = g->clip.layers, .NH = g->clip.heads, .S = g->clip.image, .P = g->clip.patch,
                        .eps = g->clip.eps, .select = g->clip.layers + 1 + g->select_layer };
-    if (m->select < 10 || m->select > m->L)
+    if (m->select < 9 || m->select > m->L)
         return gm_fail(e, "CLIP tower: layer %lld of %lld states is asked for; the region encoder needs the one 9 below it",
                        (long long)g->select_layer, (long long)(m->L + 1));
     if (m->NH < 1 || C % m->NH != 0)
