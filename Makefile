@@ -22,7 +22,7 @@ LIB_C   := $(filter-out io/jpeg_turbo.c io/jpeg_stb.c,$(LIB_C)) $(wildcard io/jp
 CLI_C   := $(wildcard cli/*.c)
 TEST_C  := $(wildcard tests/test_*.c)
 # What suites share; programs of their own (golden*, fuzz*) are built by tests/*.mk.
-SUPPORT := $(filter-out tests/test_% tests/check_main.c tests/golden% tests/fuzz%,$(wildcard tests/*.c))
+SUPPORT := $(filter-out tests/test_% tests/%_main.c tests/golden% tests/fuzz%,$(wildcard tests/*.c))
 DATA    := $(wildcard models/release-prompts.json)
 
 LIB_O   := $(LIB_C:%.c=$(B)/%.o) $(DATA:%=$(B)/%.o)

@@ -1,4 +1,4 @@
-/* Every slot against PyTorch's values (golden/ops). */
+/* Every slot of both tables against PyTorch's values (golden/ops), and cpu against ref. */
 #include <check.h>
 #include <omp.h>
 #include <stdarg.h>
@@ -41,9 +41,30 @@ static void run_op(const gm_kernels *k, const gm_kernels *against, const char *o
     ck_assert_msg(failed == 0, "%s, table %s:%s\n  again: CK_RUN_CASE=kernels build/check", op, k->name, p.text);
 }
 
+static gm_kernels full_cpu(void)
+{
+    gm_kernels k;
+    gm_kernels_inherit(&k, gm_kernels_cpu(), gm_kernels_ref());
+    return k;
+}
+
 START_TEST(ref_matches_pytorch)
 {
     run_op(gm_kernels_ref(), NULL, ops_name(_i));
+}
+END_TEST
+
+START_TEST(cpu_matches_pytorch)
+{
+    gm_kernels k = full_cpu();
+    if (ops_has(gm_kernels_cpu(), ops_name(_i))) run_op(&k, NULL, ops_name(_i));
+}
+END_TEST
+
+START_TEST(cpu_matches_ref)
+{
+    gm_kernels k = full_cpu();
+    if (ops_has(gm_kernels_cpu(), ops_name(_i))) run_op(&k, gm_kernels_ref(), ops_name(_i));
 }
 END_TEST
 
@@ -169,6 +190,19 @@ START_TEST(half_floats)
 }
 END_TEST
 
+/* Payloads that rounding would carry into Inf or past it. */
+START_TEST(bf16_keeps_nan)
+{
+    static const uint32_t nan[4] = { 0x7f800001, 0x7fffffff, 0xff800001, 0xffffffff };
+    for (int i = 0; i < 4; i++) {
+        float y, x = gm_float_of_bits(nan[i]);
+        ck_assert_int_eq(gm_kernels_ref()->round_bf16(&y, &x, 1), 0);
+        ck_assert(y != y);
+        ck_assert_uint_eq(gm_bits_of_float(y) >> 31, nan[i] >> 31);
+    }
+}
+END_TEST
+
 Suite *test_ops(void)
 {
     Suite *s = suite_create("ops");
@@ -176,10 +210,13 @@ Suite *test_ops(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, every_slot_has_cases);
     tcase_add_loop_test(t, ref_matches_pytorch, 0, ops_count());
+    tcase_add_loop_test(t, cpu_matches_pytorch, 0, ops_count());
+    tcase_add_loop_test(t, cpu_matches_ref, 0, ops_count());
     tcase_add_test(t, ref_does_not_depend_on_threads);
     tcase_add_test(t, broken_kernels_are_caught);
     tcase_add_test(t, inheriting_keeps_what_is_set);
     tcase_add_test(t, half_floats);
+    tcase_add_test(t, bf16_keeps_nan);
     suite_add_tcase(s, t);
     return s;
 }
