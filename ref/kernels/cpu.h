@@ -1,9 +1,13 @@
-/* What the cpu table says about itself. */
-#ifndef GM_KERNELS_CPU_H
-#define GM_KERNELS_CPU_H
+/* What can be asked about the cpu table's surroundings: the BLAS that got loaded. */
+#ifndef GM_CPU_H
+#define GM_CPU_H
+#include <stddef.h>
 
-/* A line for the user when OpenBLAS was not built for OpenMP (two thread pools then spin against each other:
- * half the speed); NULL when all is well. */
+/* One line when the loaded OpenBLAS does not share OpenMP's threads (results stay right, but two
+ * thread pools spin against each other: about half the speed); NULL when all is well. */
 const char *gm_blas_warning(void);
+
+/* "OpenBLAS 0.3.21 ... Haswell, 2 threads" into buf (size bytes); returns buf. */
+const char *gm_cpu_describe(char *buf, size_t size);
 
 #endif

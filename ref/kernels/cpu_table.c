@@ -1,20 +1,37 @@
-/* The cpu table: what is not set here is the oracle's. */
-#include <stddef.h>
-
-#include "../kernels.h"
+/* The cpu table, and what it runs on. */
+#include <cblas.h>
+#include <omp.h>
+#include <stdio.h>
 #include "cpu.h"
-
-/* From OpenBLAS's cblas.h: 0 sequential, 1 pthread, 2 OpenMP. */
-extern int openblas_get_parallel(void);
+#include "cpu_table.h"
 
 const gm_kernels *gm_kernels_cpu(void)
 {
-    static const gm_kernels table = { .name = "cpu" };
+    static const gm_kernels table = {
+        .name = "cpu",
+        .linear = cpu_linear, .linear_scratch = cpu_linear_scratch,
+        .conv2d = cpu_conv2d, .conv2d_scratch = cpu_conv2d_scratch,
+        .conv_transpose2x2 = cpu_conv_transpose2x2,
+        .softmax = cpu_softmax, .attention = cpu_attention, .attention_scratch = cpu_attention_scratch,
+    };
     return &table;
 }
 
 const char *gm_blas_warning(void)
 {
-    return openblas_get_parallel() == 2 ? NULL
-        : "OpenBLAS was loaded in a build without OpenMP: expect half the speed (Debian: libopenblas0-openmp)";
+    switch (openblas_get_parallel()) {
+    case OPENBLAS_OPENMP: return NULL;
+    case OPENBLAS_THREAD:
+        return "OpenBLAS's pthread build is loaded: expect half the speed; install libopenblas0-openmp and "
+               "choose it (update-alternatives), or set OMP_WAIT_POLICY=passive";
+    default:
+        return "OpenBLAS's single-threaded build is loaded: install libopenblas0-openmp for speed";
+    }
+}
+
+const char *gm_cpu_describe(char *buf, size_t size)
+{
+    snprintf(buf, size, "%s, core %s, %d threads", openblas_get_config(), openblas_get_corename(),
+             omp_get_max_threads());
+    return buf;
 }

@@ -1,0 +1,94 @@
+/* Linear: many rows through sgemm, few rows by dot products over the weights as they are stored. */
+#include <cblas.h>
+#include "cpu_table.h"
+#include "cpu_vec.h"
+
+/* sgemm packs its operands and reads weights at a third of the memory's speed when x has few rows. */
+enum { FEW_ROWS = 4 };
+
+/* Weight rows expanded to float at a time.  Fewer cost sgemm its speed, more the cache. */
+enum { PANEL = 512 };
+
+static int64_t panel_rows(int64_t N) { return cpu_min(N, PANEL); }
+
+size_t cpu_linear_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K)
+{
+    return wt == GM_F32 || R <= FEW_ROWS ? 0 : (size_t)(panel_rows(N) * K) * sizeof(float);
+}
+
+GM_CLONES static float dot_bf16(const uint16_t *w, const float *x, int64_t n)
+{
+    float sum = 0;
+    #pragma omp simd reduction(+:sum)
+    for (int64_t i = 0; i < n; i++) sum += gm_from_bf16(w[i]) * x[i];
+    return sum;
+}
+
+GM_CLONES static float dot_f16(const uint16_t *w, const float *x, int64_t n)
+{
+    float sum = 0;
+    #pragma omp simd reduction(+:sum)
+    for (int64_t i = 0; i < n; i++) sum += cpu_from_f16(w[i]) * x[i];
+    return sum;
+}
+
+/* Row n of w (N, K) times x (K). */
+static float dot_typed(const void *w, gm_dtype wt, int64_t n, const float *x, int64_t K)
+{
+    if (wt == GM_F32) return cpu_dot((const float *)w + n * K, x, K);
+    const uint16_t *row = (const uint16_t *)w + n * K;
+    return wt == GM_BF16 ? dot_bf16(row, x, K) : dot_f16(row, x, K);
+}
+
+static void few_rows(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R, int64_t N,
+                     int64_t K)
+{
+    #pragma omp parallel for if (R * N * K > 2 * CPU_GRAIN)
+    for (int64_t n = 0; n < N; n++)
+        for (int64_t r = 0; r < R; r++) y[r * N + n] = dot_typed(w, wt, n, x + r * K, K) + (b ? b[n] : 0);
+}
+
+/* y (R, N) starts as the bias, to which sgemm adds; without one, as nothing. */
+static void start(float *y, const float *b, int64_t R, int64_t N)
+{
+    if (!b) return;
+    #pragma omp parallel for if (R * N > CPU_GRAIN)
+    for (int64_t r = 0; r < R; r++) memcpy(y + r * N, b, (size_t)N * sizeof(float));
+}
+
+/* dst (rows, K) = rows n .. n + rows of w (N, K). */
+static void expand(float *dst, const void *w, gm_dtype wt, int64_t n, int64_t rows, int64_t K)
+{
+    #pragma omp parallel for if (rows * K > CPU_GRAIN)
+    for (int64_t i = 0; i < rows; i++) cpu_widen(dst + i * K, w, wt, (n + i) * K, K);
+}
+
+/* Output columns n .. n + columns: y[:, n ...] = x w^T, w (columns, K) as float. */
+static void product(float *y, const float *x, const float *w, int64_t R, int64_t N, int64_t columns, int64_t K,
+                    float beta)
+{
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)R, (int)columns, (int)K, 1.0f, x, (int)K, w, (int)K,
+                beta, y, (int)N);
+}
+
+int cpu_linear(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R, int64_t N,
+               int64_t K, void *scratch)
+{
+    if (!gm_is_weight_type(wt) || R > INT32_MAX || N > INT32_MAX || K > INT32_MAX) return 1;
+    if (R <= FEW_ROWS) {
+        few_rows(y, x, w, wt, b, R, N, K);
+        return 0;
+    }
+    float beta = b ? 1.0f : 0.0f;
+    start(y, b, R, N);
+    if (wt == GM_F32) {
+        product(y, x, w, R, N, N, K, beta);
+        return 0;
+    }
+    for (int64_t n = 0; n < N; n += PANEL) {
+        int64_t columns = cpu_min(PANEL, N - n);
+        expand(scratch, w, wt, n, columns, K);
+        product(y + n, x, scratch, R, N, columns, K, beta);
+    }
+    return 0;
+}

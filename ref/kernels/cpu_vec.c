@@ -1,0 +1,58 @@
+/* The row loops that several cpu kernels share. */
+#include <math.h>
+#include "cpu_vec.h"
+
+GM_CLONES static void widen_bf16(float *dst, const uint16_t *src, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) dst[i] = gm_from_bf16(src[i]);
+}
+
+GM_CLONES static void widen_f16(float *dst, const uint16_t *src, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) dst[i] = cpu_from_f16(src[i]);
+}
+
+void cpu_widen(float *dst, const void *src, gm_dtype type, int64_t at, int64_t n)
+{
+    if (type == GM_F32) memcpy(dst, (const float *)src + at, (size_t)n * sizeof(float));
+    else if (type == GM_BF16) widen_bf16(dst, (const uint16_t *)src + at, n);
+    else widen_f16(dst, (const uint16_t *)src + at, n);
+}
+
+GM_CLONES float cpu_dot(const float *a, const float *b, int64_t n)
+{
+    float sum = 0;
+    #pragma omp simd reduction(+:sum)
+    for (int64_t i = 0; i < n; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+GM_CLONES void cpu_axpy(float *y, float s, const float *x, int64_t n)
+{
+    #pragma omp simd
+    for (int64_t i = 0; i < n; i++) y[i] += s * x[i];
+}
+
+/* 32 maxima side by side: a reduction of this form would not be vectorised, NaN being unordered. */
+GM_CLONES float cpu_max(const float *x, int64_t n)
+{
+    float part[32], max = -INFINITY;
+    int64_t i = 0;
+    for (int64_t l = 0; l < 32; l++) part[l] = -INFINITY;
+    for (; i + 32 <= n; i += 32)
+        for (int64_t l = 0; l < 32; l++) part[l] = x[i + l] > part[l] ? x[i + l] : part[l];
+    for (int64_t l = 0; l < 32; l++) max = part[l] > max ? part[l] : max;
+    for (; i < n; i++) max = x[i] > max ? x[i] : max;
+    return max;
+}
+
+GM_CLONES float cpu_exp_sum(float *x, float max, int64_t n)
+{
+    float sum = 0;
+    #pragma omp simd reduction(+:sum)
+    for (int64_t i = 0; i < n; i++) {
+        x[i] = cpu_exp(x[i] - max);
+        sum += x[i];
+    }
+    return sum;
+}
