@@ -1,0 +1,19 @@
+/* JSON vectors for tests: loading, and the files that lie beside the repository. */
+#ifndef GM_VECTORS_H
+#define GM_VECTORS_H
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The file's JSON; the test fails when it is not there. */
+json_t *load_vectors(const char *path);
+/* A copy of name inside the folder GLAMM_SHARED (default ../shared), or NULL, after saying on stderr
+ * what is skipped and why. */
+char *shared_path(const char *name, const char *skipped);
+/* A text of an object; the test fails when there is none. */
+const char *text_in(const json_t *object, const char *key);
+/* The test fails with `what` where got differs from the list of integers. */
+void check_ids(const int32_t *got, int64_t n, const json_t *list, const char *what);
+
+#endif
