@@ -6,9 +6,9 @@
 Oracle: torch 1.13, torchvision 0.14, transformers 4.28.1 and the authors' SAM modules (segment_anything).
 Inputs are not stored: both sides make them with the hash of tests/hash.h.  cases.json holds one case
 a line: op (slot name), case, sizes and number (the slot's arguments), in (how to fill each input), n,
-compare ("bits", "ints" or "each") and at, the first element in values.bin.
-values.bin is little-endian: n wanted values (float32, or int32 for "ints"), and for "each" n float32
-magnitudes after them; |got - want| may be 4 eps times the magnitude (docs/TOLERANCE.md)."""
+compare ("bits", "ints" or "each"), stride (1 when absent) and at, the first element in values.bin.
+values.bin is little-endian: every stride-th of n wanted values (float32, or int32 for "ints"), and for
+"each" as many float32 magnitudes after them; |got - want| may be 4 eps times the magnitude (docs/TOLERANCE.md)."""
 import os
 
 import torch

@@ -68,8 +68,8 @@ class Input:
 cases, values, at = [], [], 0
 
 
-def case(op, name, f, sizes, number=0.0, compare="each", **inputs):
-    """f(inputs...) gives the wanted values, or (values, magnitudes) for "each"."""
+def case(op, name, f, sizes, number=0.0, compare="each", stride=1, **inputs):
+    """f(inputs...) gives the wanted values, or (values, magnitudes) for "each"; every stride-th is stored."""
     global at
     seeds = {k: zlib.crc32(f"{op}/{name}/{k}".encode()) for k in inputs if inputs[k]}
     made = {k: (inputs[k].make(seeds[k]) if inputs[k] else None) for k in inputs}
@@ -83,6 +83,9 @@ def case(op, name, f, sizes, number=0.0, compare="each", **inputs):
     arrays = [p.detach().numpy().astype(kind).reshape(-1) for p in parts]
     assert len({a.size for a in arrays}) == 1, (op, name)
     d.update(compare=compare, n=int(arrays[0].size), at=at)
+    if stride > 1:
+        d["stride"] = stride
+        arrays = [a[::stride] for a in arrays]
     at += sum(a.size for a in arrays)
     values.extend(a.astype("<i4" if kind is np.int32 else "<f4").tobytes() for a in arrays)
     cases.append(d)

@@ -24,6 +24,8 @@ def moves():
             case("gather", f"{kind} {N} of {R}x{C}", gather, dict(N=N, R=R, C=C), compare="bits",
                  x=I(R, C, type=kind) if R * C > 1 else I(R, C, type=kind, fill="list", values=[0.75]),
                  rows=I(N, fill="index", scale=R, type="i32"))
+    case("gather", "large", gather, dict(N=301, R=50, C=211), compare="bits", stride=7, x=I(50, 211, type="bf16"),
+         rows=I(301, fill="index", scale=50, type="i32"))
     for kind in ("bf16", "f16"):        # every fifth of the 65536 bit patterns
         case("gather", f"{kind} bit patterns", gather, dict(N=13107, R=13107, C=1), compare="bits",
              x=I(13107, 1, type=kind, fill="bits", scale=5), rows=I(13107, fill="iota", scale=13107, type="i32"))
@@ -35,6 +37,8 @@ def moves():
              compare="bits", x=I(B, R, C, fill="bits") if B * R * C > 1 else I(1, 1, 1))
         case("concat", f"{B}x({R}, {C})", lambda a, b: torch.cat([a, b], 1), dict(B=B, N=R, M=C),
              compare="bits", a=I(B, R, fill="bits"), b=I(B, C))
+    case("transpose", "large", lambda x: x.transpose(1, 2).contiguous(), dict(B=2, R=203, C=301), compare="bits",
+         stride=11, x=I(2, 203, 301))
     for B, N, first, M in ((1, 1, 0, 1), (3, 13, 0, 5), (5, 13, 6, 7), (4, 40, 8, 24)):
         part = f"{M} of {N} at {first}"
         case("slice", part, lambda x, f=first, m=M: x[:, f:f + m], dict(B=B, N=N, at=first, M=M), compare="bits",
@@ -72,6 +76,8 @@ def maps():
         for N, M in ((1, 1), (13, 13), (91, 13), (256, 8), (33, 1)):
             case(op, f"{N} and {M}", lambda a, b: (f(a, b), f(a, b).abs() + TINY), dict(N=N, M=M),
                  a=I(N, scale=3), b=I(M, scale=2))
+        case(op, "large", lambda a, b: (f(a, b), f(a, b).abs() + TINY), dict(N=70070, M=1001), stride=13,
+             a=I(70070), b=I(1001))
         n = len(EDGES)
         case(op, "edges", lambda a, b: (f(a, b), f(a, b).abs() + TINY), dict(N=5 * n, M=n),
              a=I(5 * n, patch=[(3, "nan"), (n + 22, "inf"), (2 * n + 22, "nan")]), b=I(n, fill="list", values=EDGES))
@@ -88,6 +94,7 @@ def maps():
     def single(op, f, floor, a=torch.zeros_like):
         def both(x):
             return f(x), f(x).abs() + a(x).abs() + floor
+        case(op, "large", both, dict(N=70001), stride=13, x=I(70001, scale=16))
         for N, scale in ((1, 1), (13, 4), (1009, 8), (64, 64)):
             case(op, f"{N} in +-{scale}", both, dict(N=N), x=I(N, scale=scale))
         case(op, "edges", both, dict(N=len(EDGES)), x=I(len(EDGES), fill="list", values=EDGES))
@@ -107,5 +114,6 @@ def maps():
     for R, NH, HD in ((1, 1, 2), (7, 3, 10), (5, 2, 128), (13, 4, 16)):
         case("rope", f"{R}x{NH}x{HD}", rope, dict(R=R, NH=NH, HD=HD), x=I(R, NH, HD),
              angle=I(R, HD // 2, scale=512, add=512))
+    case("rope", "large", rope, dict(R=301, NH=4, HD=64), stride=13, x=I(301, 4, 64), angle=I(301, 32, scale=256))
     case("rope", "extremes", rope, dict(R=3, NH=2, HD=6), angle=I(3, 3, scale=4, patch=[(8, "nan")]),
          x=I(3, 2, 6, patch=[(0, 1e30), (3, -1e30), (14, "nan"), (20, "inf"), (7, 1e-40), (10, 1e-40)]))

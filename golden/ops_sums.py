@@ -21,6 +21,10 @@ def products():
         for kind in WEIGHTS:
             case("linear", f"{kind} {R}x{N}x{K}", linear_in(linear), dict(R=R, N=N, K=K), x=I(R, K, add=0.25),
                  w=I(N, K, type=kind), b=I(N) if (R + N + K) % 2 else None)
+    for kind in WEIGHTS:        # many rows, many outputs, few rows of many outputs
+        for R, N, K in ((133, 1100, 24), (3, 1100, 70), (1, 70, 4099)):
+            case("linear", f"{kind} large {R}x{N}x{K}", linear_in(linear), dict(R=R, N=N, K=K), stride=1 + R // 10,
+                 x=I(R, K), w=I(N, K, type=kind), b=I(N))
     for kind in WEIGHTS:
         case("linear", f"{kind} integers", exactly(linear), dict(R=19, N=23, K=67), x=I(19, 67, fill="int", scale=9),
              w=I(23, 67, fill="int", scale=9, type=kind), b=I(23, fill="int", scale=99))
@@ -33,14 +37,14 @@ def products():
     case("linear", "denormal", linear_in(linear), dict(R=4, N=5, K=17), x=I(4, 17, scale=2.0 ** -130), w=I(5, 17),
          b=None)
 
-    def conv_case(name, B, CI, H, W, CO, k, stride, pad, bias=True, kind="f32", integer=False, **special):
+    def conv_case(name, B, CI, H, W, CO, k, stride, pad, bias=True, kind="f32", integer=False, thin=1, **special):
         HO, WO = ((n + 2 * pad - k) // stride + 1 for n in (H, W))
         sizes = dict(B=B, CI=CI, H=H, W=W, CO=CO, KH=k, KW=k, stride=stride, pad=pad, HO=HO, WO=WO)
         fill = dict(fill="int", scale=5) if integer else {}
 
         def f(x, w, b=None):
             return F.conv2d(x, w, b, stride, pad)
-        case("conv2d", name, (exactly if integer else linear_in)(f), sizes, x=I(B, CI, H, W, **fill, **special),
+        case("conv2d", name, (exactly if integer else linear_in)(f), sizes, stride=thin, x=I(B, CI, H, W, **fill, **special),
              w=I(CO, CI, k, k, type=kind, **fill), b=I(CO, **fill) if bias else None)
     conv_case("one of all", 1, 1, 1, 1, 1, 1, 1, 0)
     conv_case("1x1", 2, 5, 3, 7, 11, 1, 1, 0)
@@ -59,6 +63,10 @@ def products():
         conv_case(f"{kind} 1x1", 1, 5, 7, 6, 9, 1, 1, 0, kind=kind)
         conv_case(f"{kind} patches", 1, 3, 12, 8, 5, 4, 4, 0, kind=kind)
         conv_case(f"{kind} integers", 2, 6, 9, 7, 10, 3, 1, 1, kind=kind, integer=True)
+        conv_case(f"{kind} 3x3 on a large map", 1, 5, 61, 83, 4, 3, 1, 1, kind=kind, thin=7)
+        conv_case(f"{kind} 3x3 of many channels", 1, 231, 46, 47, 2, 3, 1, 1, kind=kind, thin=3)
+        conv_case(f"{kind} 1x1 of many channels", 2, 300, 30, 31, 5, 1, 1, 0, kind=kind, thin=7)
+    conv_case("a row longer than a tile", 1, 2, 3, 2111, 3, 3, 1, 1, thin=11)
     conv_case("nan and inf", 1, 2, 9, 11, 3, 3, 1, 1, patch=[(12, "nan"), (140, "inf"), (62, "-inf")])
     conv_case("huge", 1, 2, 5, 4, 3, 3, 1, 1, scale=1e30)
 
@@ -69,6 +77,9 @@ def products():
             case("conv_transpose2x2", f"{kind} {B}x{CI}x{H}x{W} to {CO}", linear_in(transposed),
                  dict(B=B, CI=CI, H=H, W=W, CO=CO), x=I(B, CI, H, W), w=I(CI, CO, 2, 2, type=kind),
                  b=I(CO) if kind != "bf16" else None)
+    for kind in WEIGHTS:
+        case("conv_transpose2x2", f"{kind} large", linear_in(transposed), dict(B=2, CI=70, H=11, W=17, CO=19),
+             stride=11, x=I(2, 70, 11, 17), w=I(70, 19, 2, 2, type=kind), b=I(19))
     case("conv_transpose2x2", "integers", exactly(transposed), dict(B=1, CI=6, H=4, W=3, CO=5),
          x=I(1, 6, 4, 3, fill="int", scale=9), w=I(6, 5, 2, 2, fill="int", scale=9), b=I(5, fill="int", scale=9))
     case("conv_transpose2x2", "nan and inf", linear_in(transposed), dict(B=1, CI=2, H=4, W=3, CO=3),
@@ -101,7 +112,19 @@ def norms():
                 name = f"{R}x{C} {kind} eps {eps:.0e}"
                 case("layernorm", name, layernorm, dict(R=R, C=C), eps, x=I(R, C, **fill), w=I(C, add=1), b=I(C))
                 case("rmsnorm", name, rmsnorm, dict(R=R, C=C), eps, x=I(R, C, **fill), w=I(C, add=1))
-    eps = eps_of(1e-5)
+    for add in (0, 3):
+        eps = eps_of(1e-5)
+
+        def layernorm_wide(x, w, b):
+            return F.layer_norm(x, (1031,), w, b, eps), size(x, -1, eps, w, b)
+
+        def rmsnorm_wide(x, w):
+            y = w * (x / torch.sqrt(x.pow(2).mean(-1, keepdim=True) + eps))
+            return y, y.abs() + TINY
+        name = "large" + (" mean" if add else "")
+        case("layernorm", name, layernorm_wide, dict(R=70, C=1031), eps, stride=13, x=I(70, 1031, add=add), w=I(1031),
+             b=I(1031))
+        case("rmsnorm", name, rmsnorm_wide, dict(R=70, C=1031), eps, stride=13, x=I(70, 1031, add=add), w=I(1031))
     bad = [(8, "nan"), (15, "inf"), (22, "-inf")]
     case("layernorm", "nan and inf", layernorm_7, dict(R=5, C=7), eps, x=I(5, 7, patch=bad), w=I(7), b=I(7))
     case("rmsnorm", "nan and inf", rmsnorm_7, dict(R=5, C=7), eps, x=I(5, 7, patch=bad), w=I(7))
@@ -109,7 +132,7 @@ def norms():
          w=I(7), b=I(7))
 
     eps = eps_of(1e-6)
-    for B, C, HW, fill in ((1, 1, 1, {}), (2, 7, 13, {}), (1, 64, 40, {}), (1, 16, 9, kinds["large mean"]),
+    for B, C, HW, fill in ((1, 1, 1, {}), (2, 7, 13, {}), (1, 64, 40, {}), (1, 33, 1100, {}), (1, 16, 9, kinds["large mean"]),
                            (1, 5, 6, dict(patch=[(2, "nan"), (10, "inf")]))):
         def layernorm2d(x, w, b, C=C):
             m = LayerNorm2d(C, eps).double()
@@ -117,16 +140,17 @@ def norms():
             x4 = x[..., None]
             return m(x4)[..., 0], size(x, 1, eps, w[:, None], b[:, None])
         case("layernorm2d", f"{B}x{C}x{HW}" + (" " + next(iter(fill)) if fill else ""), layernorm2d,
-             dict(B=B, C=C, HW=HW), eps, x=I(B, C, HW, **fill), w=I(C, add=1), b=I(C))
+             dict(B=B, C=C, HW=HW), eps, stride=1 + HW // 100, x=I(B, C, HW, **fill), w=I(C, add=1), b=I(C))
     eps = eps_of(1e-5)
     for B, C, HW, G, fill in ((1, 1, 1, 1, {}), (2, 6, 13, 3, {}), (2, 32, 35, 4, {}), (1, 8, 9, 8, {}),
-                              (1, 8, 121, 2, kinds["large mean"]), (1, 6, 5, 3, dict(patch=[(2, "nan"), (14, "inf")]))):
+                              (1, 8, 121, 2, kinds["large mean"]),
+                              (1, 32, 4901, 2, {}), (1, 32, 4901, 2, dict(add=3)), (1, 6, 5, 3, dict(patch=[(2, "nan"), (14, "inf")]))):
         def groupnorm(x, w, b, G=G):
             g = x.reshape(x.shape[0], G, -1)
             wide = [v[None, :, None].expand_as(x).reshape(g.shape) for v in (w, b)]
             return torch.group_norm(x, G, w, b, eps), size(g, -1, eps, *wide)
         case("groupnorm", f"{B}x{C}x{HW} by {G}" + (" " + next(iter(fill)) if fill else ""), groupnorm,
-             dict(B=B, C=C, HW=HW, G=G), eps, x=I(B, C, HW, **fill), w=I(C, add=1), b=I(C))
+             dict(B=B, C=C, HW=HW, G=G), eps, stride=1 + HW // 200, x=I(B, C, HW, **fill), w=I(C, add=1), b=I(C))
 
 
 def layernorm_7(x, w, b):
@@ -141,14 +165,14 @@ def rmsnorm_7(x, w):
 
 def space():
     for R, H, W, HO, WO in ((1, 1, 1, 1, 1), (2, 1, 1, 5, 3), (1, 5, 7, 1, 1), (3, 4, 5, 9, 13), (2, 13, 11, 7, 5),
-                            (1, 8, 8, 32, 32), (1, 24, 24, 12, 12), (2, 6, 9, 6, 9), (1, 7, 3, 7, 10)):
+                            (1, 8, 8, 32, 32), (1, 24, 24, 12, 12), (1, 64, 64, 255, 251), (3, 24, 24, 96, 96), (2, 6, 9, 6, 9), (1, 7, 3, 7, 10)):
         for align in (0, 1):
             def resize(x, a=align, size=(HO, WO)):
                 y = F.interpolate(x[None], size, mode="bilinear", align_corners=bool(a))[0]
                 z = F.interpolate(x.abs()[None], size, mode="bilinear", align_corners=bool(a))[0]
                 return y, z + TINY
             case("resize", f"{R}x{H}x{W} to {HO}x{WO}" + (" corners" if align else ""), resize,
-                 dict(R=R, H=H, W=W, HO=HO, WO=WO, align=align), x=I(R, H, W))
+                 dict(R=R, H=H, W=W, HO=HO, WO=WO, align=align), stride=1 + HO // 20, x=I(R, H, W))
             if (H, WO) == (4, 13):
                 case("resize", "huge" + (" corners" if align else ""), resize,
                      dict(R=R, H=H, W=W, HO=HO, WO=WO, align=align), x=I(R, H, W, scale=1e30))
@@ -161,13 +185,14 @@ def space():
     boxes = [[0, 0, 1, 1], [2.5, 3.25, 17.75, 12.5], [20, 15, 4, 3], [-9, -7, 8, 5], [12, 9, 60, 50], [90, 90, 99, 95],
              [-40, -30, -20, -25], [5, 5, 5, 5], [6, 2, 6, 30], [-3, -3, 41, 33], [0.3, 0.7, 36.9, 29.1]]
     for name, C, H, W, P, S, scale in (("one pixel", 2, 1, 1, 2, 2, 0.5), ("14 bins", 3, 16, 21, 14, 2, 8 / 14),
+                                       ("many channels", 19, 24, 24, 14, 2, 8 / 14),
                                        ("prime", 2, 13, 11, 7, 2, 0.3), ("one sample", 2, 9, 12, 3, 1, 0.25),
                                        ("three samples", 1, 9, 12, 2, 3, 0.25), ("one bin", 1, 5, 6, 1, 2, 1 / 7)):
         def roi(x, box, image, C=C, P=P, S=S, scale=eps_of(scale)):
             rois = torch.cat([image[:, None].double(), box], 1)
             return [torchvision.ops.roi_align(v, rois, P, scale, S, aligned=True) for v in (x, x.abs() + TINY)]
         n = len(boxes)
-        case("roi_align", name, roi, dict(N=n, B=2, C=C, H=H, W=W, P=P, S=S), scale, x=I(2, C, H, W),
+        case("roi_align", name, roi, dict(N=n, B=2, C=C, H=H, W=W, P=P, S=S), scale, stride=1 + C // 4, x=I(2, C, H, W),
              box=I(n, 4, fill="list", values=[float(v) for box in boxes for v in box]),
              image=I(n, fill="iota", scale=2, type="i32"))
     case("roi_align", "nan and inf", lambda x, box, image: roi(x, box, image, 1, 4, 2, eps_of(0.3)),
@@ -189,13 +214,14 @@ def attention():
         return y, y * (1 + depth(x)) + FAINT
     for R, C, scale in ((1, 1, 1), (3, 7, 4), (5, 33, 16), (2, 1024, 8), (4, 40, 128), (3, 19, 1e30)):
         case("softmax", f"{R}x{C} in +-{scale:g}", softmax, dict(R=R, C=C), x=I(R, C, scale=scale))
+    case("softmax", "large", softmax, dict(R=70, C=1031), stride=13, x=I(70, 1031, scale=8))
     case("softmax", "-inf, inf and nan", softmax, dict(R=6, C=5), x=I(6, 5, patch=[
         (2, "-inf"), (4, "-inf"), *((i, "-inf") for i in range(5, 10)), (11, "nan"), (16, "inf"), (20, "-inf"),
         (21, "-inf"), (22, "-inf"), (23, "-inf")]))
     case("softmax", "far from zero", softmax, dict(R=3, C=11), x=I(3, 11, add=30000))
 
     def attention_case(name, B, TQ, TK, NH, HD, NKV=None, KS=None, causal=0, past=0, keep=(), rel=None, scale=None,
-                       q_fill={}, k_fill={}, v_fill={}):
+                       thin=1, q_fill={}, k_fill={}, v_fill={}):
         NKV, KS, scale = NKV or NH, KS or TK, scale or eps_of(HD ** -0.5)
         GH, GW = rel or (0, 0)
 
@@ -217,7 +243,7 @@ def attention():
         unread = [((b * KS + t) * NKV * HD + c, "nan") for b in range(B) for t in range(TK, KS) for c in (0, 1)]
         k_patch, v_patch = (list(t.pop("patch", [])) + unread for t in (k_fill, v_fill))
         sizes = dict(B=B, TQ=TQ, TK=TK, KS=KS, NH=NH, NKV=NKV, HD=HD, causal=causal, past=past, GH=GH, GW=GW)
-        case("attention", name, f, sizes, scale, q=I(B, TQ, NH * HD, **{"scale": 2, **q_fill}),
+        case("attention", name, f, sizes, scale, stride=thin, q=I(B, TQ, NH * HD, **{"scale": 2, **q_fill}),
              k=I(B, KS, NKV * HD, patch=k_patch, **{"scale": 2, **k_fill}),
              v=I(B, KS, NKV * HD, patch=v_patch, **v_fill),
              keep=I(B, TK, fill="list", type="u8", values=list(keep)) if keep else None,
@@ -244,6 +270,11 @@ def attention():
     attention_case("relative positions, not square", 1, 21, 21, 3, 4, rel=(3, 7))
     attention_case("relative positions, one row", 1, 5, 5, 1, 4, rel=(1, 5))
     attention_case("relative positions, many", 1, 196, 196, 1, 8, rel=(14, 14))
+    attention_case("large", 1, 601, 577, 2, 16, thin=7)
+    attention_case("large, causal with past", 1, 530, 570, 4, 8, NKV=2, KS=600, causal=1, past=40, thin=7)
+    attention_case("large, relative positions", 1, 576, 576, 2, 8, rel=(24, 24), thin=7)
+    attention_case("large, kept keys", 2, 300, 290, 1, 8, keep=[int((i * i + i // 7) % 3 != 0) for i in range(580)], thin=3)
+    attention_case("one query of many keys", 1, 1, 1500, 4, 16, KS=1510, causal=1, past=1499)
     attention_case("sharp", 1, 7, 19, 2, 8, q_fill=dict(scale=16), k_fill=dict(scale=8))
     attention_case("large values", 1, 7, 19, 2, 8, v_fill=dict(scale=1e30))
     attention_case("exact: all scores 0", 1, 3, 8, 2, 4, q_fill=dict(fill="list", values=[0.0] * 24),

@@ -127,17 +127,20 @@ int ops_case_load(ops_case *out, const ops_cases *c, int64_t i)
                        .name = json_string_value(json_object_get(j, "case")),
                        .number = json_number_value(json_object_get(j, "number")),
                        .n = json_integer_value(json_object_get(j, "n")) };
-    if (!out->op || !out->name || !rule || out->n < 1 || json_array_size(inputs) > OPS_INPUTS) {
+    json_t *stride = json_object_get(j, "stride");
+    out->stride = stride ? json_integer_value(stride) : 1;
+    if (!out->op || !out->name || !rule || out->n < 1 || out->stride < 1 || json_array_size(inputs) > OPS_INPUTS) {
         snprintf(out->error, sizeof out->error, "case %" PRId64 " is incomplete", i);
         return -1;
     }
     out->rule = !strcmp(rule, "bits") ? OPS_BITS : !strcmp(rule, "ints") ? OPS_INTS : OPS_EACH;
-    if (at < 0 || at > c->nvalues - out->n * (out->rule == OPS_EACH ? 2 : 1)) {
+    out->nstored = (out->n + out->stride - 1) / out->stride;
+    if (at < 0 || at > c->nvalues - out->nstored * (out->rule == OPS_EACH ? 2 : 1)) {
         snprintf(out->error, sizeof out->error, "values.bin is too short");
         return -1;
     }
     out->want = c->values + at;
-    out->magnitude = out->rule == OPS_EACH ? c->values + at + out->n : NULL;
+    out->magnitude = out->rule == OPS_EACH ? c->values + at + out->nstored : NULL;
     for (size_t k = 0; k < json_array_size(inputs); k++) {
         out->ninputs++;
         if (!make_input(&out->input[k], json_array_get(inputs, k))) continue;

@@ -24,7 +24,7 @@ typedef struct {
     ops_input input[OPS_INPUTS];
     int ninputs;
     ops_rule rule;
-    int64_t n;                      /* elements of the output */
+    int64_t n, stride, nstored;     /* elements of the output; want has every stride-th, nstored of them */
     const float *want, *magnitude;  /* want: int32 bits under OPS_INTS; magnitude NULL but for OPS_EACH */
     char error[160];                /* "" or what the case lacks */
 } ops_case;
