@@ -3,6 +3,39 @@
 #define GM_CPU_TABLE_H
 #include "../kernels.h"
 
+/* cpu_moves.c */
+int cpu_transpose(float *y, const float *x, int64_t B, int64_t R, int64_t C);
+int cpu_concat(float *y, const float *a, const float *b, int64_t B, int64_t N, int64_t M);
+int cpu_slice(float *y, const float *x, int64_t B, int64_t N, int64_t at, int64_t M);
+int cpu_place(float *y, const float *x, int64_t B, int64_t N, int64_t at, int64_t M);
+int cpu_repeat(float *y, const float *x, int64_t B, int64_t N);
+int cpu_window(float *y, const float *x, int64_t B, int64_t H, int64_t W, int64_t C, int64_t S);
+int cpu_unwindow(float *y, const float *x, int64_t B, int64_t H, int64_t W, int64_t C, int64_t S);
+
+/* cpu_maps.c */
+int cpu_add(float *y, const float *a, const float *b, int64_t N, int64_t M);
+int cpu_mul(float *y, const float *a, const float *b, int64_t N, int64_t M);
+int cpu_scale(float *y, const float *x, int64_t N, float s);
+int cpu_relu(float *y, const float *x, int64_t N);
+int cpu_gelu(float *y, const float *x, int64_t N);
+int cpu_quick_gelu(float *y, const float *x, int64_t N);
+int cpu_silu(float *y, const float *x, int64_t N);
+int cpu_rope(float *y, const float *x, const float *angle, int64_t R, int64_t NH, int64_t HD);
+int cpu_finite(int32_t *y, const float *x, int64_t N);
+
+/* cpu_norm.c */
+int cpu_layernorm(float *y, const float *x, const float *w, const float *b, int64_t R, int64_t C, float eps);
+int cpu_layernorm2d(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t C,
+                    int64_t HW, float eps);
+int cpu_rmsnorm(float *y, const float *x, const float *w, int64_t R, int64_t C, float eps);
+int cpu_groupnorm(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t C, int64_t HW,
+                  int64_t G, float eps);
+
+/* cpu_space.c */
+int cpu_resize(float *y, const float *x, int64_t R, int64_t H, int64_t W, int64_t HO, int64_t WO, int align);
+int cpu_roi_align(float *y, const float *x, const float *box, const int32_t *image, int64_t N, int64_t B,
+                  int64_t C, int64_t H, int64_t W, int64_t P, int64_t S, float scale);
+
 /* cpu_linear.c */
 int cpu_linear(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R, int64_t N,
                int64_t K, void *scratch);

@@ -61,14 +61,18 @@ static inline float cpu_gelu1(float x)
     return x * (x < 0 ? tail : 1.0f - tail);
 }
 
-/* x sigmoid(z), z of x's sign.  exp(-|z|) cannot overflow; where it comes near the denormals it is
- * computed e^32 larger (32 - |z| is exact) and scaled after the product with x. */
-static inline float cpu_swish1(float x, float z)
+/* x sigmoid(z), z = s x with s > 0.  exp(-|z|) cannot overflow; where it comes near the denormals it
+ * is computed e^32 larger (32 - |z| is exact) and scaled after the product with x.  z is kept to the
+ * last bit by a second float: rounded to one, its error would be multiplied by |z|. */
+static inline float cpu_swish1(float x, double s)
 {
-    float a = z < 0 ? -z : z;
+    double exact = s * x;
+    float z = (float)exact, a = z < 0 ? -z : z;
+    float rest = a < 128.0f ? (float)(exact - z) : 0.0f;
     float shift = a > 64.0f ? 32.0f : 0.0f;
     float back = a > 64.0f ? 1.26641655e-14f : 1.0f;        /* exp(-32) */
     float e = cpu_exp(shift - a);
+    e += e * (z < 0 ? rest : -rest);
     float top = z < 0 ? x * e * back : x;
     return top / (1.0f + e * back);
 }

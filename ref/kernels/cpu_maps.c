@@ -1,0 +1,126 @@
+/* Maps: runs of a few thousand elements shared out over the threads, each run one vector loop. */
+#include <math.h>
+#include "cpu_table.h"
+#include "cpu_vec.h"
+
+typedef void (*run1)(float *y, const float *x, int64_t n);
+typedef void (*run2)(float *y, const float *a, const float *b, int64_t n);
+
+static int map1(run1 run, float *y, const float *x, int64_t N)
+{
+    #pragma omp parallel for if (N > CPU_GRAIN)
+    for (int64_t i = 0; i < N; i += CPU_RUN) run(y + i, x + i, cpu_min(CPU_RUN, N - i));
+    return 0;
+}
+
+/* b (M) repeats along a (N). */
+static int map2(run2 run, float *y, const float *a, const float *b, int64_t N, int64_t M)
+{
+    #pragma omp parallel for if (N > CPU_GRAIN)
+    for (int64_t i = 0; i < N; i += CPU_RUN)
+        for (int64_t j = i, n, end = cpu_min(i + CPU_RUN, N); j < end; j += n) {
+            n = cpu_min(M - j % M, end - j);
+            run(y + j, a + j, b + j % M, n);
+        }
+    return 0;
+}
+
+GM_CLONES static void add_run(float *restrict y, const float *a, const float *b, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = a[i] + b[i];
+}
+
+GM_CLONES static void mul_run(float *restrict y, const float *a, const float *b, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = a[i] * b[i];
+}
+
+/* Not a maximum with 0: it would turn NaN into 0. */
+GM_CLONES static void relu_run(float *restrict y, const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = x[i] < 0 ? 0 : x[i];
+}
+
+GM_CLONES static void gelu_run(float *restrict y, const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = cpu_gelu1(x[i]);
+}
+
+GM_CLONES static void quick_gelu_run(float *restrict y, const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = cpu_swish1(x[i], 1.702);
+}
+
+GM_CLONES static void silu_run(float *restrict y, const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = cpu_swish1(x[i], 1);
+}
+
+GM_CLONES static void scale_run(float *restrict y, const float *x, int64_t n, float s)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = x[i] * s;
+}
+
+int cpu_add(float *y, const float *a, const float *b, int64_t N, int64_t M) { return map2(add_run, y, a, b, N, M); }
+int cpu_mul(float *y, const float *a, const float *b, int64_t N, int64_t M) { return map2(mul_run, y, a, b, N, M); }
+int cpu_relu(float *y, const float *x, int64_t N) { return map1(relu_run, y, x, N); }
+int cpu_gelu(float *y, const float *x, int64_t N) { return map1(gelu_run, y, x, N); }
+int cpu_quick_gelu(float *y, const float *x, int64_t N) { return map1(quick_gelu_run, y, x, N); }
+int cpu_silu(float *y, const float *x, int64_t N) { return map1(silu_run, y, x, N); }
+
+int cpu_scale(float *y, const float *x, int64_t N, float s)
+{
+    #pragma omp parallel for if (N > CPU_GRAIN)
+    for (int64_t i = 0; i < N; i += CPU_RUN) scale_run(y + i, x + i, cpu_min(CPU_RUN, N - i), s);
+    return 0;
+}
+
+/* NaN and Inf times 0 are NaN; a sum that is not 0 met one. */
+GM_CLONES static int finite_run(const float *x, int64_t n)
+{
+    float sum = 0;
+    #pragma omp simd reduction(+:sum)
+    for (int64_t i = 0; i < n; i++) sum += x[i] * 0.0f;
+    return sum == 0;
+}
+
+int cpu_finite(int32_t *y, const float *x, int64_t N)
+{
+    int bad = 0;
+    #pragma omp parallel for reduction(|:bad) if (N > CPU_GRAIN)
+    for (int64_t i = 0; i < N; i += CPU_RUN) bad |= !finite_run(x + i, cpu_min(CPU_RUN, N - i));
+    y[0] = !bad;
+    return 0;
+}
+
+/* Pairs of one head turned by angles whose cosines and sines are given: a and b (n) -> ya and yb. */
+GM_CLONES static void turn(float *restrict ya, float *restrict yb, const float *a, const float *b, const float *c,
+                           const float *s, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        ya[i] = a[i] * c[i] - b[i] * s[i];
+        yb[i] = b[i] * c[i] + a[i] * s[i];
+    }
+}
+
+/* Cosines and sines once for all heads, 64 angles at a time. */
+int cpu_rope(float *y, const float *x, const float *angle, int64_t R, int64_t NH, int64_t HD)
+{
+    enum { PAIRS = 64 };
+    int64_t half = HD / 2;
+    #pragma omp parallel for if (R * NH * HD > CPU_GRAIN)
+    for (int64_t r = 0; r < R; r++)
+        for (int64_t first = 0; first < half; first += PAIRS) {
+            float c[PAIRS], s[PAIRS];
+            int64_t n = cpu_min(PAIRS, half - first);
+            for (int64_t i = 0; i < n; i++) {
+                c[i] = (float)cos(angle[r * half + first + i]);
+                s[i] = (float)sin(angle[r * half + first + i]);
+            }
+            for (int64_t h = 0; h < NH; h++) {
+                int64_t at = (r * NH + h) * HD + first;
+                turn(y + at, y + at + half, x + at, x + at + half, c, s, n);
+            }
+        }
+    return 0;
+}
