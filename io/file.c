@@ -162,7 +162,9 @@ static int read_any(gm_file *f, gm_error *e)
 {
     const uint8_t *b = f->bytes;
     if (f->size >= 9 && b[8] == '{') return gm_safetensors_read(f, e);
-    return gm_fail(e, "%s: wanted a safetensors file, found something else (%zu bytes)", f->path, f->size);
+    if (f->size >= 4 && (memcmp(b, "PK\3\4", 4) == 0 || memcmp(b, "PK\5\6", 4) == 0)) return gm_torch_zip_read(f, e);
+    if (f->size >= 2 && b[0] == 0x80) return gm_torch_legacy_read(f, e);
+    return gm_fail(e, "%s: wanted a safetensors or torch file, found neither (%zu bytes)", f->path, f->size);
 }
 
 gm_file *gm_file_parse(const uint8_t *bytes, size_t n, const char *name, gm_error *e)
