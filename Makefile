@@ -23,7 +23,7 @@ CLI_C   := $(wildcard cli/*.c)
 TEST_C  := $(wildcard tests/test_*.c)
 # What suites share; programs of their own (golden*, fuzz*) are built by tests/*.mk.
 SUPPORT := $(filter-out tests/test_% tests/%_main.c tests/golden% tests/fuzz%,$(wildcard tests/*.c))
-DATA    := $(wildcard models/release-prompts.json)
+DATA    := $(wildcard models/release-prompts.json io/font/DejaVuSans.ttf)
 
 LIB_O   := $(LIB_C:%.c=$(B)/%.o) $(DATA:%=$(B)/%.o)
 CLI_O   := $(CLI_C:%.c=$(B)/%.o)
@@ -46,10 +46,10 @@ CLONES  := $(if $(SAN),,$(shell echo 'int f(void); $(CLONES) int f(void) { retur
 $(B)/ref/kernels/cpu_%.o: EXTRA := -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math '-DGM_CLONES=$(CLONES)'
 $(B)/io/os.o: EXTRA := -D_POSIX_C_SOURCE=200809L
 # The stb headers declare static functions that are not built here.
-$(B)/io/stb.o: EXTRA := -Wno-unused-function
+$(B)/io/stb.o $(B)/io/font.o: EXTRA := -Wno-unused-function
 
 # Data files become objects: _binary_models_release_prompts_json_start.
-$(B)/models/%.json.o: models/%.json
+$(DATA:%=$(B)/%.o): $(B)/%.o: %
 	@mkdir -p $(@D)
 	ld -r -b binary -z noexecstack $< -o $@
 

@@ -1,0 +1,109 @@
+/* Text through stb_truetype in the font that is linked into the library. */
+#include "draw.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define STBTT_STATIC
+#define STB_TRUETYPE_IMPLEMENTATION
+#include <stb/stb_truetype.h>
+
+/* io/font/DejaVuSans.ttf: Latin, Greek, Cyrillic and punctuation of DejaVu Sans. */
+extern const unsigned char _binary_io_font_DejaVuSans_ttf_start[];
+
+struct gm_font {
+    stbtt_fontinfo info;
+    double pixels, ascent;
+    float scale;
+};
+
+gm_font *gm_font_new(double pixels, gm_error *e)
+{
+    gm_font *f = calloc(1, sizeof *f);
+    if (!f) {
+        gm_fail(e, "font: out of memory");
+        return NULL;
+    }
+    if (!stbtt_InitFont(&f->info, _binary_io_font_DejaVuSans_ttf_start, 0)) {
+        free(f);
+        gm_fail(e, "font: the font in this build is damaged");
+        return NULL;
+    }
+    int ascent, descent, gap;
+    stbtt_GetFontVMetrics(&f->info, &ascent, &descent, &gap);
+    f->scale = stbtt_ScaleForPixelHeight(&f->info, (float)pixels);
+    f->pixels = pixels;
+    f->ascent = ascent * (double)f->scale;
+    return f;
+}
+
+void gm_font_free(gm_font *f)
+{
+    free(f);
+}
+
+double gm_font_pixels(const gm_font *f)
+{
+    return f->pixels;
+}
+
+double gm_font_ascent(const gm_font *f)
+{
+    return f->ascent;
+}
+
+/* The character at text and its bytes; 0xFFFD and one byte where there is none. */
+static size_t decode(int *ch, const char *text, size_t n)
+{
+    static const int least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
+    const unsigned char *p = (const unsigned char *)text;
+    size_t length = p[0] < 0x80 ? 1 : p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : p[0] >= 0xC0 ? 2 : 0;
+    int v = length == 1 ? p[0] : length ? p[0] & (0x7F >> length) : 0;
+    size_t i = 1;
+    while (i < length && i < n && (p[i] & 0xC0) == 0x80) v = v << 6 | (p[i++] & 0x3F);
+    bool good = length && i == length && v >= least[length];
+    *ch = good ? v : 0xFFFD;
+    return good ? length : 1;
+}
+
+size_t gm_text_step(const char *text, size_t n)
+{
+    int ch;
+    return decode(&ch, text, n);
+}
+
+/* Advance in pixels; the digits' widths are equal, kerning is left out. */
+static double advance(const gm_font *f, int glyph)
+{
+    int wide, bearing;
+    stbtt_GetGlyphHMetrics(&f->info, glyph, &wide, &bearing);
+    return wide * (double)f->scale;
+}
+
+double gm_text_width(const gm_font *f, const char *text, size_t n)
+{
+    double w = 0;
+    for (size_t i = 0; i < n;) {
+        int ch;
+        i += decode(&ch, text + i, n - i);
+        w += advance(f, stbtt_FindGlyphIndex(&f->info, ch));
+    }
+    return w;
+}
+
+void gm_draw_text(gm_image *im, const gm_font *f, double x, double top, const char *text, size_t n, const gm_colour c)
+{
+    double base = round(top + f->ascent);
+    for (size_t i = 0; i < n;) {
+        int ch, w = 0, h = 0, left = 0, up = 0;
+        i += decode(&ch, text + i, n - i);
+        int glyph = stbtt_FindGlyphIndex(&f->info, ch);
+        float part = (float)(x - floor(x));
+        unsigned char *cover = stbtt_GetGlyphBitmapSubpixel(&f->info, f->scale, f->scale, part, 0, glyph, &w, &h, &left, &up);
+        for (int64_t j = 0; cover && j < h; j++)
+            for (int64_t k = 0; k < w; k++)
+                gm_draw_pixel(im, (int64_t)floor(x) + left + k, (int64_t)base + up + j, c, cover[j * w + k] / 255.0);
+        stbtt_FreeBitmap(cover, NULL);
+        x += advance(f, glyph);
+    }
+}

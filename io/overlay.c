@@ -1,0 +1,221 @@
+/* The picture of an answer: the image, its masks and boxes, and the legend below. */
+#include "draw.h"
+#include "image_formats.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Small images grow by a whole factor: to this width, within this height.  PAPER: the grey around. */
+enum { WIDTH = 640, HEIGHT = 1024, PAPER = 250 };
+
+/* Where things are: the image, k times larger, `left` pixels from the picture's left edge.
+ * in (nmasks, height, width): 1 where the enlarged mask is. */
+typedef struct { int64_t k, left, width, height; const gm_answer *a; uint8_t *in; } place;
+
+/* Is pixel (x, y) of the enlarged image in mask m?  Logits between pixels are interpolated. */
+static bool logit_above_0(const place *p, int64_t m, int64_t x, int64_t y)
+{
+    int64_t W = p->a->width, H = p->a->height;
+    const float *logits = p->a->mask[m].logits;
+    if (p->k == 1) return logits[y * W + x] > 0;
+    double u = ((double)x + 0.5) / (double)p->k - 0.5, v = ((double)y + 0.5) / (double)p->k - 0.5;
+    u = fmin(fmax(u, 0), (double)(W - 1));
+    v = fmin(fmax(v, 0), (double)(H - 1));
+    int64_t x0 = (int64_t)u, y0 = (int64_t)v, x1 = x0 + (x0 + 1 < W), y1 = y0 + (y0 + 1 < H);
+    double fx = u - (double)x0, fy = v - (double)y0;
+    return (logits[y0 * W + x0] * (1 - fx) + logits[y0 * W + x1] * fx) * (1 - fy)
+         + (logits[y1 * W + x0] * (1 - fx) + logits[y1 * W + x1] * fx) * fy > 0;
+}
+
+static int find_insides(place *p, gm_error *e)
+{
+    p->in = malloc((size_t)p->a->nmasks * (size_t)p->height * (size_t)p->width + 1);
+    if (!p->in) return gm_fail(e, "overlay: out of memory for %lld masks", (long long)p->a->nmasks);
+    uint8_t *in = p->in;
+    for (int64_t m = 0; m < p->a->nmasks; m++)
+        for (int64_t y = 0; y < p->height; y++)
+            for (int64_t x = 0; x < p->width; x++) *in++ = logit_above_0(p, m, x, y);
+    return 0;
+}
+
+static bool inside(const place *p, int64_t m, int64_t x, int64_t y)
+{
+    return p->in[(m * p->height + y) * p->width + x];
+}
+
+/* How far a pixel that is in mask m is from one that is not, at most `most`; most + 1 where it is further.
+ * The image's border is no edge. */
+static int64_t depth(const place *p, int64_t m, int64_t x, int64_t y, int64_t most)
+{
+    static const int8_t step[8][2] = { { 1, 0 }, { -1, 0 }, { 0, 1 }, { 0, -1 }, { 1, 1 }, { 1, -1 }, { -1, 1 }, { -1, -1 } };
+    for (int64_t s = 1; s <= most; s++) {
+        for (int i = 0; i < 8; i++) {
+            int64_t r = i < 4 ? s : (s * 7 + 5) / 10;           /* a circle, not a square */
+            int64_t u = x + step[i][0] * r, v = y + step[i][1] * r;
+            if (u >= 0 && v >= 0 && u < p->width && v < p->height && !inside(p, m, u, v)) return s;
+        }
+    }
+    return most + 1;
+}
+
+/* Half image, half the mean colour of the masks that lie there; each mask within a line of its full colour,
+ * t thick, and a white one outside that, so that it shows on its own colour too.  The last is on top. */
+static void draw_masks(gm_image *out, const place *p, int64_t t)
+{
+    for (int64_t y = 0; y < p->height; y++) {
+        for (int64_t x = 0; x < p->width; x++) {
+            int sum[3] = { 0 }, n = 0;
+            gm_colour edge;
+            bool outlined = false;
+            for (int64_t m = 0; m < p->a->nmasks; m++) {
+                if (!inside(p, m, x, y)) continue;
+                gm_colour c;
+                gm_mask_colour(m, c);
+                for (int i = 0; i < 3; i++) sum[i] += c[i];
+                n++;
+                int64_t white = (t + 1) / 2, d = depth(p, m, x, y, white + t);
+                if (d > white + t) continue;
+                if (d <= white) memset(edge, 255, 3);
+                else memcpy(edge, c, 3);
+                outlined = true;
+            }
+            if (!n) continue;
+            gm_colour mean = { (uint8_t)(sum[0] / n), (uint8_t)(sum[1] / n), (uint8_t)(sum[2] / n) };
+            gm_draw_pixel(out, p->left + x, y, outlined ? edge : mean, outlined ? 1 : 0.5);
+        }
+    }
+}
+
+/* The mask's pixel nearest to its centre of mass, in pixels of the image. */
+static bool middle(const gm_answer *a, int64_t m, double *mx, double *my)
+{
+    const float *logits = a->mask[m].logits;
+    double sx = 0, sy = 0, n = 0, best = INFINITY;
+    for (int64_t i = 0; i < a->width * a->height; i++) {
+        if (!(logits[i] > 0)) continue;
+        sx += (double)(i % a->width);
+        sy += (double)(i / a->width);
+        n++;
+    }
+    for (int64_t i = 0; i < a->width * a->height && n > 0; i++) {
+        if (!(logits[i] > 0)) continue;
+        double x = (double)(i % a->width), y = (double)(i / a->width), d = hypot(x - sx / n, y - sy / n);
+        if (d >= best) continue;
+        best = d;
+        *mx = x + 0.5;
+        *my = y + 0.5;
+    }
+    return n > 0;
+}
+
+/* Each mask's number on it; a badge that would cover an earlier one moves to its right. */
+static void draw_numbers(gm_image *out, const place *p, const gm_font *f)
+{
+    double h = gm_font_pixels(f);
+    double (*at)[2] = calloc((size_t)p->a->nmasks + 1, sizeof *at);
+    for (int64_t m = 0; at && m < p->a->nmasks; m++) {
+        char number[24];
+        gm_colour c;
+        double x = 0, y = 0;
+        at[m][0] = -1e9;
+        if (!middle(p->a, m, &x, &y)) continue;
+        snprintf(number, sizeof number, "%lld", (long long)m + 1);
+        gm_mask_colour(m, c);
+        double w = gm_draw_badge(NULL, f, 0, 0, number, c);
+        x = fmin(fmax(x * (double)p->k - w / 2, 1), (double)p->width - w - 1);
+        y = fmin(fmax(y * (double)p->k - h / 2, 1), (double)p->height - h - 1);
+        for (int64_t i = 0; i < m; i++) {
+            if (fabs(at[i][0] - x) >= 1.2 * w || fabs(at[i][1] - y) >= 1.2 * h) continue;
+            x = at[i][0] + 1.25 * w;
+            i = -1;
+        }
+        at[m][0] = x;
+        at[m][1] = y;
+        gm_draw_badge(out, f, (double)p->left + x, y, number, c);
+    }
+    free(at);
+}
+
+/* A frame of thickness t whose outer edge is the box, cut to the image. */
+static void draw_frame(gm_image *out, const place *p, const double b[4], double t, const gm_colour c)
+{
+    double x0 = fmin(fmax(b[0], 0), (double)p->width), x1 = fmin(fmax(b[2], 0), (double)p->width);
+    double y0 = fmin(fmax(b[1], 0), (double)p->height), y1 = fmin(fmax(b[3], 0), (double)p->height);
+    if (!(x1 > x0 && y1 > y0)) return;
+    double w = x1 - x0, h = y1 - y0, left = (double)p->left;
+    gm_draw_rect(out, left + x0, y0, w, t, 0, c, 1);
+    gm_draw_rect(out, left + x0, y1 - t, w, t, 0, c, 1);
+    gm_draw_rect(out, left + x0, y0, t, h, 0, c, 1);
+    gm_draw_rect(out, left + x1 - t, y0, t, h, 0, c, 1);
+}
+
+static void draw_boxes(gm_image *out, const place *p, const double (*boxes)[4], int64_t n, double t, const gm_font *f)
+{
+    static const gm_colour white = { 255, 255, 255 }, black = { 20, 20, 20 };
+    for (int64_t i = 0; i < n; i++) {
+        char name[40];
+        double b[4];
+        for (int j = 0; j < 4; j++) b[j] = boxes[i][j] * (double)p->k;
+        draw_frame(out, p, (double[]){ b[0] - t / 2, b[1] - t / 2, b[2] + t / 2, b[3] + t / 2 }, 2 * t, black);
+        draw_frame(out, p, b, t, white);
+        snprintf(name, sizeof name, "region%lld", (long long)i + 1);
+        double w = gm_draw_badge(NULL, f, 0, 0, name, white), h = gm_font_pixels(f);
+        double x = fmin(fmax(b[0] + 2 * t, 1), (double)p->width - w - 1);
+        double y = fmin(fmax(b[1] + 2 * t, 1), (double)p->height - h - 1);
+        gm_draw_badge(out, f, (double)p->left + x, y, name, white);
+    }
+}
+
+/* The image, enlarged, on a picture with room for the legend. */
+static int make_canvas(gm_image *out, const gm_image *im, place *p, const gm_font *f, gm_error *e)
+{
+    gm_image large;
+    int64_t legend = gm_draw_legend(NULL, out->width, 0, p->a, f);
+    out->height = p->height + legend;
+    if (out->height > 2 * GM_MAX_PIXELS / out->width)
+        return gm_fail(e, "overlay: too large: %lld x %lld pixels", (long long)out->width, (long long)out->height);
+    if (gm_image_resize(&large, im, p->width, p->height, GM_BICUBIC, e) != 0) return -1;
+    out->rgb = malloc((size_t)out->width * (size_t)out->height * 3);
+    if (!out->rgb) {
+        gm_image_free(&large);
+        return gm_fail(e, "overlay: out of memory for %lld x %lld pixels", (long long)out->width, (long long)out->height);
+    }
+    memset(out->rgb, PAPER, (size_t)out->width * (size_t)out->height * 3);
+    for (int64_t y = 0; y < p->height; y++)
+        memcpy(out->rgb + 3 * (y * out->width + p->left), large.rgb + 3 * y * p->width, (size_t)(3 * p->width));
+    gm_image_free(&large);
+    gm_draw_legend(out, out->width, p->height, p->a, f);
+    return 0;
+}
+
+int gm_overlay_write(const char *path, const gm_image *im, const gm_answer *a,
+                     const double (*boxes)[4], int64_t nboxes, gm_error *e)
+{
+    if (a->nmasks && (a->width != im->width || a->height != im->height))
+        return gm_fail(e, "%s: wanted masks of the image's %lld x %lld pixels, found %lld x %lld", path,
+                       (long long)im->width, (long long)im->height, (long long)a->width, (long long)a->height);
+    int64_t k = (WIDTH + im->width - 1) / im->width;
+    if (k > HEIGHT / im->height) k = HEIGHT / im->height;
+    if (k < 1) k = 1;
+    place p = { k, 0, k * im->width, k * im->height, a, NULL };
+    gm_image out = { p.width < WIDTH ? WIDTH : p.width, 0, NULL };
+    p.left = (out.width - p.width) / 2;
+    double size = fmax(19, (double)out.width / 40);
+    gm_font *text = gm_font_new(round(size), e), *small = gm_font_new(round(size * 0.85), e);
+    int bad = text && small ? make_canvas(&out, im, &p, text, e) : -1;
+    if (!bad) bad = find_insides(&p, e);
+    if (!bad) {
+        int64_t t = (int64_t)fmax(2, round((double)p.width / 256));
+        draw_masks(&out, &p, t);
+        draw_boxes(&out, &p, boxes, nboxes, (double)t, small);
+        draw_numbers(&out, &p, small);
+        bad = gm_png_write(path, out.rgb, out.width, out.height, 3, e);
+    }
+    free(p.in);
+    gm_image_free(&out);
+    gm_font_free(small);
+    gm_font_free(text);
+    return bad;
+}
