@@ -8,6 +8,7 @@
 typedef struct { const char *name; int (*run)(int argc, char **argv); const char *summary; } command;
 
 static const command COMMANDS[] = {
+    { "tokenize", cmd_tokenize, "text to token ids and pieces, and back" },
     { NULL, NULL, NULL }                /* the end */
 };
 enum { NCOMMANDS = sizeof COMMANDS / sizeof *COMMANDS - 1 };
