@@ -11,6 +11,7 @@
 #define LAYER_EPS 1e-5f         /* two-way transformer */
 #define UPSCALE_EPS 1e-6f       /* LayerNorm2d of the up-scaling */
 #define TWO_PI 6.283185307179586f
+#define TWO_PI_BF16 6.28125f    /* PyTorch's CPU kernel rounds the scalar too; the goldens have it so (Q4) */
 
 static gm_tensor vector(gm_weights *w, int64_t n, const char *name, const char *what)
 {
@@ -105,6 +106,23 @@ int gm_mask_decoder_bind(mask_decoder *m, gm_weights *w, const gm_config *g, int
     return 0;
 }
 
+/* x row k of the Fourier matrix, every product rounded: (R, 1) -> (R, C/2). */
+static gm_tensor rounded_product(gm_ctx *c, const mask_decoder *m, gm_tensor x, int64_t k)
+{
+    gm_tensor row = gm_reshape(c, gm_slice(c, m->gaussian, 0, k, 1), 2, GM_DIMS(-1, 1));
+    return gm_round_bf16(c, gm_linear(c, x, row, GM_NONE), true);
+}
+
+/* x, y (G G, 1) times the Fourier matrix: (G G, C/2).  In bfloat16 the product accumulates in float32 and rounds once;
+ * PyTorch's CPU kernel for at most 4096 multiplications rounds every product (Q4). */
+static gm_tensor fourier(gm_ctx *c, const mask_decoder *m, gm_tensor x, gm_tensor y)
+{
+    if (m->bf16 && m->G * m->G * gm_numel(m->gaussian) <= 4096)
+        return gm_round_bf16(c, gm_add(c, rounded_product(c, m, x, 0), rounded_product(c, m, y, 1)), true);
+    gm_tensor a = gm_linear(c, gm_concat(c, x, y, 1), gm_transpose(c, m->gaussian), GM_NONE);
+    return gm_round_bf16(c, a, m->bf16);
+}
+
 /* The random Fourier features of every pixel's centre.  PositionEmbeddingRandom.forward; row 0 of the matrix
  * belongs to x.  In a bfloat16 release every step rounds (Q4). */
 gm_tensor gm_dense_pe(gm_ctx *c, const mask_decoder *m)
@@ -113,10 +131,8 @@ gm_tensor gm_dense_pe(gm_ctx *c, const mask_decoder *m)
     int64_t G = m->G, half = m->gaussian.dim[1];
     gm_tensor x = gm_repeat(c, gm_pixel_centres(c, G, m->bf16), G);         /* (G, G): the column's centre */
     gm_tensor y = gm_transpose(c, x);
-    gm_tensor at = gm_concat(c, gm_reshape(c, x, 2, GM_DIMS(G * G, 1)), gm_reshape(c, y, 2, GM_DIMS(G * G, 1)), 1);
-    gm_tensor a = gm_linear(c, at, gm_transpose(c, m->gaussian), GM_NONE);  /* (G G, C/2) */
-    a = gm_round_bf16(c, a, m->bf16);
-    a = gm_round_bf16(c, gm_scale(c, a, TWO_PI), m->bf16);
+    gm_tensor a = fourier(c, m, gm_reshape(c, x, 2, GM_DIMS(G * G, 1)), gm_reshape(c, y, 2, GM_DIMS(G * G, 1)));
+    a = gm_round_bf16(c, gm_scale(c, a, m->bf16 ? TWO_PI_BF16 : TWO_PI), m->bf16);
     gm_tensor pe = gm_concat(c, gm_round_bf16(c, gm_sin(c, a), m->bf16), gm_round_bf16(c, gm_cos(c, a), m->bf16), 1);
     pe = gm_reshape(c, gm_transpose(c, pe), 3, GM_DIMS(2 * half, G, G));
     gm_tap(c, pe, PROMPT "pe_layer");
