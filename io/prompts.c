@@ -232,7 +232,7 @@ static int check_phrases(const char *caption, gm_error *e)
 
 static int add_phrase(gm_text *out, const gm_prompts *p, const gm_ask *q, int64_t index, gm_error *e)
 {
-    const char *instruction = pick(p, q->forced ? "gcg" : "phrase", index, e);
+    const char *instruction = q->instruction ? q->instruction : pick(p, q->forced ? "gcg" : "phrase", index, e);
     if (!instruction || check_phrases(q->text, e) != 0) return -1;
     gm_text_adds(out, instruction);
     if (!q->forced) gm_text_adds(out, q->text);

@@ -64,6 +64,8 @@ typedef struct {
     gm_task task;
     const char *text;           /* REFER: expression; PHRASE: caption with <p> .. </p>; CHAT: the question;
                                    others: NULL, or an instruction in place of the template's */
+    const char *instruction;    /* PHRASE: in place of the template's; NULL: the template's */
+    int64_t variant;            /* which of the task's templates, from 0 */
     const double (*boxes)[4];   /* pixels of the original image, x1 y1 x2 y2; one <bbox> each */
     int64_t nboxes;
     int forced;                 /* PHRASE: feed the caption as the answer instead of generating */

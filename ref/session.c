@@ -303,7 +303,7 @@ gm_answer *gm_session_ask(gm_session *s, const gm_ask *q, gm_error *e)
     if (take_boxes(s, q, e) != 0) return NULL;
     gm_ask with_boxes = *q;
     with_boxes.nboxes = s->nboxes;
-    if (push_turn(s, gm_prompt_user(s->model->prompts, &with_boxes, 0, s->nturns == 0, e), e) != 0) return NULL;
+    if (push_turn(s, gm_prompt_user(s->model->prompts, &with_boxes, q->variant, s->nturns == 0, e), e) != 0) return NULL;
     gm_answer *a = answer(s, q, e);
     if (!a || push_turn(s, without_end(a->text), e) != 0) {
         pop_turn(s);                                        /* the question did not happen */
