@@ -74,7 +74,7 @@ typedef struct {
     uint64_t seed;
     int no_kv_cache;            /* recompute everything each step, as the authors do */
     int no_masks;               /* text only */
-    /* New answer text as it is decoded (bytes of whole characters), and stages: "clip", "region",
+    /* New answer text as it is decoded (bytes of whole characters, without </s>), and stages: "clip", "region",
      * "prefill", "generate", "sam", "masks", with work done so far in 0..1.  NULL: none. */
     void (*on_text)(void *user, const char *text, size_t length);
     void (*on_stage)(void *user, const char *stage, double done);

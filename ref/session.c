@@ -143,11 +143,11 @@ typedef struct {
     size_t sent;
 } stream;
 
-/* Sends what is new, but for a character whose bytes are not all there yet (decoded as U+FFFD). */
+/* Sends what is new, but for </s> and a character whose bytes are not all there yet (decoded as U+FFFD). */
 static int on_ids(void *user, const int32_t *ids, int64_t n)
 {
     stream *t = user;
-    if (!t->q->on_text) return 0;
+    if (!t->q->on_text || ids[n - 1] == t->s->model->net.eos) return 0;
     char *text = gm_decode(t->s->model->tokenizer, ids + t->nprompt, n - t->nprompt, NULL);
     size_t length = text ? strlen(text) : 0;
     while (length >= 3 && memcmp(text + length - 3, "\xef\xbf\xbd", 3) == 0) length -= 3;
@@ -247,12 +247,20 @@ static int fill_answer(gm_session *s, gm_answer *a, const gm_generated *g, int64
     return 0;
 }
 
-/* The history holds the answer without the closing </s>, which the template writes itself (spec 1.4). */
-static char *without_end(const char *text)
+/* What the history keeps of an answer, as the demo does (app.py, spec 1.8 step 1): no newlines, double spaces made
+ * single, no closing </s>, which the template writes itself (Q17). */
+static char *history_text(const char *text)
 {
-    size_t n = strlen(text);
-    char *t = gm_copy_text(text);
-    if (t && n >= 4 && strcmp(t + n - 4, "</s>") == 0) t[n - 4] = 0;
+    char *t = gm_copy_text(text + (text[0] == ' '));
+    if (!t) return NULL;
+    size_t n = 0;
+    for (const char *s = t; *s; s++) {
+        if (*s == '\n') continue;
+        t[n++] = *s;
+        if (s[0] == ' ' && s[1] == ' ') s++;
+    }
+    t[n] = 0;
+    if (n >= 4 && strcmp(t + n - 4, "</s>") == 0) t[n - 4] = 0;
     return t;
 }
 
@@ -305,7 +313,7 @@ gm_answer *gm_session_ask(gm_session *s, const gm_ask *q, gm_error *e)
     with_boxes.nboxes = s->nboxes;
     if (push_turn(s, gm_prompt_user(s->model->prompts, &with_boxes, q->variant, s->nturns == 0, e), e) != 0) return NULL;
     gm_answer *a = answer(s, q, e);
-    if (!a || push_turn(s, without_end(a->text), e) != 0) {
+    if (!a || push_turn(s, history_text(a->text), e) != 0) {
         pop_turn(s);                                        /* the question did not happen */
         gm_answer_free(a);
         return NULL;
