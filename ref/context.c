@@ -134,12 +134,9 @@ gm_tensor gm_reshape(gm_ctx *c, gm_tensor x, int nd, const int64_t *dim)
 
 gm_mark gm_scope(gm_ctx *c) { return (gm_mark){ c->blocks.nlive }; }
 
-void gm_scope_keep(gm_ctx *c, gm_mark m, gm_tensor *keep, int n)
+void gm_scope_keep(gm_ctx *c, gm_mark m, const gm_tensor *keep, int n)
 {
-    const void *address[16];
-    if (c->recording && c->record_tensors) return;
-    for (int i = 0; i < n && i < 16; i++) address[i] = keep[i].data;
-    gm_blocks_end(&c->blocks, m.blocks, address, n < 16 ? n : 16);
+    if (!c->recording || !c->record_tensors) gm_blocks_end(&c->blocks, m.blocks, keep, n);
 }
 
 gm_tensor gm_scope_end(gm_ctx *c, gm_mark m, gm_tensor keep)

@@ -88,15 +88,14 @@ gm_tensor gm_masks(gm_ctx *c, const glamm *m, gm_tensor E, gm_tensor prompts, co
     return x;
 }
 
-/* One image's pixels out of a batch: (1, 3, S, S). */
-static gm_tensor image_of(gm_ctx *c, gm_tensor pixels, int64_t i) { return gm_slice(c, pixels, 0, i, 1); }
-
 int gm_forward(gm_ctx *c, const glamm *m, const gm_batch *b, gm_output *out)
 {
     gm_mark mark = gm_scope(c);
     gm_tensor levels[4], regions = GM_NONE, iou;
     *out = (gm_output){ 0 };
     gm_taps_restart(c);
+    if (b->images > GM_MAX_IMAGES)
+        gm_set_error(c, "a batch of %lld images: wanted at most %d", (long long)b->images, GM_MAX_IMAGES);
 
     gm_tensor img = gm_image_tokens(c, m, b->clip_pixels, b->box.data ? levels : NULL);
     if (b->box.data) regions = gm_region(c, &m->region, levels, b->box, gm_box_images(c, b));
@@ -107,20 +106,18 @@ int gm_forward(gm_ctx *c, const glamm *m, const gm_batch *b, gm_output *out)
 
     if (b->sam_pixels.data) {
         gm_tensor prompts = gm_project_text(c, m, out->hidden);
-        prompts = gm_reshape(c, prompts, 2, GM_DIMS(gm_numel(prompts) / prompts.dim[2], prompts.dim[2]));
-        out->images = b->images < 64 ? b->images : 64;
-        for (int64_t i = 0; i < out->images; i++) {
+        prompts = gm_reshape(c, prompts, 2, GM_DIMS(gm_numel(x) / x.dim[2], prompts.dim[2]));
+        out->images = b->images;
+        for (int64_t i = 0; i < b->images; i++) {
             gm_mark inner = gm_scope(c);
             gm_tensor seg = gm_gather(c, prompts, gm_seg_rows(c, m, b, b->offset[i], b->offset[i + 1]));
-            gm_tensor E = gm_sam_encode(c, &m->sam, image_of(c, b->sam_pixels, i));
+            gm_tensor E = gm_sam_encode(c, &m->sam, gm_slice(c, b->sam_pixels, 0, i, 1));
             out->mask[i] = gm_masks(c, m, E, seg, b->resized[i], b->original[i], &iou);
             gm_scope_end(c, inner, out->mask[i]);
         }
     }
-    gm_tensor keep[16] = { out->hidden, out->logits };
-    if (out->images <= 14) {
-        for (int64_t i = 0; i < out->images; i++) keep[2 + i] = out->mask[i];
-        gm_scope_keep(c, mark, keep, 16);
-    }
+    gm_tensor keep[2 + GM_MAX_IMAGES] = { out->hidden, out->logits };
+    for (int64_t i = 0; i < out->images; i++) keep[2 + i] = out->mask[i];
+    gm_scope_keep(c, mark, keep, 2 + GM_MAX_IMAGES);
     return gm_ok(c) ? 0 : -1;
 }

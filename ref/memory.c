@@ -92,16 +92,16 @@ void *gm_blocks_new(gm_blocks *b, size_t bytes)
     return x.p;
 }
 
-static bool holds(const gm_block *x, const void *const *keep, int n)
+static bool holds(const gm_block *x, const gm_tensor *keep, int n)
 {
     for (int i = 0; i < n; i++) {
-        const char *p = keep[i], *start = x->p;
+        const char *p = keep[i].data, *start = x->p;
         if (p && p >= start && p < start + x->bytes) return true;
     }
     return false;
 }
 
-void gm_blocks_end(gm_blocks *b, int64_t from, const void *const *keep, int n)
+void gm_blocks_end(gm_blocks *b, int64_t from, const gm_tensor *keep, int n)
 {
     int64_t kept = from;
     for (int64_t i = from; i < b->nlive; i++) {

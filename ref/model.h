@@ -118,6 +118,8 @@ void gm_glamm_free(glamm *m);
 int64_t gm_image_token_count(const glamm *m);
 int64_t gm_sam_side(const glamm *m);
 
+#define GM_MAX_IMAGES 64                /* in one batch */
+
 /* A right-padded batch of conversations over several images (spec 4.4). */
 typedef struct {
     int64_t B, L;                       /* conversations, ids each */
@@ -137,11 +139,11 @@ typedef struct {
     gm_tensor hidden;                   /* (B, L + T_img - 1, C), after model.norm */
     gm_tensor logits;                   /* (B, L + T_img - 1, V) */
     int64_t images;                     /* 0 when the batch had no SAM pixels */
-    gm_tensor mask[64];                 /* image i: (N, H, W) logits at the original size */
+    gm_tensor mask[GM_MAX_IMAGES];      /* image i: (N, H, W) logits at the original size */
 } gm_output;
 
 /* The training-mode forward pass over whole conversations, answers included: every tap of the goldens.
- * At most 64 images.  Source: groundingLMM model/GLaMM.py, GLaMMForCausalLM.model_forward. */
+ * Source: groundingLMM model/GLaMM.py, GLaMMForCausalLM.model_forward. */
 int gm_forward(gm_ctx *c, const glamm *m, const gm_batch *b, gm_output *out);
 
 /* Its pieces, which generation calls one by one. */
