@@ -104,7 +104,7 @@ int gm_forward(gm_ctx *c, const glamm *m, const gm_batch *b, gm_output *out)
     out->logits = gm_linear(c, out->hidden, m->llama.head, GM_NONE);
     gm_tap(c, out->logits, "lm_head");
 
-    if (b->sam_pixels.data) {
+    if (gm_ok(c) && b->sam_pixels.data) {
         gm_tensor prompts = gm_project_text(c, m, out->hidden);
         prompts = gm_reshape(c, prompts, 2, GM_DIMS(gm_numel(x) / x.dim[2], prompts.dim[2]));
         out->images = b->images;
