@@ -10,6 +10,8 @@ OPT     ?= -O2 -g
 CFLAGS_ALL = $(STD) $(WARN) $(OPT) -fopenmp -fPIC -fvisibility=default $(SAN)
 LDLIBS  := -lopenblas -ljansson -lm
 PREFIX  ?= /usr/local
+# Waiting OpenMP threads sleep: tests share the machine with each other and with the compiler.
+export OMP_WAIT_POLICY ?= passive
 
 # JPEG through libjpeg-turbo where it is installed (bit-equal to what the authors read), else stb_image.
 JPEG    ?= $(shell pkg-config --exists libturbojpeg 2>/dev/null && echo turbo || echo stb)
