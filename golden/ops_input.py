@@ -91,11 +91,12 @@ def case(op, name, f, sizes, number=0.0, compare="each", stride=1, **inputs):
     cases.append(d)
 
 
-def linear_in(f):
-    """For an op that is a sum of products of its inputs: the magnitude is the sum of the |terms|."""
+def linear_in(f, terms=1):
+    """For an op that is a sum of products of its inputs: the magnitude is the sum of the |terms|.  terms:
+    how many may each be rounded to a denormal."""
     def both(**x):
         return f(**x), f(**{k: (v.abs() if v is not None and v.is_floating_point() else v)
-                            for k, v in x.items()}) + TINY
+                            for k, v in x.items()}) + terms * TINY
     return both
 
 

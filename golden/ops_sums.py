@@ -34,7 +34,7 @@ def products():
              x=I(5, 11, patch=[(11, "nan"), (30, "inf"), (40, "-inf")]), w=I(9, 11, type=kind, patch=[(77, "inf")]))
     case("linear", "huge and small", linear_in(linear), dict(R=4, N=5, K=17), x=I(4, 17, scale=1e30),
          w=I(5, 17, scale=1e-28), b=None)
-    case("linear", "denormal", linear_in(linear), dict(R=4, N=5, K=17), x=I(4, 17, scale=2.0 ** -130), w=I(5, 17),
+    case("linear", "denormal", linear_in(linear, 17), dict(R=4, N=5, K=17), x=I(4, 17, scale=2.0 ** -130), w=I(5, 17),
          b=None)
 
     def conv_case(name, B, CI, H, W, CO, k, stride, pad, bias=True, kind="f32", integer=False, thin=1, **special):
