@@ -8,6 +8,7 @@
 static const char *const unused[] = {
     "*.rotary_emb.inv_freq",            /* recomputed from positions (spec 9.2 A4) */
     "*.embeddings.position_ids",        /* 0, 1, 2, ... */
+    "*.vision_model.post_layernorm.weight", "*.vision_model.post_layernorm.bias",   /* behind every state that is read */
     "text_model.*", "text_projection.weight", "visual_projection.weight", "logit_scale",   /* a whole CLIPModel */
     GM_GROUNDING "pixel_mean", GM_GROUNDING "pixel_std",
     GM_GROUNDING "prompt_encoder.point_embeddings.*",          /* SAM's clicks, boxes and mask prompts */
