@@ -8,6 +8,9 @@
 typedef struct { const char *name; int (*run)(int argc, char **argv); const char *summary; } command;
 
 static const command COMMANDS[] = {
+    { "run", cmd_run, "ask about images; write answers, masks and pictures" },
+    { "chat", cmd_chat, "a conversation about one image" },
+    { "trace", cmd_trace, "the output of every module: store, compare, replace, draw" },
     { "tokenize", cmd_tokenize, "text to token ids and pieces, and back" },
     { NULL, NULL, NULL }                /* the end */
 };
@@ -25,12 +28,20 @@ static void help(FILE *f)
                "Exit status: 0 good, 1 something failed, 2 the command line is wrong.\n");
 }
 
+/* A command's status, but 1 when its output did not arrive (a full disk, a closed pipe). */
+static int finish(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+    perror("glamm: standard output");
+    return status ? status : 1;
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
     const char *known[NCOMMANDS + 1] = { NULL };
     for (int i = 0; i < NCOMMANDS; i++) {
-        if (strcmp(name, COMMANDS[i].name) == 0) return COMMANDS[i].run(argc - 1, argv + 1);
+        if (strcmp(name, COMMANDS[i].name) == 0) return finish(COMMANDS[i].run(argc - 1, argv + 1));
         known[i] = COMMANDS[i].name;
     }
     if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {

@@ -1,0 +1,301 @@
+/* glamm run: questions about images, answers as files. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../io/os.h"
+#include "batch.h"
+#include "commands.h"
+#include "result.h"
+#include "terminal.h"
+
+static const command_text TEXT = {
+    .name = "run", .arguments = "MODEL IMAGE...", .at_least = 2, .at_most = -1,
+    .summary = "ask about images; write answers, masks and pictures",
+    .about =
+        "MODEL is a checkpoint folder as the authors publish it. IMAGE is a PNG, JPEG, BMP or PNM file, a folder of "
+        "them, or a .jsonl list with a line for each image:\n"
+        "  {\"image\": \"a.png\", \"task\": \"refer\", \"expression\": \"the red ball\", \"id\": \"a1\"}\n"
+        "with the keys image, id, task, expression, phrase, boxes ([[x1, y1, x2, y2], ..]), prompt, forced.\n"
+        "\n"
+        "For each question NAME.json, NAME.overlay.png and NAME.mask0.png, NAME.mask1.png, .. are written; NAME is "
+        "the image's base name, NAME-2 for its second question or another image of that name. The answer goes to "
+        "stdout as one line of clean text. A bad image does not stop the others. Run again after an interruption: "
+        "what is complete is not asked again.\n"
+        "\n"
+        "Tasks\n"
+        "  gcg      describe the image, a mask for each phrase\n"
+        "  refer    mask what --expression names\n"
+        "  region   describe what is in --box\n"
+        "  caption  describe the image without masks\n"
+        "  phrase   mask the <p> phrases </p> of a given caption\n"
+        "  chat     answer --prompt\n"
+        "\n"
+        "Examples\n"
+        "  glamm run models/nano photo.png\n"
+        "  glamm run models/nano photo.png --expression \"the red ball\" --expression \"the ring\"\n"
+        "  glamm run models/nano photo.png --box 40,60,120,150 --json\n"
+        "  glamm run models/nano photos/ more.jsonl --out results --quiet\n",
+};
+
+typedef struct { const char *out; int json, redo, turns; } run_settings;
+#define AT(field) offsetof(run_settings, field)
+static const option RUN_OPTIONS[] = {
+    { "out", 'o', OPTION_TEXT, AT(out), "DIR", "Folder for the results (default out).", 0, 0 },
+    { "json", 0, OPTION_FLAG, AT(json), NULL,
+      "Print each result's JSON, one line each, and nothing else on stdout.", 0, 0 },
+    { "redo", 0, OPTION_FLAG, AT(redo), NULL, "Ask again what is already complete in --out.", 0, 0 },
+    { "turns", 0, OPTION_FLAG, AT(turns), NULL,
+      "Several expressions are turns of one conversation, as in training, not questions of their own.", 0, 0 },
+};
+#undef AT
+
+typedef struct {
+    const char *model_path;
+    model_settings ms;
+    ask_settings as;
+    run_settings rs;
+    terminal t;
+    gm_model *model;            /* opened when the first question needs it */
+    gm_session *session;        /* about the image of `shown`; NULL: none */
+    const char *shown;
+    gm_image image;
+    bool hopeless;              /* the model cannot be opened: nothing else need be tried */
+    json_t *used;               /* names of results so far */
+    int64_t masks;              /* of the conversation so far */
+    int64_t total, asked, done, skipped, failed;
+} runner;
+
+/* A question on its way: its request, the name of its result, the result when it is stored already. */
+typedef struct { json_t *request, *stored; char *name; } ticket;
+
+static void report(runner *r, const char *what)
+{
+    terminal_clear(&r->t);
+    fprintf(stderr, "glamm run: %s\n", what);
+}
+
+/* An error that happened while answering: says about which image unless it does itself. */
+static void report_about(runner *r, const item *it, const char *what)
+{
+    terminal_clear(&r->t);
+    if (strstr(what, it->image)) report(r, what);
+    else fprintf(stderr, "glamm run: %s: %s\n", it->image, what);
+}
+
+static void print_result(runner *r, const item *it, const json_t *result, bool streamed)
+{
+    if (r->rs.json) {
+        json_dumpf(result, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
+        putchar('\n');
+    } else if (!streamed) {
+        const char *caption = json_string_value(json_object_get(result, "caption"));
+        printf("%s%s%s\n", r->total > 1 ? it->image : "", r->total > 1 ? ": " : "", caption ? caption : "");
+    }
+    fflush(stdout);
+}
+
+/* The session about an item's image: the one at hand when the last item had the same. */
+static int look_at(runner *r, const item *it, gm_error *e)
+{
+    if (!r->model) {
+        gm_model_options o = settings_model(&r->ms, terminal_log, &r->t);
+        r->model = gm_model_open(r->model_path, &o, e);
+        r->hopeless = !r->model;
+        if (!r->model) return -1;
+    }
+    if (r->session && strcmp(r->shown, it->image) == 0) return 0;
+    gm_session_free(r->session);
+    gm_image_free(&r->image);
+    r->session = NULL;
+    r->image = (gm_image){ 0 };
+    if (gm_image_read(&r->image, it->image, e)) return -1;
+    r->session = gm_session_new(r->model, &r->image, e);
+    r->shown = it->image;
+    return r->session ? 0 : -1;
+}
+
+static void print_times(const gm_answer *a, double total)
+{
+    for (int i = 0; i < a->ntimings; i++) fprintf(stderr, "%s %.3f s, ", a->timing[i].stage, a->timing[i].seconds);
+    fprintf(stderr, "total %.3f s\n", total);
+}
+
+static int ask(runner *r, const item *it, const question *q, const ticket *k, gm_error *e)
+{
+    char label[64] = "";
+    if (r->total > 1) snprintf(label, sizeof label, "%lld of %lld", (long long)r->asked, (long long)r->total);
+    terminal_begin(&r->t, label, r->total > 1 ? it->image : NULL, r->masks);
+    gm_ask how = question_ask(q, &r->as);
+    how.on_text = terminal_text;
+    how.on_stage = terminal_stage;
+    how.user = &r->t;
+    double start = gm_seconds();
+    gm_answer *a = gm_session_ask(r->session, &how, e);
+    double total = gm_seconds() - start;
+    terminal_end(&r->t);
+    if (!a) return -1;
+    json_t *result = result_json(k->request, k->name, a, total, e);
+    int bad = result ? result_write(r->rs.out, k->name, result, &r->image, a, q, e) : -1;
+    if (!bad) print_result(r, it, result, r->t.stream && r->t.text);
+    if (!bad && r->t.stream) terminal_masks(&r->t, a);
+    if (r->ms.verbose) print_times(a, total);
+    r->masks = a->nmasks;
+    json_decref(result);
+    gm_answer_free(a);
+    return bad;
+}
+
+static bool in_turns(const runner *r, const item *it)
+{
+    return r->rs.turns && it->q[0].task == GM_REFER;
+}
+
+/* Names the result of each question, and finds those that are complete.  Returns how many are. */
+static int64_t look_up(runner *r, const item *it, ticket *k, gm_error *e)
+{
+    int64_t complete = 0;
+    for (int64_t i = 0; i < it->nq; i++) {
+        int64_t turn = in_turns(r, it) ? i : 0;
+        k[i].request = request_json(r->model_path, it->image, &r->ms, &r->as, &it->q[i], turn, e);
+        if (!k[i].request) return -1;
+        k[i].name = result_name(r->used, r->rs.out, it->id, it->image, e);
+        if (!k[i].name) return -1;
+        if (!r->rs.redo) k[i].stored = result_stored(r->rs.out, k[i].name, k[i].request);
+        complete += k[i].stored != NULL;
+    }
+    return complete;
+}
+
+/* All questions about one item.  An error is reported and counted; it ends a conversation of turns, not
+ * independent questions. */
+static void run_questions(runner *r, const item *it, ticket *k, bool all_anew)
+{
+    bool broken = false;
+    for (int64_t i = 0; i < it->nq; i++) {
+        gm_error e = { "" };
+        r->asked++;
+        if (k[i].stored && !all_anew) {
+            print_result(r, it, k[i].stored, false);
+            r->skipped++;
+            continue;
+        }
+        if (broken || look_at(r, it, &e)) {
+            r->failed++;
+            if (!broken) report(r, e.text);
+            if (r->hopeless) return;
+            continue;
+        }
+        if (i == 0 || !in_turns(r, it)) {
+            gm_session_reset(r->session);
+            r->masks = 0;
+        }
+        if (ask(r, it, &it->q[i], &k[i], &e)) {
+            r->failed++;
+            report_about(r, it, e.text);
+            broken = in_turns(r, it);
+        } else {
+            r->done++;
+        }
+    }
+}
+
+static void run_item(runner *r, const item *it)
+{
+    gm_error e = { "" };
+    ticket *k = it->problem ? NULL : calloc((size_t)it->nq, sizeof *k);
+    if (!it->problem && !k) gm_fail(&e, "%s: out of memory", it->image);
+    int64_t complete = k ? look_up(r, it, k, &e) : -1;
+    if (complete < 0) {
+        report(r, it->problem ? it->problem : e.text);
+        r->asked += it->problem ? 1 : it->nq;
+        r->failed += it->problem ? 1 : it->nq;
+    } else {
+        run_questions(r, it, k, in_turns(r, it) && complete < it->nq);
+    }
+    for (int64_t i = 0; k && i < it->nq; i++) {
+        json_decref(k[i].request);
+        json_decref(k[i].stored);
+        free(k[i].name);
+    }
+    free(k);
+}
+
+static void print_end(runner *r)
+{
+    terminal_clear(&r->t);
+    if (r->failed && r->total > 1)
+        fprintf(stderr, "glamm run: %lld of %lld failed\n", (long long)r->failed, (long long)r->total);
+    if (r->skipped && r->t.notes)
+        fprintf(stderr, "%lld of %lld complete already in %s (--redo asks again)\n", (long long)r->skipped,
+                (long long)r->total, r->rs.out);
+    if (r->done && r->t.progress)
+        fprintf(stderr, "%lld result%s written to %s\n", (long long)r->done, r->done > 1 ? "s" : "", r->rs.out);
+}
+
+/* The command line's own questions, for images that no list describes. */
+static int given_questions(runner *r, char **path, int n, asked *given, double (**boxes)[4])
+{
+    gm_error e = { "" };
+    question *q = NULL;
+    int64_t nq = 0;
+    bool only_lists = true;
+    for (int i = 0; i < n; i++) only_lists = only_lists && is_list(path[i]);
+    *given = (asked){ .task = r->as.task, .prompt = r->as.prompt, .forced = r->as.forced,
+        .expression = r->as.expressions.item, .nexpressions = r->as.expressions.n,
+        .phrase = r->as.phrases.item, .nphrases = r->as.phrases.n };
+    int bad = boxes_read(&r->as.boxes, boxes, &given->nboxes, &e);
+    given->box = (const double (*)[4])*boxes;
+    if (!bad && !only_lists) bad = questions_make(&q, &nq, given, &e);
+    free(q);
+    if (!bad && r->rs.turns && !only_lists && !given->nexpressions)
+        return misuse(&TEXT, "--turns: wanted several --expression, found none");
+    return bad ? misuse(&TEXT, "%s", e.text) : 0;
+}
+
+static int run_all(runner *r, char **path, int n, const asked *given)
+{
+    gm_error e = { "" };
+    batch b = { 0 };
+    int bad = gm_make_dir(r->rs.out, &e) || batch_read(&b, path, n, given, &e);
+    if (!bad && !(r->used = json_object())) bad = gm_fail(&e, "out of memory");
+    for (int64_t i = 0; i < b.n; i++) r->total += b.item[i].problem ? 1 : b.item[i].nq;
+    if (bad) report(r, e.text);
+    for (int64_t i = 0; !bad && i < b.n; i++) {
+        run_item(r, &b.item[i]);
+        bad = r->hopeless;
+    }
+    if (!bad) print_end(r);
+    gm_session_free(r->session);
+    gm_model_free(r->model);
+    gm_image_free(&r->image);
+    json_decref(r->used);
+    batch_free(&b);
+    return bad || r->failed ? 1 : 0;
+}
+
+int cmd_run(int argc, char **argv)
+{
+    runner r = { .rs = { .out = "out" } };
+    const option_group groups[] = {
+        { "What to ask", ASK_OPTIONS, NASK_OPTIONS, &r.as },
+        { "How to answer", ANSWER_OPTIONS, NANSWER_OPTIONS, &r.as },
+        { "Results", RUN_OPTIONS, sizeof RUN_OPTIONS / sizeof *RUN_OPTIONS, &r.rs },
+        { "Model", MODEL_OPTIONS, NMODEL_OPTIONS, &r.ms },
+    };
+    int n, status = options_parse(&TEXT, groups, 4, argc, argv, &n);
+    asked given;
+    double (*boxes)[4] = NULL;
+    if (status == PARSED) {
+        r.model_path = argv[0];
+        status = given_questions(&r, argv + 1, n - 1, &given, &boxes);
+        if (!status) {
+            terminal_open(&r.t, r.ms.quiet, !r.rs.json);
+            status = run_all(&r, argv + 1, n - 1, &given);
+        }
+    }
+    free(boxes);
+    ask_settings_free(&r.as);
+    return status;
+}
