@@ -62,6 +62,7 @@ def main(model, path):
     out = dict(source="transformers %s, slow LlamaTokenizer" % transformers.__version__, encode=[], decode=[], raw=[])
     for s in texts: out["encode"].append(dict(text=s, ids=encode(tok, s)))
     ids = [[i for i in encode(tok, s) if i >= 0] for s in texts[::3]] + [random_ids(r, len(tok)) for _ in range(150)]
+    ids += [[], [3], [3, 300, 3, 2], [2], [300, 2, 300], [2, 300, 2], [259], [259, 259]]
     for x in ids:
         out["decode"].append(dict(ids=x, text=tok.decode(x, skip_special_tokens=False).replace("\0", "\ufffd")))
     while len(out["raw"]) < 60:

@@ -5,21 +5,18 @@
 #include "prompts.h"
 #include "unicode.h"
 
-/* A text being cleaned, and where each of its bytes stood in the tidied answer. */
+/* A text being cleaned, and where each of its bytes stood in the answer without newlines. */
 typedef struct { char *s; size_t *from, n; } traced;
 
-/* text.replace("\n", "").replace("  ", " "); returns the new length. */
-static size_t tidy(char *out, const char *text)
+/* text.replace("\n", ""); returns the new length.  The authors' replace("  ", " ") after it has no
+ * effect, for white space is collapsed at the end. */
+static size_t without_newlines(char *out, const char *text)
 {
-    size_t n = 0, m = 0;
+    size_t n = 0;
     for (; *text; text++)
         if (*text != '\n') out[n++] = *text;
-    for (size_t i = 0; i < n; i++) {
-        out[m++] = out[i];
-        if (out[i] == ' ' && i + 1 < n && out[i + 1] == ' ') i++;
-    }
-    out[m] = 0;
-    return m;
+    out[n] = 0;
+    return n;
 }
 
 static void keep(traced *t, size_t *n, size_t i)
@@ -106,7 +103,7 @@ static gm_span span_of(const traced *t, size_t start, size_t end)
     return p;
 }
 
-/* Spans of the phrases of text + cut, the kept part of the tidied answer; returns how many. */
+/* Spans of the phrases of text + cut, the kept part of the answer without newlines; returns how many. */
 static int64_t find_spans(gm_span *span, const char *text, size_t cut, const traced *t)
 {
     int64_t n = 0, seen = 0;
@@ -126,26 +123,26 @@ int gm_answer_clean(const char *text, char **caption, gm_span **span, int64_t *n
 {
     static const char marker[] = "ASSISTANT: ";
     size_t room = strlen(text) + 1, cut = 0;
-    char *tidied = malloc(room);
+    char *line = malloc(room);
     traced t = { malloc(room), malloc(room * sizeof *t.from), 0 };
     *caption = NULL;
     *span = malloc((room / strlen("<p></p>") + 1) * sizeof **span);
     *nspans = 0;
-    if (!tidied || !t.s || !t.from || !*span) {
-        free(tidied);
+    if (!line || !t.s || !t.from || !*span) {
+        free(line);
         free(t.s);
         free(t.from);
         free(*span);
         *span = NULL;
         return gm_fail(e, "out of memory for an answer of %zu bytes", room - 1);
     }
-    size_t n = tidy(tidied, text);
-    for (const char *m = tidied; (m = strstr(m, marker));) {
+    size_t n = without_newlines(line, text);
+    for (const char *m = line; (m = strstr(m, marker));) {
         m += strlen(marker);
-        cut = (size_t)(m - tidied);
+        cut = (size_t)(m - line);
     }
     for (size_t i = cut; i < n; i++) {
-        t.s[t.n] = tidied[i];
+        t.s[t.n] = line[i];
         t.from[t.n++] = i;
     }
     remove_tags(&t);
@@ -154,9 +151,9 @@ int gm_answer_clean(const char *text, char **caption, gm_span **span, int64_t *n
     strip_byte(&t, '\'');
     strip_byte(&t, ' ');
     t.s[t.n] = 0;
-    *nspans = find_spans(*span, tidied, cut, &t);
+    *nspans = find_spans(*span, line, cut, &t);
     *caption = t.s;
     free(t.from);
-    free(tidied);
+    free(line);
     return 0;
 }

@@ -31,8 +31,8 @@ char *gm_conversation(const gm_prompts *p, const char *name, const char *const *
 char *gm_forced_answer(const char *caption, gm_error *e);
 
 /* What evaluation makes of a decoded answer (spec 1.8; eval/gcg/infer.py, inference): newlines deleted,
- * double spaces made single, what follows the last "ASSISTANT: ", then tags and [SEG] removed, white
- * space collapsed, ' stripped at both ends.  One span per <p> .. </p>, in bytes of *caption, without
+ * what follows the last "ASSISTANT: ", then tags and [SEG] removed, white space collapsed, ' stripped
+ * at both ends.  One span per <p> .. </p>, in bytes of *caption, without
  * white space at its ends; where cleaning left nothing of it, empty.  Its mask is the next [SEG] after
  * its </p> if that comes before the following <p>, else -1; [SEG]s are counted over the whole text.
  * *caption, *span malloc'ed. */

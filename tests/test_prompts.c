@@ -171,6 +171,15 @@ START_TEST(conversations_as_the_authors_render_them)
     ck_assert_ptr_null(gm_conversation(p, "mpt", empty, 1, &e));
     ck_assert_ptr_nonnull(strstr(e.text, "no conversation \"mpt\""));
     gm_prompts_free(p);
+    static const char own[] = "{\"system\": \"sss\", \"begin\": \"<image>\", \"conversation\": {\"own\": {\"first\": "
+                              "\"<s>{system}<{}|{}\", \"user\": \"\", \"assistant\": \"\", \"open\": \"\", \"strip\": \"<s>\"}}}";
+    e.text[0] = 0;
+    p = gm_prompts_parse(own, strlen(own), "own", &e);
+    ck_assert_msg(p != NULL, "%s", e.text);
+    char *got = gm_conversation(p, "own", empty, 1, &e);
+    ck_assert_str_eq(got, "a|a");
+    free(got);
+    gm_prompts_free(p);
 }
 END_TEST
 

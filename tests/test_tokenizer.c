@@ -139,6 +139,28 @@ START_TEST(without_added_tokens_they_are_plain_text)
 }
 END_TEST
 
+/* A model like the small one of the fuzz corpus, in which the merged piece is a control piece; the ids
+ * are SentencePiece 0.1.97's. */
+START_TEST(only_normal_pieces_merge)
+{
+    static const int32_t want[] = { 1, 262, 260, 262, 260, 259, 262, 267 };
+    gm_error e = { "" };
+    size_t size;
+    const uint8_t *file = gm_map("tests/fuzz/corpus/tokenizer/model-control", &size, &e);
+    ck_assert_msg(file != NULL, "%s", e.text);
+    gm_tokenizer *t = gm_tokenizer_parse(file + 1, size - 1, NULL, "model-control", &e);
+    ck_assert_msg(t != NULL, "%s", e.text);
+    int32_t *ids;
+    int64_t n;
+    ck_assert_int_eq(gm_encode(t, "re re a \xE2\x98\x95", &ids, &n, &e), 0);
+    ck_assert_int_eq(n, sizeof want / sizeof *want);
+    for (int64_t i = 0; i < n; i++) ck_assert_int_eq(ids[i], want[i]);
+    free(ids);
+    gm_tokenizer_free(t);
+    gm_unmap(file, size);
+}
+END_TEST
+
 START_TEST(ids_out_of_range_are_an_error)
 {
     gm_tokenizer *t = open_small();
@@ -224,6 +246,8 @@ START_TEST(broken_models_are_refused)
     check_refused(unigram, sizeof unigram, NULL, "BPE");
     const uint8_t defined[] = { 0x0A, 0x05, 0x0A, 0x01, 'a', 0x18, 0x04 };
     check_refused(defined, sizeof defined, NULL, "user-defined");
+    const uint8_t two_unknown[] = { 0x0A, 0x05, 0x0A, 0x01, 'a', 0x18, 0x02, 0x0A, 0x05, 0x0A, 0x01, 'b', 0x18, 0x02 };
+    check_refused(two_unknown, sizeof two_unknown, NULL, "both stand for the unknown");
     const uint8_t zero[] = { 0x0A, 0x03, 0x0A, 0x01, 0 };
     check_refused(zero, sizeof zero, NULL, "zero byte");
     const uint8_t empty[] = { 0x0A, 0x02, 0x0A, 0x00 };
@@ -284,6 +308,7 @@ Suite *test_tokenizer(void)
     tcase_add_test(c, bytes_that_are_not_utf8_go_as_sentencepiece_takes_them);
     tcase_add_test(c, names_and_sizes);
     tcase_add_test(c, without_added_tokens_they_are_plain_text);
+    tcase_add_test(c, only_normal_pieces_merge);
     tcase_add_test(c, ids_out_of_range_are_an_error);
     tcase_add_test(c, long_texts_take_no_longer_than_they_should);
     tcase_add_test(c, a_text_past_the_limit_is_refused);
