@@ -49,8 +49,8 @@ CLONES  := $(if $(SAN)$(findstring clang,$(shell $(CC) --version)),,$(shell echo
 $(B)/ref/kernels/cpu_%.o: EXTRA := -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wno-pass-failed \
   '-DGM_CLONES=$(CLONES)'
 $(B)/io/os.o: EXTRA := -D_POSIX_C_SOURCE=200809L
-# The stb headers declare static functions that are not built here.
-$(B)/io/stb.o $(B)/io/font.o: EXTRA := -Wno-unused-function
+# The stb headers declare static functions that are not built here; sums over damaged files may wrap.
+$(B)/io/stb.o $(B)/io/font.o: EXTRA := -Wno-unused-function -fwrapv
 
 # Data files become objects: _binary_models_release_prompts_json_start.
 $(DATA:%=$(B)/%.o): $(B)/%.o: %

@@ -112,6 +112,20 @@ static size_t jpeg_scan_end(const uint8_t *b, size_t n, size_t at)
     return at;
 }
 
+/* Huffman tables of (class, 16 counts, values): whole, and at most 256 values each.  stb_image 2.27 takes
+ * more and writes past its own. */
+static bool good_tables(const uint8_t *p, size_t n)
+{
+    while (n) {
+        size_t values = 0;
+        for (int i = 1; n >= 17 && i <= 16; i++) values += p[i];
+        if (n < 17 || values > 256 || values > n - 17) return false;
+        p += 17 + values;
+        n -= 17 + values;
+    }
+    return true;
+}
+
 /* Marker segments of (0xFF, code, length, data) up to the end-of-image marker. */
 static int jpeg_header(gm_image_header *h, const uint8_t *b, size_t n, const char *name, gm_error *e)
 {
@@ -132,6 +146,8 @@ static int jpeg_header(gm_image_header *h, const uint8_t *b, size_t n, const cha
             h->width = p[3] << 8 | p[4];
             h->channels = p[5];
         }
+        if (code == 0xC4 && !good_tables(p, length - 2))
+            return gm_fail(e, "%s: cannot be decoded: a damaged Huffman table", name);
         if (code == 0xE1 && length > 8 && !memcmp(p, "Exif\0", 6))
             h->orientation = gm_exif_orientation(p + 6, length - 8);
         at += length;

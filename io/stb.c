@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Zeroed: a damaged JPEG may use tables that it never defined, which 2.27 does not clear. */
+#define STBI_MALLOC(n) calloc(1, n)
+#define STBI_REALLOC(p, n) realloc(p, n)
+#define STBI_FREE(p) free(p)
 #define STBI_ONLY_PNG
 #define STBI_ONLY_BMP
 #define STBI_ONLY_JPEG
