@@ -116,7 +116,9 @@ static json_t *write_header(const char *const *name, const gm_tensor *x, int64_t
         for (int d = 0; d < x[i].nd; d++) json_array_append_new(shape, json_integer(x[i].dim[d]));
         json_t *o = json_pack("{s:s, s:o, s:[I, I]}", "dtype", type_text(x[i].type), "shape", shape,
                               "data_offsets", at, at + bytes);
-        if (!o || json_object_get(h, name[i]) || json_object_set_new(h, name[i], o) != 0) {
+        bool bad = !o || json_object_get(h, name[i]) || json_object_set(h, name[i], o) != 0;
+        json_decref(o);
+        if (bad) {
             json_decref(h);
             return NULL;
         }
