@@ -1,9 +1,9 @@
 /* prompts.json: the words a model was trained with (prompts.h). */
 #include "prompts.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include "json.h"
 #include "os.h"
 #include "text.h"
 #include "unicode.h"
@@ -54,7 +54,6 @@ static int check_conversations(const char *name, json_t *all, gm_error *e)
 /* Lists may be absent (asking for the task is then an error); system and begin may not. */
 static int check(const gm_prompts *p, gm_error *e)
 {
-    if (!json_is_object(p->root)) return gm_fail(e, "%s: wanted an object", p->name);
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         const json_t *list = json_object_get(p->root, lists[i]);
         if (list && check_list(p->name, lists[i], list, e) != 0) return -1;
@@ -71,14 +70,6 @@ static int check(const gm_prompts *p, gm_error *e)
     return all ? check_conversations(p->name, all, e) : 0;
 }
 
-static json_t *parse(const char *json, size_t n, const char *name, gm_error *e)
-{
-    json_error_t why;
-    json_t *root = json_loadb(json, n, JSON_REJECT_DUPLICATES, &why);
-    if (!root) gm_fail(e, "%s: line %d: %s", name, why.line, why.text);
-    return root;
-}
-
 gm_prompts *gm_prompts_parse(const char *json, size_t n, const char *name, gm_error *e)
 {
     const char *release = _binary_models_release_prompts_json_start;
@@ -89,8 +80,8 @@ gm_prompts *gm_prompts_parse(const char *json, size_t n, const char *name, gm_er
         gm_prompts_free(p);
         return NULL;
     }
-    p->root = parse(json, n, name, e);
-    if (p->root) p->release = parse(release, (size_t)(_binary_models_release_prompts_json_end - release), name, e);
+    p->root = gm_json_object(json, n, name, e);
+    if (p->root) p->release = gm_json_object(release, (size_t)(_binary_models_release_prompts_json_end - release), name, e);
     if (p->release && check(p, e) == 0) return p;
     gm_prompts_free(p);
     return NULL;

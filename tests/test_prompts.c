@@ -126,7 +126,7 @@ START_TEST(broken_prompt_files)
 {
     gm_error e = { "" };
     check_file("", "line 1");
-    check_file("[1]", "wanted an object");
+    check_file("[1]", "wanted a JSON object");
     check_file("{\"system\": \"s\"", "line 1");
     check_file("{}", "\"system\": wanted a text");
     check_file("{\"system\": \"s\", \"begin\": 1}", "\"begin\": wanted a text");
