@@ -10,6 +10,7 @@ typedef struct { const char *name; int (*run)(int argc, char **argv); const char
 static const command COMMANDS[] = {
     { "run", cmd_run, "ask about images; write answers, masks and pictures" },
     { "chat", cmd_chat, "a conversation about one image" },
+    { "info", cmd_info, "architecture, parameters, memory plan of a model" },
     { "trace", cmd_trace, "the output of every module: store, compare, replace, draw" },
     { "tokenize", cmd_tokenize, "text to token ids and pieces, and back" },
     { NULL, NULL, NULL }                /* the end */

@@ -14,7 +14,7 @@
 #define SAM "tap/model.grounding_encoder.image_encoder."
 #define DECODER "tap/model.grounding_encoder.mask_decoder"
 
-enum { TILE = 96, GAP = 4, COLUMNS = 8, CHANNELS = 16, SHEET_MAPS = 64 };
+enum { TILE = 96, GAP = 4, COLUMNS = 8, CHANNELS = 16, SHEET_MAPS = 64, BAND = 16 };
 
 /* ---- sheets ---- */
 
@@ -50,7 +50,7 @@ static void signed_heat(double v, uint8_t *rgb)
     rgb[2] = (uint8_t)(x < 0 ? 255 + 55 * x : pale);
 }
 
-/* One map into its place; every map has its own scale. */
+/* One map into its place; every map has its own scale, a signed one a scale on each side of zero. */
 static void draw_map(uint8_t *rgb, int64_t width, int64_t x0, int64_t y0, const float *v, const maps *m, int64_t zoom,
                      bool is_signed)
 {
@@ -59,12 +59,11 @@ static void draw_map(uint8_t *rgb, int64_t width, int64_t x0, int64_t y0, const 
         low = fmin(low, v[i]);
         high = fmax(high, v[i]);
     }
-    double far = fmax(fabs(low), fabs(high));
     for (int64_t y = 0; y < m->H * zoom; y++)
         for (int64_t x = 0; x < m->W * zoom; x++) {
             double a = v[y / zoom * m->W + x / zoom];
             uint8_t *p = rgb + 3 * ((y0 + y) * width + x0 + x);
-            if (is_signed) signed_heat(far > 0 ? a / far : 0, p);
+            if (is_signed) signed_heat(a > 0 ? a / high : a < 0 ? a / -low : 0, p);
             else heat(high > low ? (a - low) / (high - low) : 0, p);
         }
 }
@@ -305,12 +304,12 @@ static int draw_llama(drawing *d)
     while (layer(d, "tap/model.layers.%lld", n)) n++;
     if (!x) return 0;
     int64_t T = x->dim[1], C = x->dim[2];
-    maps one = new_maps(1, n, T);
-    for (int64_t l = 0; one.value && l < n; l++) {
+    maps one = new_maps(1, n * BAND, T);
+    for (int64_t l = 0; one.value && l < n * BAND; l++) {
         maps row = { one.value + l * T, 0, 1, T };
-        add_lengths(&row, layer(d, "tap/model.layers.%lld", l)->data, C);
+        add_lengths(&row, layer(d, "tap/model.layers.%lld", l / BAND)->data, C);
     }
-    for (int64_t i = 0; one.value && i < n * T; i++) one.value[i] = logf(one.value[i] + 1e-6f);
+    for (int64_t i = 0; one.value && i < n * BAND * T; i++) one.value[i] = logf(one.value[i] + 1e-6f);
     one.n = 1;
     return sheet(d, "llama-layers.png", one, false, "length of the vector at each position (left to right) after each "
                  "LLaMA layer (top to bottom), logarithmic");
