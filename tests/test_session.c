@@ -1,0 +1,257 @@
+/* Sessions through the public interface: one image, several questions.  Wanted values come from golden/nano and
+ * golden/mini. */
+#include <check.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../io/checkpoint.h"
+#include "../ref/glamm.h"
+
+Suite *test_session(void);
+
+#define NANO "models/nano"
+#define CASES "golden/nano/cases/"
+
+typedef struct {
+    gm_model *m;
+    gm_image image;
+    gm_session *s;
+} scene;
+
+static scene open_scene(const char *model, const char *picture, const gm_model_options *o)
+{
+    gm_error e = { "" };
+    scene x = { .m = gm_model_open(model, o, &e) };
+    ck_assert_msg(x.m != NULL, "%s", e.text);
+    ck_assert_msg(gm_image_read(&x.image, picture, &e) == 0, "%s", e.text);
+    x.s = gm_session_new(x.m, &x.image, &e);
+    ck_assert_msg(x.s != NULL, "%s", e.text);
+    return x;
+}
+
+static void close_scene(scene *x)
+{
+    gm_session_free(x->s);
+    gm_image_free(&x->image);
+    gm_model_free(x->m);
+}
+
+static gm_answer *ask(scene *x, gm_ask q)
+{
+    gm_error e = { "" };
+    gm_answer *a = gm_session_ask(x->s, &q, &e);
+    ck_assert_msg(a != NULL, "%s", e.text);
+    return a;
+}
+
+static void refuse(scene *x, gm_ask q, const char *words)
+{
+    gm_error e = { "" };
+    gm_answer *a = gm_session_ask(x->s, &q, &e);
+    ck_assert_msg(a == NULL && strstr(e.text, words), "wanted an error with \"%s\", found \"%s\"", words, e.text);
+}
+
+/* golden: the case's answer, and the model's own masks against the authors' */
+START_TEST(answers_are_the_authors)
+{
+    scene x = open_scene(NANO, CASES "gcg0.png", NULL);
+    json_t *j = json_load_file(CASES "gcg0.json", 0, NULL), *g = json_object_get(j, "generate");
+    gm_answer *a = ask(&x, (gm_ask){ .task = GM_GCG });
+    ck_assert_str_eq(a->text, json_string_value(json_object_get(g, "answer")));
+    const json_t *sequence = json_object_get(g, "sequence");
+    ck_assert_int_eq(a->nprompt_ids + a->nids, (int64_t)json_array_size(sequence));
+    for (int64_t i = 0; i < a->nids; i++)
+        ck_assert_int_eq(a->ids[i], json_integer_value(json_array_get(sequence, (size_t)(a->nprompt_ids + i))));
+    ck_assert_int_eq(a->nmasks, 2);
+    ck_assert_int_eq(a->nspans, 2);
+    ck_assert_int_eq(a->span[1].mask, 1);
+    ck_assert(a->finished && a->mask[0].area > 1000 && a->mask[0].score > 0 && !a->mask[0].in_prompt);
+    gm_answer_free(a);
+    json_decref(j);
+    close_scene(&x);
+}
+END_TEST
+
+/* The forced form of phrase grounding on gcg's own question and caption is the training pass: mask_logits/0. */
+static void forced(const char *model, const char *folder, const char *caption, const char *instruction)
+{
+    char path[200];
+    snprintf(path, sizeof path, "%s.png", folder);
+    scene x = open_scene(model, path, NULL);
+    gm_answer *a = ask(&x, (gm_ask){ .task = GM_PHRASE, .text = caption, .forced = 1, .instruction = instruction });
+    snprintf(path, sizeof path, "%s.safetensors", folder);
+    gm_file *f = gm_file_open(path, NULL);
+    gm_tensor want = gm_file_find(f, "mask_logits_0");
+    snprintf(path, sizeof path, "%s.json", folder);
+    json_t *j = json_load_file(path, 0, NULL);
+    json_t *about = json_object_get(json_object_get(j, "tensors"), "mask_logits/0");
+    int64_t stride = json_integer_value(json_object_get(about, "stride")), n = gm_numel(want);
+    double tolerance = 8 * json_number_value(json_object_get(about, "f64_gap")) +
+                       4 * 1.1920929e-7 * json_number_value(json_object_get(about, "absmax"));
+    ck_assert_int_eq(a->nmasks, json_integer_value(json_array_get(json_object_get(about, "shape"), 0)));
+    ck_assert_int_gt(n, 1000);
+    for (int64_t i = 0; i < n; i++) {
+        double error = fabs((double)a->mask[0].logits[i * stride] - (double)((const float *)want.data)[i]);
+        ck_assert_msg(error <= tolerance, "value %lld: off by %g, tolerance %g", (long long)i, error, tolerance);
+    }
+    json_decref(j);
+    gm_file_close(f);
+    gm_answer_free(a);
+    close_scene(&x);
+}
+
+START_TEST(forced_phrases_are_the_training_pass)
+{
+    forced(NANO, CASES "gcg0", "<p> A purple circle </p> is to the left of <p> a white heart </p>.", NULL);
+    forced("golden/mini/model", "golden/mini/cases/gcg", "The image shows <p> a black circle </p>, <p> a red diamond </p>"
+           " and <p> a red ring </p>.", "Describe the image and mark every object with its mask.");
+}
+END_TEST
+
+START_TEST(a_conversation_keeps_image_boxes_and_masks)
+{
+    scene x = open_scene(NANO, CASES "gcg0.png", NULL);
+    const double box[1][4] = { { 20, 30, 120, 140 } };
+    gm_answer *first = ask(&x, (gm_ask){ .task = GM_REFER, .text = "the white shape" });
+    ck_assert_int_eq(first->nmasks, 1);
+    gm_answer *second = ask(&x, (gm_ask){ .task = GM_REGION, .boxes = box, .nboxes = 1 });
+    ck_assert_int_gt(second->nprompt_ids, first->nprompt_ids + first->nids - 2);
+    ck_assert_int_ge(second->nmasks, 1);
+    ck_assert(second->mask[0].in_prompt);
+    for (int64_t i = 0; i < x.image.width * x.image.height; i++)
+        ck_assert_float_eq_tol(second->mask[0].logits[i], first->mask[0].logits[i], 1e-3f);
+    gm_answer *third = ask(&x, (gm_ask){ .task = GM_REGION });      /* the box is still there */
+    gm_session_reset(x.s);
+    refuse(&x, (gm_ask){ .task = GM_REGION }, "box");
+    gm_answer *again = ask(&x, (gm_ask){ .task = GM_REFER, .text = "the white shape" });
+    ck_assert_int_eq(again->nprompt_ids, first->nprompt_ids);
+    ck_assert_str_eq(again->text, first->text);
+    gm_answer_free(first);
+    gm_answer_free(second);
+    gm_answer_free(third);
+    gm_answer_free(again);
+    close_scene(&x);
+}
+END_TEST
+
+START_TEST(refused_questions_leave_no_trace)
+{
+    scene x = open_scene(NANO, CASES "refer4.png", NULL);
+    const double inverted[1][4] = { { 50, 10, 20, 40 } }, outside[1][4] = { { 0, 0, 10000, 10 } };
+    gm_answer *before = ask(&x, (gm_ask){ .task = GM_CAPTION });
+    gm_session_reset(x.s);
+    refuse(&x, (gm_ask){ .task = GM_REGION, .boxes = inverted, .nboxes = 1 }, "box 1");
+    refuse(&x, (gm_ask){ .task = GM_REGION, .boxes = outside, .nboxes = 1 }, "box 1");
+    refuse(&x, (gm_ask){ .task = GM_CHAT, .text = "  " }, "empty");
+    refuse(&x, (gm_ask){ .task = GM_CHAT, .text = "what is <bbox>?" }, "<bbox>");
+    refuse(&x, (gm_ask){ .task = GM_CHAT, .text = "two <image> tokens" }, "<image>");
+    char *longer = calloc(1, 9001);
+    for (int i = 0; i < 3000; i++) memcpy(longer + 3 * i, "ab ", 3);
+    refuse(&x, (gm_ask){ .task = GM_CHAT, .text = longer }, "context");
+    free(longer);
+    gm_answer *after = ask(&x, (gm_ask){ .task = GM_CAPTION });
+    ck_assert_str_eq(after->text, before->text);
+    gm_answer_free(before);
+    gm_answer_free(after);
+    close_scene(&x);
+}
+END_TEST
+
+START_TEST(two_models_and_both_tables_at_once)
+{
+    scene ref = open_scene(NANO, CASES "caption11.png", &(gm_model_options){ .backend = "ref" });
+    scene cpu = open_scene(NANO, CASES "caption11.png", &(gm_model_options){ .backend = "cpu", .threads = 1 });
+    gm_answer *a = ask(&ref, (gm_ask){ .task = GM_CAPTION });
+    gm_answer *b = ask(&cpu, (gm_ask){ .task = GM_CAPTION, .no_kv_cache = 1 });
+    ck_assert_str_eq(a->text, b->text);
+    gm_answer_free(a);
+    gm_answer_free(b);
+    close_scene(&ref);
+    close_scene(&cpu);
+}
+END_TEST
+
+typedef struct { char text[400]; int stages; } heard;
+
+static void on_text(void *user, const char *text, size_t n) { strncat(((heard *)user)->text, text, n); }
+
+static void on_stage(void *user, const char *stage, double done)
+{
+    ck_assert(stage[0] && done >= 0 && done <= 1);
+    ((heard *)user)->stages++;
+}
+
+START_TEST(text_streams_as_it_is_written)
+{
+    scene x = open_scene(NANO, CASES "gcg0.png", NULL);
+    heard h = { "", 0 };
+    gm_answer *a = ask(&x, (gm_ask){ .task = GM_GCG, .on_text = on_text, .on_stage = on_stage, .user = &h });
+    char *want = gm_detokenize(x.m, a->ids, a->nids - 1, NULL);     /* all but </s> */
+    ck_assert(a->finished);
+    ck_assert_str_eq(h.text, want);
+    ck_assert_int_ge(h.stages, 8);
+    free(want);
+    gm_answer_free(a);
+    close_scene(&x);
+}
+END_TEST
+
+START_TEST(sampling_is_seeded)
+{
+    scene x = open_scene(NANO, CASES "gcg0.png", NULL);
+    int different = 0;
+    char first[400] = "";
+    for (int i = 0; i < 6; i++) {
+        gm_session_reset(x.s);
+        gm_ask q = { .task = GM_CAPTION, .temperature = 1.5f, .top_p = 0.95f, .seed = (uint64_t)(i ? i - 1 : 0) };
+        gm_answer *a = ask(&x, q);
+        if (i == 1) ck_assert_str_eq(a->text, first);               /* the same seed again */
+        else if (i) different += strcmp(a->text, first) != 0;
+        else snprintf(first, sizeof first, "%s", a->text);
+        gm_answer_free(a);
+    }
+    ck_assert_int_ge(different, 1);
+    gm_session_reset(x.s);
+    gm_answer *greedy = ask(&x, (gm_ask){ .task = GM_CAPTION });
+    gm_session_reset(x.s);
+    gm_answer *narrow = ask(&x, (gm_ask){ .task = GM_CAPTION, .temperature = 1, .top_p = 1e-6f });
+    ck_assert_str_eq(greedy->text, narrow->text);
+    gm_answer_free(greedy);
+    gm_answer_free(narrow);
+    close_scene(&x);
+}
+END_TEST
+
+START_TEST(the_limit_ends_an_answer)
+{
+    scene x = open_scene(NANO, CASES "gcg0.png", NULL);
+    gm_answer *a = ask(&x, (gm_ask){ .task = GM_GCG, .max_new_tokens = 7 });
+    ck_assert_int_eq(a->nids, 7);                                   /* ends on the first [SEG] */
+    ck_assert(!a->finished);
+    ck_assert_int_eq(a->nmasks, 1);
+    gm_answer *none = ask(&x, (gm_ask){ .task = GM_GCG, .max_new_tokens = 3, .no_masks = 1 });
+    ck_assert_int_eq(none->nmasks, 0);
+    gm_answer_free(a);
+    gm_answer_free(none);
+    close_scene(&x);
+}
+END_TEST
+
+Suite *test_session(void)
+{
+    Suite *s = suite_create("session");
+    TCase *t = tcase_create("session");
+    tcase_set_timeout(t, 120);
+    tcase_add_test(t, answers_are_the_authors);
+    tcase_add_test(t, forced_phrases_are_the_training_pass);
+    tcase_add_test(t, a_conversation_keeps_image_boxes_and_masks);
+    tcase_add_test(t, refused_questions_leave_no_trace);
+    tcase_add_test(t, two_models_and_both_tables_at_once);
+    tcase_add_test(t, text_streams_as_it_is_written);
+    tcase_add_test(t, sampling_is_seeded);
+    tcase_add_test(t, the_limit_ends_an_answer);
+    suite_add_tcase(s, t);
+    return s;
+}
