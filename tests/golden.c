@@ -1,0 +1,141 @@
+/* Golden values against this program: every case of every folder, on each kernel table.
+ *
+ *     golden [--backend ref|cpu] [--case NAME] [--tensor NAME] [--model DIR] [--clip DIR] [--all] FOLDER...
+ *
+ * A folder is laid out as golden/README.md says.  Where it has forms/, its cases run on each of these
+ * checkpoints too.  The last line is `N passed, N failed, N not yet`; exit status 1 when anything failed. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../io/os.h"
+#include "golden_run.h"
+
+typedef struct { const char *backend, *only_case, *model, *clip; golden_report *report; } options;
+
+/* 1 when this case ran. */
+static int run_case(const options *o, golden_model *m, const char *cases, const char *file)
+{
+    char name[256];
+    size_t n = strlen(file);
+    if (n < 6 || n >= sizeof name || strcmp(file + n - 5, ".json") != 0) return 0;
+    memcpy(name, file, n - 5);
+    name[n - 5] = 0;
+    if (o->only_case && strcmp(o->only_case, name) != 0) return 0;
+    golden_case g;
+    gm_error e = { "" };
+    if (golden_case_open(&g, cases, name, &e)) golden_failed(o->report, name, "", "%s", e.text);
+    else {
+        golden_run(o->report, m, &g);
+        golden_case_close(&g);
+    }
+    return 1;
+}
+
+/* All cases of folder with one checkpoint on one table. */
+static void run_model(const options *o, const char *folder, const char *model, const char *clip, const char *backend)
+{
+    golden_report *r = o->report;
+    gm_model_options mo = { .backend = backend, .clip = clip };
+    gm_error e = { "" };
+    golden_model m;
+    char **files = NULL;
+    int64_t n = 0, ran = 0, from = r->rows;
+    double start = gm_seconds();
+    snprintf(r->place, sizeof r->place, "--backend %s --model %s%s%s %s", backend, model, clip ? " --clip " : "",
+             clip ? clip : "", folder);
+    printf("\n%s\n", r->place);
+    char *cases = gm_path_join(folder, "cases");
+    if (!cases || gm_list_dir(cases, &files, &n, &e) || golden_model_open(&m, model, &mo, &e))
+        golden_failed(r, "-", "", "%s", e.text);
+    else {
+        for (int64_t i = 0; i < n; i++) ran += run_case(o, &m, cases, files[i]);
+        if (!ran) golden_failed(r, o->only_case ? o->only_case : "-", "", "%s: no such case", cases);
+        golden_model_close(&m);
+    }
+    golden_print(r, from);
+    printf("%lld cases in %.1f s\n", (long long)ran, gm_seconds() - start);
+    fflush(stdout);
+    gm_free_list(files, n);
+    free(cases);
+}
+
+/* The folder's other checkpoints of the same weights. */
+static void run_forms(const options *o, const char *folder, const char *model, const char *backend)
+{
+    char *forms = gm_path_join(folder, "forms"), **names = NULL;
+    int64_t n = 0;
+    if (forms && gm_is_dir(forms)) {
+        gm_error e = { "" };
+        if (gm_list_dir(forms, &names, &n, &e)) golden_failed(o->report, "-", "", "%s", e.text);
+        for (int64_t i = 0; i < n; i++) {
+            char *form = gm_path_join(forms, names[i]), *weights = gm_path_join(form ? form : "", "tokenizer.model");
+            if (!form || !weights) golden_failed(o->report, "-", "", "out of memory");
+            else if (gm_is_file(weights)) run_model(o, folder, form, NULL, backend);
+            else run_model(o, folder, model, form, backend);    /* a CLIP tower alone */
+            free(form);
+            free(weights);
+        }
+        gm_free_list(names, n);
+    }
+    free(forms);
+}
+
+/* The fine-tuning run is the training issue's: counted, not run. */
+static void count_lora(golden_report *r, const char *folder)
+{
+    char *dir = gm_path_join(folder, "lora"), *file = dir ? gm_path_join(dir, "lora.json") : NULL;
+    json_t *j = file && gm_is_file(file) ? json_load_file(file, 0, NULL) : NULL;
+    size_t n = json_object_size(json_object_get(j, "tensors")) + json_array_size(json_object_get(j, "log"));
+    for (size_t i = 0; i < n; i++) golden_not_yet(r, "lora/");
+    json_decref(j);
+    free(file);
+    free(dir);
+}
+
+static void run_folder(const options *o, const char *folder)
+{
+    static const char *const tables[] = { "ref", "cpu" };
+    char *own = gm_path_join(folder, "model");
+    const char *model = o->model ? o->model : own;
+    for (size_t i = 0; model && i < 2; i++) {
+        if (o->backend && strcmp(o->backend, tables[i]) != 0) continue;
+        run_model(o, folder, model, o->clip, tables[i]);
+        if (!o->model && !o->clip && strcmp(tables[i], "cpu") == 0) run_forms(o, folder, model, tables[i]);
+        if (!o->only_case) count_lora(o->report, folder);
+    }
+    free(own);
+}
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: golden [--backend ref|cpu] [--case NAME] [--tensor NAME] [--model DIR] [--clip DIR] "
+                    "[--all] FOLDER...\n");
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    golden_report r = { 0 };
+    options o = { .report = &r };
+    const struct { const char *name, **value; } wanted[] = {
+        { "--backend", &o.backend }, { "--case", &o.only_case }, { "--tensor", &r.only },
+        { "--model", &o.model }, { "--clip", &o.clip },
+    };
+    int i = 1;
+    for (; i < argc && argv[i][0] == '-'; i++) {
+        size_t k = 0, n = sizeof wanted / sizeof *wanted;
+        while (k < n && strcmp(argv[i], wanted[k].name) != 0) k++;
+        if (k < n && i + 1 < argc) *wanted[k].value = argv[++i];
+        else if (strcmp(argv[i], "--all") == 0) r.all = true;
+        else return usage();
+    }
+    if (i == argc) return usage();
+    if (o.backend && strcmp(o.backend, "ref") != 0 && strcmp(o.backend, "cpu") != 0) return usage();
+    for (; i < argc; i++) run_folder(&o, argv[i]);
+    if (r.broken) fprintf(stderr, "golden: out of memory\n");
+    int bad = r.failed > 0 || r.passed == 0 || r.broken;
+    printf("\n%lld passed, %lld failed, %lld not yet\n", (long long)r.passed, (long long)r.failed, (long long)r.not_yet);
+    golden_free(&r);
+    return bad;
+}

@@ -1,0 +1,208 @@
+#include "golden_run.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "../io/image.h"
+#include "../io/labels.h"
+#include "../io/os.h"
+#include "../ref/backend.h"
+
+int golden_model_open(golden_model *m, const char *path, const gm_model_options *o, gm_error *e)
+{
+    *m = (golden_model){ 0 };
+    char *file = gm_path_join(path, "prompts.json");
+    int bad = !file ? gm_fail(e, "%s: out of memory", path) : gm_backend(&m->kernels, o->backend, e);
+    bad = bad || !(m->files = gm_checkpoint_open(path, o, e));
+    bad = bad || !(m->tokenizer = gm_tokenizer_open(path, e));
+    bad = bad || !(m->prompts = gm_prompts_open(file && gm_is_file(file) ? file : NULL, e));
+    if (!bad) {
+        m->bound = true;
+        bad = gm_glamm_bind(&m->glamm, gm_checkpoint_weights(m->files), gm_checkpoint_config(m->files), e);
+        /* A missing weight is named by finish, in place of the binder's own error. */
+        if (gm_weights_finish(gm_checkpoint_weights(m->files), e)) bad = -1;
+    }
+    if (!bad && !(m->ctx = gm_ctx_new(&m->kernels, NULL))) bad = gm_fail(e, "%s: out of memory", path);
+    if (!bad) {
+        m->glamm.bos = gm_token_id(m->tokenizer, "<s>");
+        m->glamm.eos = gm_token_id(m->tokenizer, "</s>");
+        m->glamm.bbox = gm_token_id(m->tokenizer, "<bbox>");
+        m->glamm.seg = gm_token_id(m->tokenizer, "[SEG]");
+    }
+    free(file);
+    if (bad) golden_model_close(m);
+    return bad ? -1 : 0;
+}
+
+void golden_model_close(golden_model *m)
+{
+    gm_ctx_free(m->ctx);
+    if (m->bound) gm_glamm_free(&m->glamm);
+    gm_prompts_free(m->prompts);
+    gm_tokenizer_free(m->tokenizer);
+    gm_checkpoint_free(m->files);
+    *m = (golden_model){ 0 };
+}
+
+/* Pixels and boxes of every image of the case. */
+static int make_pixels(golden_inputs *in, const golden_model *m, const golden_case *g, gm_error *e)
+{
+    int64_t S = m->glamm.clip.S, Z = m->glamm.sam.G * m->glamm.sam.P, n = g->images;
+    in->S = S;
+    in->Z = Z;
+    in->clip = calloc((size_t)(n * 3 * S * S), sizeof *in->clip);
+    in->sam = calloc((size_t)(n * 3 * Z * Z), sizeof *in->sam);
+    in->resized = calloc((size_t)n, sizeof *in->resized);
+    in->original = calloc((size_t)n, sizeof *in->original);
+    for (int64_t i = 0; i < n; i++) in->boxes += g->image[i].boxes;
+    in->box = calloc((size_t)in->boxes + 1, 4 * sizeof *in->box);
+    in->box_image = calloc((size_t)in->boxes + 1, sizeof *in->box_image);
+    if (!in->clip || !in->sam || !in->resized || !in->original || !in->box || !in->box_image)
+        return gm_fail(e, "out of memory");
+    int64_t at = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const golden_image *p = &g->image[i];
+        gm_image im = { 0 };
+        if (gm_image_read(&im, p->path, e)) return -1;
+        int bad = im.width != p->width || im.height != p->height ? gm_fail(e, "%s: not of size_wh", p->path) : 0;
+        in->original[i][0] = im.height;
+        in->original[i][1] = im.width;
+        bad = bad || gm_pixels_clip(in->clip + i * 3 * S * S, &im, &m->glamm.config, e);
+        bad = bad || gm_pixels_sam(in->sam + i * 3 * Z * Z, &im, Z, in->resized[i], e);
+        gm_image_free(&im);
+        if (bad) return -1;
+        gm_boxes_normalise(in->box + 4 * at, (const double (*)[4])p->box, p->boxes, 1, 1, m->glamm.config.bf16);
+        for (int64_t k = 0; k < p->boxes; k++) in->box_image[at++] = (int32_t)i;
+        in->masks |= p->masks > 0;
+    }
+    return 0;
+}
+
+/* Ids and labels of one conversation; *ids and *labels malloc'ed. */
+static int encode_talk(const golden_model *m, const golden_talk *t, int32_t **ids, int32_t **labels, int64_t *n, gm_error *e)
+{
+    char *text = gm_conversation(m->prompts, "llava_v1", t->turn, t->turns, e);
+    int bad = !text || gm_encode(m->tokenizer, text, ids, n, e);
+    if (!bad && !(*labels = malloc((size_t)*n * sizeof **labels))) bad = gm_fail(e, "out of memory");
+    bad = bad || gm_labels(m->tokenizer, text, *ids, *n, *labels, e);
+    free(text);
+    return bad ? -1 : 0;
+}
+
+/* All conversations, right-padded: ids with 0, labels with GM_IGNORED. */
+static int make_ids(golden_inputs *in, const golden_model *m, const golden_case *g, gm_error *e)
+{
+    int64_t B = in->B = g->offset[g->images], b = 0;
+    int32_t **ids = calloc((size_t)B, sizeof *ids), **labels = calloc((size_t)B, sizeof *labels);
+    int64_t *n = calloc((size_t)B, sizeof *n);
+    int bad = !ids || !labels || !n ? gm_fail(e, "out of memory") : 0;
+    for (int64_t i = 0; !bad && i < g->images; i++)
+        for (int64_t k = 0; !bad && k < g->image[i].talks; k++, b++) {
+            bad = encode_talk(m, &g->image[i].talk[k], &ids[b], &labels[b], &n[b], e);
+            if (n[b] > in->L) in->L = n[b];
+        }
+    in->ids = calloc((size_t)(B * in->L) + 1, sizeof *in->ids);
+    in->labels = calloc((size_t)(B * in->L) + 1, sizeof *in->labels);
+    if (!bad && (!in->ids || !in->labels)) bad = gm_fail(e, "out of memory");
+    for (b = 0; !bad && b < B; b++)
+        for (int64_t i = 0; i < in->L; i++) {
+            in->ids[b * in->L + i] = i < n[b] ? ids[b][i] : 0;
+            in->labels[b * in->L + i] = i < n[b] ? labels[b][i] : GM_IGNORED;
+        }
+    for (b = 0; ids && labels && b < B; b++) {
+        free(ids[b]);
+        free(labels[b]);
+    }
+    free(ids);
+    free(labels);
+    free(n);
+    return bad ? -1 : 0;
+}
+
+static void compare_inputs(golden_report *r, golden_case *g, const golden_inputs *in)
+{
+    char name[40];
+    const float *box = in->box;
+    golden_exact(r, g, "clip_pixels", in->clip, 4, GM_DIMS(g->images, 3, in->S, in->S));
+    golden_exact(r, g, "sam_pixels", in->sam, 4, GM_DIMS(g->images, 3, in->Z, in->Z));
+    golden_ints(r, g, "input_ids", in->ids, 2, GM_DIMS(in->B, in->L));
+    golden_ints(r, g, "labels", in->labels, 2, GM_DIMS(in->B, in->L));
+    for (int64_t i = 0; i < g->images; i++) {
+        snprintf(name, sizeof name, "boxes/%lld", (long long)i);
+        golden_exact(r, g, name, box, 2, GM_DIMS(g->image[i].boxes, 4));
+        box += 4 * g->image[i].boxes;
+    }
+}
+
+typedef struct { golden_report *r; golden_case *g; } tap_user;
+
+static void on_tap(void *user, gm_ctx *c, const char *name, gm_tensor x)
+{
+    tap_user *u = user;
+    char full[600];
+    (void)c;
+    snprintf(full, sizeof full, "tap/%s", name);
+    if (x.type == GM_F32) golden_floats(u->r, u->g, full, x.data, x.nd, x.dim);
+}
+
+static void run_forward(golden_report *r, golden_model *m, golden_case *g, const golden_inputs *in)
+{
+    int64_t S = in->S, Z = in->Z, n = g->images;
+    gm_ctx *c = m->ctx;
+    gm_mark mark = gm_scope(c);
+    gm_batch b = { .B = in->B, .L = in->L, .ids = in->ids, .padded = 1, .images = n, .offset = g->offset,
+                   .resized = (const int64_t (*)[2])in->resized, .original = (const int64_t (*)[2])in->original };
+    b.clip_pixels = gm_from(c, GM_F32, in->clip, 4, GM_DIMS(n, 3, S, S));
+    if (in->masks) b.sam_pixels = gm_from(c, GM_F32, in->sam, 4, GM_DIMS(n, 3, Z, Z));
+    if (in->boxes) {
+        b.box = gm_from(c, GM_F32, in->box, 2, GM_DIMS(in->boxes, 4));
+        b.box_image = gm_from(c, GM_I32, in->box_image, 1, GM_DIMS(in->boxes));
+    }
+    tap_user user = { r, g };
+    gm_output out = { 0 };
+    gm_set_tap(c, on_tap, &user);
+    gm_forward(c, &m->glamm, &b, &out);
+    gm_set_tap(c, NULL, NULL);
+    if (!gm_ok(c)) golden_failed(r, g->name, "", "forward pass: %s", gm_error_text(c));
+    for (int64_t i = 0; gm_ok(c) && i < out.images; i++) {
+        char name[40];
+        gm_tensor x = out.mask[i];
+        snprintf(name, sizeof name, "mask_logits/%lld", (long long)i);
+        if (x.data) golden_floats(r, g, name, x.data, x.nd, x.dim);
+        else golden_floats(r, g, name, NULL, 3, GM_DIMS(0, in->original[i][0], in->original[i][1]));
+    }
+    free(out.mask);
+    gm_clear(c);
+    gm_scope_end(c, mark, GM_NONE);
+}
+
+/* What nobody compared has failed, but for what training will bring. */
+static void leftovers(golden_report *r, golden_case *g)
+{
+    if (g->losses) golden_not_yet(r, "losses");
+    for (int64_t i = 0; i < g->tensors; i++) {
+        const golden_tensor *t = &g->tensor[i];
+        if (strncmp(t->name, "grad/", 5) == 0) golden_not_yet(r, t->name);
+        else if (!t->seen) golden_failed(r, g->name, t->name, "stored, but never produced");
+    }
+}
+
+void golden_run(golden_report *r, golden_model *m, golden_case *g)
+{
+    gm_error e = { "" };
+    golden_inputs in = { 0 };
+    if (make_pixels(&in, m, g, &e) || make_ids(&in, m, g, &e)) golden_failed(r, g->name, "", "inputs: %s", e.text);
+    else {
+        compare_inputs(r, g, &in);
+        run_forward(r, m, g, &in);
+        golden_generate(r, m, g, &in);
+    }
+    leftovers(r, g);
+    free(in.clip);
+    free(in.sam);
+    free(in.resized);
+    free(in.original);
+    free(in.box);
+    free(in.box_image);
+    free(in.ids);
+    free(in.labels);
+}
