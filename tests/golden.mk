@@ -1,12 +1,23 @@
-# Goldens and their MANIFEST.
-MANIFEST_FILES = find golden models/nano -type f ! -path golden/MANIFEST | LC_ALL=C sort
+# Goldens: the runner, and their MANIFEST.
+
+# make golden [GOLDEN="DIR ..."] [BACKEND=ref|cpu] [CASE=NAME] [V=1]
+GOLDEN  ?= golden/tiny golden/mini golden/nano
+GOLDEN_ARGS = $(if $(BACKEND),--backend $(BACKEND)) $(if $(CASE),--case $(CASE)) $(if $(V),--all) $(GOLDEN)
+GOLDEN_O := $(patsubst %.c,$(B)/%.o,$(wildcard tests/golden*.c)) $(B)/tests/compare.o
+
+$(B)/golden: $(GOLDEN_O) $(B)/libglamm.a
+	$(CC) $(SAN) -fopenmp $^ $(LDLIBS) -o $@
+golden: $(B)/golden
+	$(B)/golden $(GOLDEN_ARGS)
+
 # SHA-256 of every golden; one missing, changed or unlisted file fails.
+MANIFEST_FILES = find golden models/nano -type f ! -path golden/MANIFEST | LC_ALL=C sort
 manifest-check:
 	@sha256sum --quiet -c golden/MANIFEST
 	@$(MANIFEST_FILES) | cmp -s - <(sed 's/^[^ ]*  //' golden/MANIFEST) || \
 	    { echo "golden/MANIFEST does not list the files that are there"; exit 1; }
-	@echo "golden/MANIFEST: $$(wc -l < golden/MANIFEST) files as listed"
+	@echo "1 passed, 0 failed: golden/MANIFEST, $$(wc -l < golden/MANIFEST) files"
 manifest:
 	$(MANIFEST_FILES) | tr '\n' '\0' | xargs -0 sha256sum > golden/MANIFEST
 manifest-check manifest: SHELL := /bin/bash
-.PHONY: manifest-check manifest
+.PHONY: golden manifest-check manifest

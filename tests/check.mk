@@ -1,0 +1,67 @@
+# make check, asan, fuzz, install, demo.
+
+# Programs of their own, beside build/check: they end with `N passed, N failed`.
+PROOF   := $(B)/check $(B)/golden $(B)/glamm
+
+check: deps-check
+	@$(MAKE) --no-print-directory all $(PROOF)
+	@bash tests/tally.sh '$(MAKE) --no-print-directory manifest-check' $(B)/check \
+	    '$(B)/golden golden/tiny golden/mini golden/nano golden/wide' \
+	    'bash tests/bad_inputs.sh $(B)/glamm' 'bash tests/install.sh $(B)/installed'
+
+# The suite under both sanitizers; mini alone, the others take too long.  A length that no machine can
+# allocate must come back as an error, so malloc may return NULL.
+ASAN    := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+asan: deps-check
+	@$(MAKE) --no-print-directory B=build/asan SAN='$(ASAN)' OPT='-O1 -g' asan-run
+asan-run: all $(PROOF)
+	@ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=1 \
+	 UBSAN_OPTIONS=print_stacktrace=1 CK_TIMEOUT_MULTIPLIER=10 \
+	 bash tests/tally.sh $(B)/check '$(B)/golden golden/mini' 'bash tests/bad_inputs.sh $(B)/glamm'
+
+deps-build:
+	@sh tests/deps.sh build
+deps-check:
+	@sh tests/deps.sh build check
+deps-fuzz:
+	@sh tests/deps.sh build fuzz
+
+# GCG with the shipped model on a picture that it was not trained on.
+DEMO    ?= models/nano/scenes/demo.png
+demo: deps-build
+	@$(MAKE) --no-print-directory all
+	$(B)/glamm run models/nano $(DEMO) --out out/demo
+	@echo "The overlay is in out/demo:" && ls out/demo/*overlay*.png
+
+# make fuzz SECONDS=n: each target its share, on a copy of its corpus; findings stay in build/fuzz.
+SECONDS ?= 60
+FUZZ_C  := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ    := $(FUZZ_C:tests/fuzz/%.c=build/fuzz/%)
+fuzz: deps-fuzz
+	@$(MAKE) --no-print-directory CC=clang B=build/fuzz OPT='-O1 -g' \
+	    SAN='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' fuzz-run
+$(FUZZ): build/fuzz/%: build/fuzz/tests/fuzz/%.o build/fuzz/libglamm.a
+	clang -fsanitize=fuzzer,address,undefined -fopenmp $^ $(LDLIBS) -o $@
+fuzz-run: $(FUZZ)
+	@for t in $(FUZZ); do \
+	    rm -rf $$t.corpus && mkdir -p $$t.corpus && \
+	    cp tests/fuzz/corpus/$$(basename $$t | sed s/fuzz_//)/* $$t.corpus/ && \
+	    $$t -max_total_time=$$(( $(SECONDS) / $(words $(FUZZ)) + 1 )) -rss_limit_mb=2048 -timeout=10 \
+	        -artifact_prefix=$$t. -print_final_stats=1 -verbosity=0 $$t.corpus || exit 1; \
+	done; echo "$(words $(FUZZ)) passed, 0 failed"
+
+DESTDIR ?=
+SO      := libglamm.so.0
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include/glamm
+	install -m 755 $(B)/glamm $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(B)/libglamm.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 755 $(B)/libglamm.so $(DESTDIR)$(PREFIX)/lib/$(SO)
+	ln -sf $(SO) $(DESTDIR)$(PREFIX)/lib/libglamm.so
+	install -m 644 ref/glamm.h ref/kernels.h $(DESTDIR)$(PREFIX)/include/glamm/
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include/glamm' '' \
+	    'Name: glamm' 'Description: GLaMM, the pixel-grounding multimodal model, in C' \
+	    'Version: '"$$(sed -n 's/^#define GM_VERSION "\(.*\)"/\1/p' ref/glamm.h)" \
+	    'Libs: -L$${libdir} -lglamm' 'Libs.private: -fopenmp $(LDLIBS)' 'Cflags: -I$${includedir}' \
+	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/glamm.pc
+.PHONY: check asan asan-run demo fuzz fuzz-run install deps-build deps-check deps-fuzz
