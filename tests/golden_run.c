@@ -55,8 +55,8 @@ static int make_pixels(golden_inputs *in, const golden_model *m, const golden_ca
     in->original = calloc((size_t)n, sizeof *in->original);
     for (int64_t i = 0; i < n; i++) in->boxes += g->image[i].boxes;
     in->box = calloc((size_t)in->boxes + 1, 4 * sizeof *in->box);
-    in->box_image = calloc((size_t)in->boxes + 1, sizeof *in->box_image);
-    if (!in->clip || !in->sam || !in->resized || !in->original || !in->box || !in->box_image)
+    in->boxes_of = calloc((size_t)n + 1, sizeof *in->boxes_of);
+    if (!in->clip || !in->sam || !in->resized || !in->original || !in->box || !in->boxes_of)
         return gm_fail(e, "out of memory");
     int64_t at = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -71,7 +71,7 @@ static int make_pixels(golden_inputs *in, const golden_model *m, const golden_ca
         gm_image_free(&im);
         if (bad) return -1;
         gm_boxes_normalise(in->box + 4 * at, (const double (*)[4])p->box, p->boxes, 1, 1, m->glamm.config.bf16);
-        for (int64_t k = 0; k < p->boxes; k++) in->box_image[at++] = (int32_t)i;
+        in->boxes_of[i + 1] = at += p->boxes;
         in->masks |= p->masks > 0;
     }
     return 0;
@@ -149,14 +149,12 @@ static void run_forward(golden_report *r, golden_model *m, golden_case *g, const
     int64_t S = in->S, Z = in->Z, n = g->images;
     gm_ctx *c = m->ctx;
     gm_mark mark = gm_scope(c);
-    gm_batch b = { .B = in->B, .L = in->L, .ids = in->ids, .padded = 1, .images = n, .offset = g->offset,
+    gm_batch b = { .B = in->B, .L = in->L, .ids = in->ids, .padded = true, .images = n, .offset = g->offset,
+                   .boxes_of = in->boxes_of,
                    .resized = (const int64_t (*)[2])in->resized, .original = (const int64_t (*)[2])in->original };
     b.clip_pixels = gm_from(c, GM_F32, in->clip, 4, GM_DIMS(n, 3, S, S));
     if (in->masks) b.sam_pixels = gm_from(c, GM_F32, in->sam, 4, GM_DIMS(n, 3, Z, Z));
-    if (in->boxes) {
-        b.box = gm_from(c, GM_F32, in->box, 2, GM_DIMS(in->boxes, 4));
-        b.box_image = gm_from(c, GM_I32, in->box_image, 1, GM_DIMS(in->boxes));
-    }
+    if (in->boxes) b.box = gm_from(c, GM_F32, in->box, 2, GM_DIMS(in->boxes, 4));
     tap_user user = { r, g };
     gm_output out = { 0 };
     gm_set_tap(c, on_tap, &user);
@@ -170,7 +168,6 @@ static void run_forward(golden_report *r, golden_model *m, golden_case *g, const
         if (x.data) golden_floats(r, g, name, x.data, x.nd, x.dim);
         else golden_floats(r, g, name, NULL, 3, GM_DIMS(0, in->original[i][0], in->original[i][1]));
     }
-    free(out.mask);
     gm_clear(c);
     gm_scope_end(c, mark, GM_NONE);
 }
@@ -202,7 +199,7 @@ void golden_run(golden_report *r, golden_model *m, golden_case *g)
     free(in.resized);
     free(in.original);
     free(in.box);
-    free(in.box_image);
+    free(in.boxes_of);
     free(in.ids);
     free(in.labels);
 }

@@ -26,9 +26,8 @@ typedef struct {
     int64_t S, Z;                       /* sides of the two encoders' images */
     float *clip, *sam;                  /* (images, 3, S, S), (images, 3, Z, Z) */
     int64_t (*resized)[2], (*original)[2];
-    float *box;                         /* (boxes, 4) */
-    int32_t *box_image;
-    int64_t boxes;
+    float *box;                         /* (boxes, 4), image after image */
+    int64_t boxes, *boxes_of;           /* as in gm_batch */
     int32_t *ids, *labels;              /* (B, L) */
     int64_t B, L;
     bool masks;                         /* some image has a true mask: SAM runs */
