@@ -14,7 +14,7 @@
 typedef struct { const char *backend, *only_case, *model, *clip; golden_report *report; } options;
 
 /* 1 when this case ran. */
-static int run_case(const options *o, golden_model *m, const char *cases, const char *file)
+static int run_case(const options *o, const gm_model *m, const char *cases, const char *file)
 {
     char name[256];
     size_t n = strlen(file);
@@ -38,7 +38,7 @@ static void run_model(const options *o, const char *folder, const char *model, c
     golden_report *r = o->report;
     gm_model_options mo = { .backend = backend, .clip = clip };
     gm_error e = { "" };
-    golden_model m;
+    gm_model *m = NULL;
     char **files = NULL;
     int64_t n = 0, ran = 0, from = r->rows;
     double start = gm_seconds();
@@ -46,12 +46,12 @@ static void run_model(const options *o, const char *folder, const char *model, c
              clip ? clip : "", folder);
     printf("\n%s\n", r->place);
     char *cases = gm_path_join(folder, "cases");
-    if (!cases || gm_list_dir(cases, &files, &n, &e) || golden_model_open(&m, model, &mo, &e))
+    if (!cases || gm_list_dir(cases, &files, &n, &e) || !(m = gm_model_open(model, &mo, &e)))
         golden_failed(r, "-", "", "%s", e.text);
     else {
-        for (int64_t i = 0; i < n; i++) ran += run_case(o, &m, cases, files[i]);
+        for (int64_t i = 0; i < n; i++) ran += run_case(o, m, cases, files[i]);
         if (!ran) golden_failed(r, o->only_case ? o->only_case : "-", "", "%s: no such case", cases);
-        golden_model_close(&m);
+        gm_model_free(m);
     }
     golden_print(r, from);
     printf("%lld cases in %.1f s\n", (long long)ran, gm_seconds() - start);

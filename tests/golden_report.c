@@ -31,7 +31,9 @@ bool golden_wanted(const golden_report *r, const char *tensor)
 void golden_row_add(golden_report *r, const char *case_name, const char *tensor, bool passed, double error,
                     double tolerance, double ratio, const char *why)
 {
+    char name[700];
     if (*tensor && !golden_wanted(r, tensor)) return;
+    snprintf(name, sizeof name, "%s%s", tensor, r->variant ? r->variant : "");
     if (passed) r->passed++;
     else r->failed++;
     if (r->rows == r->room) {
@@ -45,7 +47,7 @@ void golden_row_add(golden_report *r, const char *case_name, const char *tensor,
         r->room = room;
     }
     golden_row *w = &r->row[r->rows++];
-    *w = (golden_row){ gm_copy_text(r->place), gm_copy_text(case_name), gm_copy_text(tensor), gm_copy_text(why),
+    *w = (golden_row){ gm_copy_text(r->place), gm_copy_text(case_name), gm_copy_text(name), gm_copy_text(why),
                        error, tolerance, ratio, passed };
     if (!w->place || !w->case_name || !w->tensor || !w->why) r->broken = true;
 }
@@ -185,7 +187,8 @@ static void print_row(const golden_row *w, int64_t of)
     if (w->passed) return;
     printf("             %s\n", w->why);
     if (*w->tensor)
-        printf("             again: build/golden %s --case %s --tensor '%s'\n", w->place, w->case_name, w->tensor);
+        printf("             again: build/golden %s --case %s --tensor '%.*s'\n", w->place, w->case_name,
+               (int)strcspn(w->tensor, "("), w->tensor);
     else printf("             again: build/golden %s --case %s\n", w->place, w->case_name);
 }
 

@@ -12,6 +12,7 @@ typedef struct {
     int64_t rows, room, passed, failed, not_yet;
     bool all;                           /* print every row, not the worst of each case */
     const char *only;                   /* compare this tensor alone, or NULL */
+    const char *variant;                /* put behind the names of rows, or NULL */
     char place[512];                    /* backend and folder of what runs now, as arguments */
     bool broken;                        /* out of memory for rows */
 } golden_report;

@@ -4,73 +4,34 @@
 #include <string.h>
 #include "../io/image.h"
 #include "../io/labels.h"
-#include "../io/os.h"
-#include "../ref/backend.h"
-
-int golden_model_open(golden_model *m, const char *path, const gm_model_options *o, gm_error *e)
-{
-    *m = (golden_model){ 0 };
-    char *file = gm_path_join(path, "prompts.json");
-    int bad = !file ? gm_fail(e, "%s: out of memory", path) : gm_backend(&m->kernels, o->backend, e);
-    bad = bad || !(m->files = gm_checkpoint_open(path, o, e));
-    bad = bad || !(m->tokenizer = gm_tokenizer_open(path, e));
-    bad = bad || !(m->prompts = gm_prompts_open(file && gm_is_file(file) ? file : NULL, e));
-    if (!bad) {
-        m->bound = true;
-        bad = gm_glamm_bind(&m->glamm, gm_checkpoint_weights(m->files), gm_checkpoint_config(m->files), e);
-        /* A missing weight is named by finish, in place of the binder's own error. */
-        if (gm_weights_finish(gm_checkpoint_weights(m->files), e)) bad = -1;
-    }
-    if (!bad && !(m->ctx = gm_ctx_new(&m->kernels, NULL))) bad = gm_fail(e, "%s: out of memory", path);
-    if (!bad) {
-        m->glamm.bos = gm_token_id(m->tokenizer, "<s>");
-        m->glamm.eos = gm_token_id(m->tokenizer, "</s>");
-        m->glamm.bbox = gm_token_id(m->tokenizer, "<bbox>");
-        m->glamm.seg = gm_token_id(m->tokenizer, "[SEG]");
-    }
-    free(file);
-    if (bad) golden_model_close(m);
-    return bad ? -1 : 0;
-}
-
-void golden_model_close(golden_model *m)
-{
-    gm_ctx_free(m->ctx);
-    if (m->bound) gm_glamm_free(&m->glamm);
-    gm_prompts_free(m->prompts);
-    gm_tokenizer_free(m->tokenizer);
-    gm_checkpoint_free(m->files);
-    *m = (golden_model){ 0 };
-}
 
 /* Pixels and boxes of every image of the case. */
-static int make_pixels(golden_inputs *in, const golden_model *m, const golden_case *g, gm_error *e)
+static int make_pixels(golden_inputs *in, const gm_model *m, const golden_case *g, gm_error *e)
 {
-    int64_t S = m->glamm.clip.S, Z = m->glamm.sam.G * m->glamm.sam.P, n = g->images;
+    int64_t S = m->net.clip.S, Z = gm_sam_side(&m->net), n = g->images;
     in->S = S;
     in->Z = Z;
     in->clip = calloc((size_t)(n * 3 * S * S), sizeof *in->clip);
     in->sam = calloc((size_t)(n * 3 * Z * Z), sizeof *in->sam);
+    in->image = calloc((size_t)n, sizeof *in->image);
     in->resized = calloc((size_t)n, sizeof *in->resized);
     in->original = calloc((size_t)n, sizeof *in->original);
     for (int64_t i = 0; i < n; i++) in->boxes += g->image[i].boxes;
     in->box = calloc((size_t)in->boxes + 1, 4 * sizeof *in->box);
     in->boxes_of = calloc((size_t)n + 1, sizeof *in->boxes_of);
-    if (!in->clip || !in->sam || !in->resized || !in->original || !in->box || !in->boxes_of)
+    if (!in->clip || !in->sam || !in->resized || !in->original || !in->image || !in->box || !in->boxes_of)
         return gm_fail(e, "out of memory");
     int64_t at = 0;
     for (int64_t i = 0; i < n; i++) {
         const golden_image *p = &g->image[i];
-        gm_image im = { 0 };
-        if (gm_image_read(&im, p->path, e)) return -1;
-        int bad = im.width != p->width || im.height != p->height ? gm_fail(e, "%s: not of size_wh", p->path) : 0;
-        in->original[i][0] = im.height;
-        in->original[i][1] = im.width;
-        bad = bad || gm_pixels_clip(in->clip + i * 3 * S * S, &im, &m->glamm.config, e);
-        bad = bad || gm_pixels_sam(in->sam + i * 3 * Z * Z, &im, Z, in->resized[i], e);
-        gm_image_free(&im);
-        if (bad) return -1;
-        gm_boxes_normalise(in->box + 4 * at, (const double (*)[4])p->box, p->boxes, 1, 1, m->glamm.config.bf16);
+        gm_image *im = &in->image[i];
+        if (gm_image_read(im, p->path, e)) return -1;
+        if (im->width != p->width || im->height != p->height) return gm_fail(e, "%s: not of size_wh", p->path);
+        in->original[i][0] = im->height;
+        in->original[i][1] = im->width;
+        if (gm_pixels_clip(in->clip + i * 3 * S * S, im, &m->net.config, e)) return -1;
+        if (gm_pixels_sam(in->sam + i * 3 * Z * Z, im, Z, in->resized[i], e)) return -1;
+        gm_boxes_normalise(in->box + 4 * at, (const double (*)[4])p->box, p->boxes, 1, 1, m->net.config.bf16);
         in->boxes_of[i + 1] = at += p->boxes;
         in->masks |= p->masks > 0;
     }
@@ -78,7 +39,7 @@ static int make_pixels(golden_inputs *in, const golden_model *m, const golden_ca
 }
 
 /* Ids and labels of one conversation; *ids and *labels malloc'ed. */
-static int encode_talk(const golden_model *m, const golden_talk *t, int32_t **ids, int32_t **labels, int64_t *n, gm_error *e)
+static int encode_talk(const gm_model *m, const golden_talk *t, int32_t **ids, int32_t **labels, int64_t *n, gm_error *e)
 {
     char *text = gm_conversation(m->prompts, "llava_v1", t->turn, t->turns, e);
     int bad = !text || gm_encode(m->tokenizer, text, ids, n, e);
@@ -89,7 +50,7 @@ static int encode_talk(const golden_model *m, const golden_talk *t, int32_t **id
 }
 
 /* All conversations, right-padded: ids with 0, labels with GM_IGNORED. */
-static int make_ids(golden_inputs *in, const golden_model *m, const golden_case *g, gm_error *e)
+static int make_ids(golden_inputs *in, const gm_model *m, const golden_case *g, gm_error *e)
 {
     int64_t B = in->B = g->offset[g->images], b = 0;
     int32_t **ids = calloc((size_t)B, sizeof *ids), **labels = calloc((size_t)B, sizeof *labels);
@@ -144,11 +105,14 @@ static void on_tap(void *user, gm_ctx *c, const char *name, gm_tensor x)
     if (x.type == GM_F32) golden_floats(u->r, u->g, full, x.data, x.nd, x.dim);
 }
 
-static void run_forward(golden_report *r, golden_model *m, golden_case *g, const golden_inputs *in)
+static void run_forward(golden_report *r, const gm_model *m, golden_case *g, const golden_inputs *in)
 {
     int64_t S = in->S, Z = in->Z, n = g->images;
-    gm_ctx *c = m->ctx;
-    gm_mark mark = gm_scope(c);
+    gm_ctx *c = gm_ctx_new(&m->kernels, NULL);
+    if (!c) {
+        golden_failed(r, g->name, "", "out of memory");
+        return;
+    }
     gm_batch b = { .B = in->B, .L = in->L, .ids = in->ids, .padded = true, .images = n, .offset = g->offset,
                    .boxes_of = in->boxes_of,
                    .resized = (const int64_t (*)[2])in->resized, .original = (const int64_t (*)[2])in->original };
@@ -158,8 +122,7 @@ static void run_forward(golden_report *r, golden_model *m, golden_case *g, const
     tap_user user = { r, g };
     gm_output out = { 0 };
     gm_set_tap(c, on_tap, &user);
-    gm_forward(c, &m->glamm, &b, &out);
-    gm_set_tap(c, NULL, NULL);
+    gm_forward(c, &m->net, &b, &out);
     if (!gm_ok(c)) golden_failed(r, g->name, "", "forward pass: %s", gm_error_text(c));
     for (int64_t i = 0; gm_ok(c) && i < out.images; i++) {
         char name[40];
@@ -168,8 +131,7 @@ static void run_forward(golden_report *r, golden_model *m, golden_case *g, const
         if (x.data) golden_floats(r, g, name, x.data, x.nd, x.dim);
         else golden_floats(r, g, name, NULL, 3, GM_DIMS(0, in->original[i][0], in->original[i][1]));
     }
-    gm_clear(c);
-    gm_scope_end(c, mark, GM_NONE);
+    gm_ctx_free(c);
 }
 
 /* What nobody compared has failed, but for what training will bring. */
@@ -183,7 +145,7 @@ static void leftovers(golden_report *r, golden_case *g)
     }
 }
 
-void golden_run(golden_report *r, golden_model *m, golden_case *g)
+void golden_run(golden_report *r, const gm_model *m, golden_case *g)
 {
     gm_error e = { "" };
     golden_inputs in = { 0 };
@@ -194,6 +156,8 @@ void golden_run(golden_report *r, golden_model *m, golden_case *g)
         golden_generate(r, m, g, &in);
     }
     leftovers(r, g);
+    for (int64_t i = 0; in.image && i < g->images; i++) gm_image_free(&in.image[i]);
+    free(in.image);
     free(in.clip);
     free(in.sam);
     free(in.resized);
