@@ -1,5 +1,6 @@
 #include "golden_run.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "../io/image.h"
