@@ -188,7 +188,7 @@ static void print_row(const golden_row *w, int64_t of)
     printf("             %s\n", w->why);
     if (*w->tensor)
         printf("             again: build/golden %s --case %s --tensor '%.*s'\n", w->place, w->case_name,
-               (int)strcspn(w->tensor, "("), w->tensor);
+               (int)strcspn(w->tensor, " "), w->tensor);
     else printf("             again: build/golden %s --case %s\n", w->place, w->case_name);
 }
 
