@@ -16,7 +16,7 @@ asan: deps-check
 	@$(MAKE) --no-print-directory B=build/asan SAN='$(ASAN)' OPT='-O1 -g' asan-run
 asan-run: all $(PROOF)
 	@ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=1 \
-	 UBSAN_OPTIONS=print_stacktrace=1 CK_TIMEOUT_MULTIPLIER=10 \
+	 UBSAN_OPTIONS=print_stacktrace=1 CK_TIMEOUT_MULTIPLIER=10 GM_ALLOC_STEP=23 \
 	 bash tests/tally.sh $(B)/check '$(B)/golden golden/mini' 'bash tests/bad_inputs.sh $(B)/glamm'
 
 deps-build:

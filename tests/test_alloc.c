@@ -1,17 +1,19 @@
-/* An allocation that fails, at every allocation of a run: an error, no crash, no leak.
+/* An allocation that fails, at every allocation of a run: an error, no crash, no leak.  A single failure may also
+ * be made good, for the context gives its cached blocks back and tries again; then the answer is the same.
  *
- * The linker's --wrap sends the library's malloc, calloc, realloc, aligned_alloc and free through here (alloc.mk),
- * jansson's go the same way by json_set_alloc_funcs.  Maps, streams and what BLAS and libjpeg take for
- * themselves are not counted.  GM_ALLOC_STEP=1 fails every allocation in turn; without it about TRIES of them,
- * spread over the run with a step that shares no factor with it. */
+ * The linker's --wrap sends the library's malloc, calloc, realloc, aligned_alloc and free through here (alloc.mk).
+ * Maps, streams and what BLAS and libjpeg take for themselves are not counted.  jansson's allocations join by
+ * json_set_alloc_funcs where all after the first fail too; where a single one fails they stay out, because
+ * jansson 2.14 overlooks that while it collects a token (load.c, lex_save) and then asserts.
+ * GM_ALLOC_STEP=n fails every n-th alone (the sanitizers are slow).
+ */
 #include <check.h>
 #include <jansson.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "../ref/glamm.h"
-
-enum { TRIES = 150 };
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
@@ -57,68 +59,73 @@ void __wrap_free(void *p)
     __real_free(p);
 }
 
-/* Opens mini, asks for a grounded caption, frees everything.  1 when it succeeded; else e says why not.
- * *ids is a digest of the answer. */
-static int run(gm_error *e, long *ids)
+typedef struct { int good; uint64_t digest; long allocations, leaked; gm_error e; } outcome;
+
+static uint64_t digest(uint64_t h, const void *p, size_t n)
 {
+    for (size_t i = 0; i < n; i++) h = (h ^ ((const uint8_t *)p)[i]) * UINT64_C(1099511628211);
+    return h;
+}
+
+/* Opens mini, asks for a grounded caption, frees everything; allocation number `failing` fails (0: none).  What
+ * Check itself allocates lies outside. */
+static outcome run(long failing)
+{
+    outcome r = { 0 };
+    gm_error *e = &r.e;
     gm_model_options o = { .backend = "cpu" };
     gm_ask q = { .task = GM_GCG, .max_new_tokens = 6 };
     gm_image im = { 0 };
     gm_session *s = NULL;
     gm_answer *a = NULL;
+    live = count = 0;
+    fail_at = failing;
     gm_model *m = gm_model_open("golden/mini/model", &o, e);
     if (m && gm_image_read(&im, "golden/mini/cases/gcg.png", e) == 0) s = gm_session_new(m, &im, e);
     if (s) a = gm_session_ask(s, &q, e);
-    int good = a != NULL;
-    *ids = 0;
-    for (int64_t i = 0; a && i < a->nids; i++) *ids = *ids * 31 + a->ids[i];
+    r.good = a != NULL;
+    if (a) r.digest = digest(digest(1, a->ids, (size_t)a->nids * 4), a->text, strlen(a->text));
+    for (int64_t i = 0; a && i < a->nmasks; i++)
+        r.digest = digest(r.digest, a->mask[i].logits, (size_t)(a->width * a->height) * 4);
     gm_answer_free(a);
     gm_session_free(s);
     gm_image_free(&im);
     gm_model_free(m);
-    return good;
-}
-
-static long coprime_step(long n, long tries)
-{
-    long step = n / tries > 1 ? n / tries : 1;
-    for (;; step++) {
-        long a = n, b = step;
-        while (b) {
-            long r = a % b;
-            a = b;
-            b = r;
-        }
-        if (a == 1) return step;
-    }
+    fail_at = 0;
+    r.allocations = count;
+    r.leaked = live;
+    return r;
 }
 
 START_TEST(every_failure_is_an_error)
 {
-    gm_error e = { "" };
-    long want, got, tried = 0;
-    json_set_alloc_funcs(__wrap_malloc, __wrap_free);
-    ck_assert_msg(run(&e, &want), "%s", e.text);        /* warms what libraries keep for ever */
-    live = count = 0;
-    ck_assert_msg(run(&e, &want), "%s", e.text);
-    long all = count;
-    ck_assert_int_eq(live, 0);
+    fail_on = _i;
+    if (fail_on) json_set_alloc_funcs(__wrap_malloc, __wrap_free);
+    outcome r = run(0);                                 /* warms what libraries keep for ever */
+    ck_assert_msg(r.good, "%s", r.e.text);
+    r = run(0);
+    uint64_t want = r.digest;
+    long all = r.allocations, tried = 0, made_good = 0;
+    ck_assert_msg(r.good, "%s", r.e.text);
+    ck_assert_int_eq(r.leaked, 0);
     ck_assert_int_gt(all, 100);
 
     const char *given = getenv("GM_ALLOC_STEP");
-    long step = given && atol(given) > 0 ? atol(given) : coprime_step(all, TRIES);
-    fail_on = _i;
+    long step = given && atol(given) > 0 ? atol(given) : 1;
     for (long k = 1; k <= all; k += step, tried++) {
-        e = (gm_error){ "" };
-        live = count = 0;
-        fail_at = k;
-        int good = run(&e, &got);
-        fail_at = 0;
-        ck_assert_msg(live == 0, "allocation %ld of %ld: %ld blocks leaked (%s)", k, all, live, e.text);
-        ck_assert_msg(!good, "allocation %ld of %ld failed unseen", k, all);
-        ck_assert_msg(e.text[0] && !strchr(e.text, '\n'), "allocation %ld of %ld: error '%s'", k, all, e.text);
+        r = run(k);
+        ck_assert_msg(r.leaked == 0, "allocation %ld of %ld: %ld blocks leaked (%s)", k, all, r.leaked, r.e.text);
+        if (r.good && !fail_on) {
+            ck_assert_msg(r.digest == want, "allocation %ld of %ld changed the answer unseen", k, all);
+            made_good++;
+            continue;
+        }
+        ck_assert_msg(!r.good, "allocation %ld and all after of %ld failed unseen", k, all);
+        ck_assert_msg(r.e.text[0] && !strchr(r.e.text, '\n'), "allocation %ld of %ld: error '%s'", k, all, r.e.text);
     }
-    printf("alloc: %ld of %ld allocations failed in turn%s\n", tried, all, fail_on ? ", and all after" : "");
+    printf("alloc: %ld of %ld allocations failed in turn%s, %ld made good\n", tried, all,
+           fail_on ? ", and all after" : "", made_good);
+    ck_assert_int_lt(10 * made_good, tried);
 }
 END_TEST
 
