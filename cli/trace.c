@@ -25,6 +25,7 @@ static const command_text TEXT = {
         "\n"
         "Examples\n"
         "  glamm trace models/nano --image photo.png --out trace.safetensors\n"
+        "  glamm trace models/nano --image photo.png --show all --show lm_head@40\n"
         "  glamm trace models/nano --image photo.png --expression \"the ball\" --pictures pictures\n"
         "  glamm trace golden/mini/model --case golden/mini/cases/gcg.json "
         "--compare golden/mini/cases/gcg.safetensors\n"
@@ -34,7 +35,7 @@ static const command_text TEXT = {
 
 typedef struct {
     const char *image, *golden, *out, *compare, *pictures;
-    text_list inject;
+    text_list inject, show;
     double tolerance;
 } trace_settings;
 #define AT(field) offsetof(trace_settings, field)
@@ -47,6 +48,9 @@ static const option TRACE_OPTIONS[] = {
       "Largest difference as a share of the largest value, where no case says better (default 1e-4).", 0, 1 },
     { "inject", 0, OPTION_LIST, AT(inject), "NAME=FILE",
       "Replace the output of module NAME by tensor tap_NAME of FILE and go on from there. Repeatable.", 0, 0 },
+    { "show", 0, OPTION_LIST, AT(show), "NAME[@ROW]",
+      "Print the numbers of a module's output, an input or mask_logits/0, or one row of it; all: of everything. "
+      "Repeatable.", 0, 0 },
     { "pictures", 0, OPTION_TEXT, AT(pictures), "DIR",
       "Draw inputs, feature maps, attention and masks of each stage.", 0, 0 },
 };
@@ -227,6 +231,7 @@ static int run(trace *t, const question *q, gm_error *e)
     if (!bad && t->ts.out) bad = list_write(&t->list, t->ts.out, e);
     if (!bad && t->ts.pictures) bad = trace_pictures(&t->list, c, t->model, &in, t->ts.pictures, e);
     if (!bad && in.answer && !t->ms.quiet) printf("answer: %s\n", in.answer);
+    for (int i = 0; !bad && i < t->ts.show.n; i++) bad = trace_show(&t->list, t->ts.show.item[i], e);
     if (!bad && t->ts.out && !t->ms.quiet)
         printf("%lld tensors in %s\n", (long long)t->list.n, t->ts.out);
     if (!bad && t->ts.compare) {
@@ -261,8 +266,8 @@ static int make_question(const trace *t, double (**boxes)[4], question **q, gm_e
 static int check(const trace *t, gm_error *e)
 {
     if (!t->ts.image == !t->ts.golden) return gm_fail(e, "wanted either --image FILE or --case FILE.json");
-    if (!t->ts.out && !t->ts.compare && !t->ts.pictures)
-        return gm_fail(e, "wanted --out FILE, --compare FILE or --pictures DIR");
+    if (!t->ts.out && !t->ts.compare && !t->ts.pictures && !t->ts.show.n)
+        return gm_fail(e, "wanted --out FILE, --compare FILE, --show NAME or --pictures DIR");
     for (int i = 0; i < t->ts.inject.n; i++)
         if (!strchr(t->ts.inject.item[i], '='))
             return gm_fail(e, "--inject: wanted NAME=FILE, found '%s'", t->ts.inject.item[i]);
@@ -292,6 +297,7 @@ int cmd_trace(int argc, char **argv)
     free(q);
     free(boxes);
     text_list_free(&t.ts.inject);
+    text_list_free(&t.ts.show);
     ask_settings_free(&t.as);
     return status;
 }

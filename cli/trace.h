@@ -41,6 +41,12 @@ void trace_key(char *key, size_t room, const char *name);
  * differs.  Returns how many differ or are missing, -1 on error. */
 int64_t trace_compare(const trace_list *l, const char *path, double tolerance, gm_error *e);
 
+/* ---- what it says (trace_show.c) ---- */
+
+/* Prints shape, mean, extremes and first values of a tensor: a module's path, the name of an input or a result,
+ * either with @ROW for one row of its last size; or "all". */
+int trace_show(const trace_list *l, const char *wanted, gm_error *e);
+
 /* ---- how it looks (trace_pictures.c) ---- */
 int trace_pictures(const trace_list *l, gm_ctx *c, const gm_model *m, const trace_inputs *in, const char *folder,
                    gm_error *e);
