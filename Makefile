@@ -79,4 +79,4 @@ clean:
 	rm -rf $(B)
 .PHONY: all clean
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
-include $(wildcard tests/*.mk)
+include $(wildcard tests/*.mk bench/*.mk)

@@ -1,0 +1,46 @@
+/* make bench: how fast the cpu table is, as a share of what OpenBLAS's sgemm gives in the same run. */
+#ifndef BENCH_H
+#define BENCH_H
+#include <stdbool.h>
+#include "../ref/model.h"
+
+/* What a row measured.  Zero where it says nothing. */
+typedef struct {
+    double seconds;             /* median */
+    double gflop;               /* work of one run, 2 per multiply-add */
+    double ratio;               /* its rate over sgemm's, measured before and after each run; median */
+    double target;              /* the ratio, or (nano) the seconds, wanted */
+    double peak_mb;             /* largest resident size of the row's process */
+    double others;              /* processor time of other processes during the row, over the row's time */
+    char note[400];
+} bench_result;
+
+/* quick: the estimate of a part instead of the whole.  Returns 0, or -1 with the reason in r->note. */
+typedef struct {
+    const char *name, *what;
+    int (*run)(bench_result *r, bool quick);
+} bench_row;
+
+extern const bench_row bench_rows[];
+extern const int bench_nrows;
+
+/* child.c: runs a row in a process of its own, so that its memory and processor time are its own. */
+int bench_in_child(const bench_row *row, bool quick, bench_result *r);
+/* Runs a program (argv ends in NULL), its output dropped; seconds and peak_mb of r. */
+int bench_program(char *const argv[], bench_result *r);
+
+/* machine.c: seconds that all processors together were busy since the start of the machine; a line on
+ * processor, flags and threads. */
+double bench_busy_seconds(void);
+void bench_machine(char *text, size_t size);
+
+/* models.c: modules at release size with random weights, f32. */
+gm_tensor bench_random(gm_dtype type, int nd, const int64_t *dim, float scale);
+void bench_sam(sam_encoder *m, int64_t windows, int64_t globals);
+void bench_clip(clip_tower *m);
+void bench_region(region_encoder *m, int64_t steps);
+double bench_sam_gflop(int64_t windows, int64_t globals);
+double bench_clip_gflop(void);
+double bench_region_gflop(int64_t steps, int64_t boxes);
+
+#endif

@@ -1,0 +1,78 @@
+/* bench [--quick] [--json] [--only NAME]: the table of docs/SPEED.md on this machine. */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include "bench.h"
+
+/* Other processes' share above which a row is marked: they take a core now and then. */
+static const double BUSY = 0.10;
+
+static int misused(void)
+{
+    fprintf(stderr, "usage: bench [--quick] [--json] [--only NAME]\n"
+                    "  --quick  estimate the large modules from single blocks\n"
+                    "  --json   one JSON object instead of the table\n"
+                    "  --only   one row:");
+    for (int i = 0; i < bench_nrows; i++) fprintf(stderr, " %s", bench_rows[i].name);
+    fprintf(stderr, "\n");
+    return 2;
+}
+
+static void print(const bench_row *row, const bench_result *r, int bad)
+{
+    if (bad) {
+        printf("%-8s failed: %s\n", row->name, r->note);
+        return;
+    }
+    char rate[20] = "", ratio[20] = "", target[20] = "";
+    if (r->gflop > 0) snprintf(rate, sizeof rate, "%.1f", r->gflop / r->seconds);
+    if (r->ratio > 0) snprintf(ratio, sizeof ratio, "%.1f %%", 100 * r->ratio);
+    if (r->target > 0 && r->ratio > 0) snprintf(target, sizeof target, "%.0f %%", 100 * r->target);
+    else if (r->target > 0) snprintf(target, sizeof target, "%.0f s", r->target);
+    printf("%-8s %9.4f %9s %9s %8s %9.0f  %s%s\n", row->name, r->seconds, rate, ratio, target, r->peak_mb,
+           r->others > BUSY ? "MACHINE BUSY  " : "", r->note);
+}
+
+static json_t *as_json(const bench_row *row, const bench_result *r, int bad)
+{
+    if (bad) return json_pack("{s:s, s:s}", "name", row->name, "error", r->note);
+    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:b, s:s}", "name", row->name, "what", row->what,
+                     "seconds", r->seconds, "gflop", r->gflop, "ratio", r->ratio, "target", r->target, "peak_mb",
+                     r->peak_mb, "others", r->others, "busy", r->others > BUSY, "note", r->note);
+}
+
+int main(int argc, char **argv)
+{
+    bool quick = false, json = false;
+    const char *only = NULL;
+    int failed = 0, ran = 0;
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--quick")) quick = true;
+        else if (!strcmp(argv[i], "--json")) json = true;
+        else if (!strcmp(argv[i], "--only") && i + 1 < argc) only = argv[++i];
+        else return misused();
+    }
+    char machine[800];
+    json_t *list = json_array();
+    bench_machine(machine, sizeof machine);
+    if (!json)
+        printf("%s\n\n%-8s %9s %9s %9s %8s %9s\n", machine, "row", "seconds", "GFLOP/s", "of sgemm", "target", "peak MB");
+    for (int i = 0; i < bench_nrows; i++) {
+        bench_result r;
+        if (only && strcmp(only, bench_rows[i].name)) continue;
+        int bad = bench_in_child(&bench_rows[i], quick, &r);
+        failed += bad != 0;
+        ran++;
+        if (json) json_array_append_new(list, as_json(&bench_rows[i], &r, bad));
+        else print(&bench_rows[i], &r, bad);
+        fflush(stdout);
+    }
+    if (json) {
+        json_t *all = json_pack("{s:s, s:b, s:O}", "machine", machine, "quick", quick, "rows", list);
+        json_dumpf(all, stdout, JSON_INDENT(2));
+        printf("\n");
+        json_decref(all);
+    }
+    json_decref(list);
+    return ran ? failed != 0 : misused();
+}

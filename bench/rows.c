@@ -1,0 +1,272 @@
+/* The rows.  Each repetition of a module stands between two of sgemm, so that a machine that slows
+ * down slows both; times are medians. */
+#include <cblas.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "bench.h"
+#include "../io/os.h"
+#include "../ref/backend.h"
+
+enum { MAX_REPEATS = 15 };
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(const double *x, int n)
+{
+    double s[MAX_REPEATS];
+    memcpy(s, x, (size_t)n * sizeof *s);
+    qsort(s, (size_t)n, sizeof *s, by_size);
+    return n % 2 ? s[n / 2] : (s[n / 2 - 1] + s[n / 2]) / 2;
+}
+
+/* The yardstick: SAM's first MLP product. */
+enum { GR = 4096, GN = 5120, GK = 1280 };
+static const double SGEMM_GFLOP = 2e-9 * GR * GN * GK;
+
+typedef struct { gm_tensor x, w, y; } yardstick;
+
+static yardstick yardstick_new(void)
+{
+    yardstick s = { bench_random(GM_F32, 2, GM_DIMS(GR, GK), 1), bench_random(GM_F32, 2, GM_DIMS(GN, GK), 1),
+                    bench_random(GM_F32, 2, GM_DIMS(GR, GN), 1) };
+    return s;
+}
+
+static double sgemm_seconds(yardstick *s)
+{
+    double start = gm_seconds();
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, GR, GN, GK, 1, s->x.data, GK, s->w.data, GK, 0, s->y.data, GN);
+    return gm_seconds() - start;
+}
+
+/* Something to time, over a context of the cpu table. */
+typedef struct { gm_ctx *c; const void *model; gm_tensor x[5]; } subject;
+typedef void (*subject_fn)(subject *s);
+
+static int subject_open(subject *s, bench_result *r)
+{
+    static gm_kernels kernels;
+    gm_error e = { "" };
+    if (gm_backend(&kernels, "cpu", &e) || !(s->c = gm_ctx_new(&kernels, NULL))) {
+        snprintf(r->note, sizeof r->note, "%s", e.text[0] ? e.text : "out of memory");
+        return -1;
+    }
+    return 0;
+}
+
+static double subject_seconds(subject *s, subject_fn run)
+{
+    gm_mark m = gm_scope(s->c);
+    double start = gm_seconds();
+    run(s);
+    double t = gm_seconds() - start;
+    gm_scope_end(s->c, m, GM_NONE);
+    return t;
+}
+
+/* n runs between n + 1 of sgemm.  Each run is the weighted sum of parts (weights may be negative: what one
+ * block costs is the difference of two runs). */
+static int measure(bench_result *r, subject *parts, const double *weight, int nparts, subject_fn run, int n)
+{
+    yardstick y = yardstick_new();
+    double seconds[MAX_REPEATS], ratio[MAX_REPEATS], rate[MAX_REPEATS];
+    sgemm_seconds(&y);                                          /* wakes the threads */
+    double before = sgemm_seconds(&y);
+    for (int i = 0; i < n; i++) {
+        seconds[i] = 0;
+        for (int p = 0; p < nparts; p++) {
+            seconds[i] += weight[p] * subject_seconds(&parts[p], run);
+            if (gm_ok(parts[p].c)) continue;
+            snprintf(r->note, sizeof r->note, "%.380s", gm_error_text(parts[p].c));
+            return -1;
+        }
+        double after = sgemm_seconds(&y), yard = (before + after) / 2;
+        ratio[i] = r->gflop / seconds[i] / (SGEMM_GFLOP / yard);
+        rate[i] = SGEMM_GFLOP / yard;
+        before = after;
+    }
+    r->seconds = median(seconds, n);
+    r->ratio = median(ratio, n);
+    snprintf(r->note + strlen(r->note), sizeof r->note - strlen(r->note), "%d runs; sgemm %.0f GFLOP/s beside them", n,
+             median(rate, n));
+    return 0;
+}
+
+static int row_sgemm(bench_result *r, bool quick)
+{
+    enum { N = 7 };
+    double seconds[N];
+    yardstick y = yardstick_new();
+    (void)quick;
+    sgemm_seconds(&y);
+    for (int i = 0; i < N; i++) seconds[i] = sgemm_seconds(&y);
+    r->seconds = median(seconds, N);
+    r->gflop = SGEMM_GFLOP;
+    r->ratio = 1;
+    return 0;
+}
+
+static void run_linear(subject *s)
+{
+    gm_linear(s->c, s->x[0], s->x[1], GM_NONE);
+}
+
+/* One token through a LLaMA MLP matrix in bf16: bound by reading the weights. */
+static int row_decode(bench_result *r, bool quick)
+{
+    enum { OUT = 11008, IN = 4096, COPIES = 8, N = 9 };         /* 720 MB: no cache holds it */
+    subject s[COPIES];
+    double seconds[N];
+    (void)quick;
+    for (int i = 0; i < COPIES; i++) {
+        if (subject_open(&s[i], r)) return -1;
+        s[i].x[0] = bench_random(GM_F32, 2, GM_DIMS(1, IN), 1);
+        s[i].x[1] = bench_random(GM_BF16, 2, GM_DIMS(OUT, IN), 0.02f);
+    }
+    for (int i = 0; i < N; i++) {
+        seconds[i] = 0;
+        for (int k = 0; k < COPIES; k++) seconds[i] += subject_seconds(&s[k], run_linear) / COPIES;
+    }
+    r->seconds = median(seconds, N);
+    r->gflop = 2e-9 * OUT * IN;
+    snprintf(r->note, sizeof r->note, "%.1f GB/s of weights", 2e-9 * OUT * IN / r->seconds);
+    return 0;
+}
+
+static void run_sam(subject *s) { gm_sam_encode(s->c, s->model, s->x[0]); }
+
+/* quick: 28 window and 4 global blocks, each as the cost of one more block. */
+static int row_sam(bench_result *r, bool quick)
+{
+    static sam_encoder m[3];
+    static const int64_t L[3][2] = { { 0, 0 }, { 1, 0 }, { 0, 1 } };
+    static const double WEIGHT[3] = { 1 - 28 - 4, 28, 4 }, WHOLE = 1;
+    subject s[3] = { 0 };
+    int parts = quick ? 3 : 1;
+    for (int p = 0; p < parts; p++) {
+        bench_sam(&m[p], quick ? L[p][0] : 28, quick ? L[p][1] : 4);
+        if (subject_open(&s[p], r)) return -1;
+        s[p].model = &m[p];
+        s[p].x[0] = bench_random(GM_F32, 4, GM_DIMS(1, 3, 1024, 1024), 2);
+    }
+    r->gflop = bench_sam_gflop(28, 4);
+    r->target = 0.75;
+    if (quick) snprintf(r->note, sizeof r->note, "estimated from one block of each kind; ");
+    return measure(r, s, quick ? WEIGHT : &WHOLE, parts, run_sam, quick ? 5 : 3);
+}
+
+static void run_clip(subject *s) { gm_clip(s->c, s->model, s->x[0], NULL); }
+
+static int row_clip(bench_result *r, bool quick)
+{
+    static clip_tower m;
+    static const double WHOLE = 1;
+    subject s = { 0 };
+    bench_clip(&m);
+    if (subject_open(&s, r)) return -1;
+    s.model = &m;
+    s.x[0] = bench_random(GM_F32, 4, GM_DIMS(1, 3, 336, 336), 2);
+    r->gflop = bench_clip_gflop();
+    r->target = 0.70;
+    return measure(r, &s, &WHOLE, 1, run_clip, quick ? 5 : 9);
+}
+
+static void run_region(subject *s)
+{
+    gm_tensor image = gm_from(s->c, GM_I32, &(int32_t){ 0 }, 1, GM_DIMS(1));
+    gm_region(s->c, s->model, s->x, s->x[4], image);
+}
+
+/* quick: five fuse steps, each as the cost of one more. */
+static int row_region(bench_result *r, bool quick)
+{
+    static region_encoder m[2];
+    static const double WEIGHT[2] = { 1 - 5, 5 }, WHOLE = 1;
+    static float box[4] = { 0.1f, 0.2f, 0.6f, 0.9f };
+    subject s[2] = { 0 };
+    int parts = quick ? 2 : 1;
+    for (int p = 0; p < parts; p++) {
+        if (p) m[p] = m[0], m[p].nfuse = 1;
+        else bench_region(&m[p], quick ? 1 : 5), m[p].nfuse = quick ? 0 : 5;
+        if (subject_open(&s[p], r)) return -1;
+        s[p].model = &m[p];
+        for (int i = 0; i < 4; i++) s[p].x[i] = bench_random(GM_F32, 3, GM_DIMS(1, 576, 1024), 1);
+        s[p].x[4] = (gm_tensor){ box, { 1, 4 }, 2, GM_F32 };
+    }
+    r->gflop = bench_region_gflop(5, 1);
+    if (quick) snprintf(r->note, sizeof r->note, "estimated from one fuse step; ");
+    return measure(r, s, quick ? WEIGHT : &WHOLE, parts, run_region, quick ? 2 : 3);
+}
+
+/* "clip 0.01, sam 0.05, ..." from the timings of a result file; nothing when there is none. */
+static void stages(char *text, size_t size, const char *path)
+{
+    json_t *root = json_load_file(path, 0, NULL), *value;
+    const char *stage;
+    size_t n = 0;
+    json_object_foreach(json_object_get(root, "timings"), stage, value)
+        if (n < size) n += (size_t)snprintf(text + n, size - n, "%s%s %.3f", n ? ", " : "", stage, json_number_value(value));
+    json_decref(root);
+}
+
+static const char PROGRAM[] = "build/glamm", MODEL[] = "models/nano", OUT[] = "build/bench-out";
+
+/* First image and result file of a folder. */
+static char *first_with(const char *folder, const char *ending)
+{
+    char **names = NULL, *path = NULL;
+    int64_t n = 0;
+    if (gm_list_dir(folder, &names, &n, NULL)) return NULL;
+    for (int64_t i = 0; i < n && !path; i++) {
+        size_t have = strlen(names[i]), want = strlen(ending);
+        if (have > want && !strcmp(names[i] + have - want, ending)) path = gm_path_join(folder, names[i]);
+    }
+    gm_free_list(names, n);
+    return path;
+}
+
+/* Start of the program to the overlay on disk. */
+static int row_nano(bench_result *r, bool quick)
+{
+    enum { N = 5 };
+    double seconds[N];
+    char *image = first_with(MODEL, ".png");
+    (void)quick;
+    if (!image || !gm_is_file(PROGRAM)) {
+        snprintf(r->note, sizeof r->note, "wanted %s and a PNG in %s: not there", PROGRAM, MODEL);
+        return -1;
+    }
+    char *argv[] = { (char *)PROGRAM, "run", (char *)MODEL, image, "--redo", "--out", (char *)OUT, NULL };
+    for (int i = 0; i < N; i++) {
+        bench_result one = { 0 };
+        if (bench_program(argv, &one)) {
+            snprintf(r->note, sizeof r->note, "%s run %s %s failed", PROGRAM, MODEL, image);
+            return -1;
+        }
+        seconds[i] = one.seconds;
+        r->peak_mb = one.peak_mb;
+    }
+    r->seconds = median(seconds, N);
+    r->target = 1;
+    char *result = first_with(OUT, ".json");
+    if (result) stages(r->note, sizeof r->note, result);
+    free(result);
+    free(image);
+    return 0;
+}
+
+const bench_row bench_rows[] = {
+    { "sgemm", "cblas_sgemm 4096 x 5120 x 1280, the yardstick", row_sgemm },
+    { "clip", "CLIP ViT-L/14 at 336 pixels, 23 layers, f32", row_clip },
+    { "sam", "SAM ViT-H encoder at 1024 pixels, f32", row_sam },
+    { "region", "region encoder, 1024 channels, 192 x 192 top level, one box, f32", row_region },
+    { "decode", "one row times 11008 x 4096 in bf16", row_decode },
+    { "nano", "glamm run models/nano, start to written overlay", row_nano },
+};
+const int bench_nrows = sizeof bench_rows / sizeof *bench_rows;
