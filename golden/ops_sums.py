@@ -165,14 +165,14 @@ def rmsnorm_7(x, w):
 
 def space():
     for R, H, W, HO, WO in ((1, 1, 1, 1, 1), (2, 1, 1, 5, 3), (1, 5, 7, 1, 1), (3, 4, 5, 9, 13), (2, 13, 11, 7, 5),
-                            (1, 8, 8, 32, 32), (1, 24, 24, 12, 12), (1, 64, 64, 255, 251), (3, 24, 24, 96, 96), (2, 6, 9, 6, 9), (1, 7, 3, 7, 10)):
+                            (1, 8, 8, 32, 32), (1, 24, 24, 12, 12), (1, 64, 64, 255, 251), (3, 24, 24, 96, 96), (1, 48, 40, 1000, 1011), (2, 6, 9, 6, 9), (1, 7, 3, 7, 10)):
         for align in (0, 1):
             def resize(x, a=align, size=(HO, WO)):
                 y = F.interpolate(x[None], size, mode="bilinear", align_corners=bool(a))[0]
                 z = F.interpolate(x.abs()[None], size, mode="bilinear", align_corners=bool(a))[0]
                 return y, z + TINY
             case("resize", f"{R}x{H}x{W} to {HO}x{WO}" + (" corners" if align else ""), resize,
-                 dict(R=R, H=H, W=W, HO=HO, WO=WO, align=align), stride=1 + HO // 20, x=I(R, H, W))
+                 dict(R=R, H=H, W=W, HO=HO, WO=WO, align=align), stride=1 + HO * HO // 500, x=I(R, H, W))
             if (H, WO) == (4, 13):
                 case("resize", "huge" + (" corners" if align else ""), resize,
                      dict(R=R, H=H, W=W, HO=HO, WO=WO, align=align), x=I(R, H, W, scale=1e30))

@@ -3,8 +3,8 @@
 #include "cpu_table.h"
 #include "cpu_vec.h"
 
-/* (1 - t) x[i0] + t x[i1] */
-typedef struct { int64_t i0, i1; float t; } tap;
+/* s x[i0] + t x[i1]; s is 1 - t rounded once, not from the rounded t: a small s keeps its digits. */
+typedef struct { int64_t i0, i1; float s, t; } tap;
 
 /* PyTorch UpSample.h, area_pixel_compute_source_index */
 static tap resize_tap(int64_t o, int64_t in, int64_t out, int align)
@@ -13,17 +13,17 @@ static tap resize_tap(int64_t o, int64_t in, int64_t out, int align)
     if (align) at = out > 1 ? (double)o * (double)(in - 1) / (double)(out - 1) : 0;
     else at = fmax(((double)o + 0.5) * (double)in / (double)out - 0.5, 0);
     int64_t i0 = cpu_min((int64_t)at, in - 1);
-    float t = (float)(at - (double)i0);
-    return (tap){ i0, t > 0 && i0 + 1 < in ? i0 + 1 : i0, t };  /* no pixel of weight 0 is read */
+    double t = at - (double)i0;
+    return (tap){ i0, t > 0 && i0 + 1 < in ? i0 + 1 : i0, (float)(1 - t), (float)t };  /* no pixel of weight 0 is read */
 }
 
 /* n outputs of one row from the two input rows it lies between. */
-static void resize_run(float *y, const float *upper, const float *lower, float v, const tap *h, int64_t n)
+static void resize_run(float *y, const float *upper, const float *lower, tap v, const tap *h, int64_t n)
 {
     for (int64_t j = 0; j < n; j++) {
-        float s = h[j].t, u = (1 - s) * upper[h[j].i0] + s * upper[h[j].i1];
-        float l = (1 - s) * lower[h[j].i0] + s * lower[h[j].i1];
-        y[j] = (1 - v) * u + v * l;
+        float u = h[j].s * upper[h[j].i0] + h[j].t * upper[h[j].i1];
+        float l = h[j].s * lower[h[j].i0] + h[j].t * lower[h[j].i1];
+        y[j] = v.s * u + v.t * l;
     }
 }
 
@@ -43,7 +43,7 @@ int cpu_resize(float *y, const float *x, int64_t R, int64_t H, int64_t W, int64_
         for (int64_t j = 0; j < n; j++) h[j] = resize_tap(first + j, W, WO, align);
         for (int64_t i = 0; i < HO; i++) {
             tap v = resize_tap(i, H, HO, align);
-            resize_run(y + (t / runs * HO + i) * WO + first, map + v.i0 * W, map + v.i1 * W, v.t, h, n);
+            resize_run(y + (t / runs * HO + i) * WO + first, map + v.i0 * W, map + v.i1 * W, v, h, n);
         }
     }
     return 0;
@@ -57,8 +57,8 @@ static tap roi_tap(double at, int64_t n)
 {
     if (!(at > 0)) at = 0;
     int64_t i0 = (int64_t)at;
-    if (i0 >= n - 1) return (tap){ n - 1, n - 1, 0 };
-    return (tap){ i0, i0 + 1, (float)(at - (double)i0) };
+    if (i0 >= n - 1) return (tap){ n - 1, n - 1, 1, 0 };
+    return (tap){ i0, i0 + 1, (float)((double)(i0 + 1) - at), (float)(at - (double)i0) };
 }
 
 /* torchvision roi_align_common.h, pre_calc_for_bilinear_interpolate */
@@ -69,7 +69,7 @@ static sample roi_sample(double v, double h, int64_t H, int64_t W)
     if (v < -1 || v > (double)H || h < -1 || h > (double)W) return s;
     tap a = roi_tap(v, H), b = roi_tap(h, W);
     const int64_t at[4] = { a.i0 * W + b.i0, a.i0 * W + b.i1, a.i1 * W + b.i0, a.i1 * W + b.i1 };
-    const float w[4] = { (1 - a.t) * (1 - b.t), (1 - a.t) * b.t, a.t * (1 - b.t), a.t * b.t };
+    const float w[4] = { a.s * b.s, a.s * b.t, a.t * b.s, a.t * b.t };
     memcpy(s.at, at, sizeof at);
     memcpy(s.w, w, sizeof w);
     return s;
