@@ -11,8 +11,9 @@
 
 static const command_text TOKENIZE = {
     "tokenize", "MODEL [TEXT | --decode ID...]", "text to token ids and pieces, and back",
-    "Prints the ids of TEXT (of stdin when there is none, without its last newline) as the model gets them: "
-    "BOS first, -200 for each <image>. One token per line, id and piece; a piece's U+2581 stands for a space.\n"
+    "Prints the ids of TEXT (of stdin when there is none, without its last newline) as the model "
+    "gets them: BOS first, -200 for each <image>. One token per line, id and piece; a piece's "
+    "U+2581 stands for a space.\n"
     "\n"
     " glamm tokenize models/nano \"Where is <p> the circle </p> ?\"\n"
     " glamm tokenize models/nano --decode 1 468 477\n"
@@ -23,10 +24,12 @@ static const command_text TOKENIZE = {
 typedef struct { int ids, json, decode; } tokenize_options;
 
 static const option ROWS[] = {
-    { "ids", 0, OPTION_FLAG, offsetof(tokenize_options, ids), NULL, "The ids alone, on one line.", 0, 0 },
-    { "json", 0, OPTION_FLAG, offsetof(tokenize_options, json), NULL, "An object with ids and pieces, or ids and text.",
+    { "ids", 0, OPTION_FLAG, offsetof(tokenize_options, ids), NULL, "The ids alone, on one line.",
       0, 0 },
-    { "decode", 0, OPTION_FLAG, offsetof(tokenize_options, decode), NULL, "The other way: the arguments, or the words of "
+    { "json", 0, OPTION_FLAG, offsetof(tokenize_options, json), NULL,
+      "An object with ids and pieces, or ids and text.", 0, 0 },
+    { "decode", 0, OPTION_FLAG, offsetof(tokenize_options, decode), NULL,
+      "The other way: the arguments, or the words of "
       "stdin, are ids; write -- in front of a negative one.", 0, 0 },
 };
 
@@ -75,7 +78,8 @@ static int print_json(const int32_t *ids, int64_t n, const char *name, json_t *v
     return s ? 0 : 1;
 }
 
-static int print_tokens(const gm_tokenizer *t, const int32_t *ids, int64_t n, const tokenize_options *o)
+static int print_tokens(const gm_tokenizer *t, const int32_t *ids, int64_t n,
+                        const tokenize_options *o)
 {
     if (o->json) {
         json_t *pieces = json_array();
@@ -129,7 +133,8 @@ static char **split(char *text, int *n)
 {
     char **word = malloc((strlen(text) / 2 + 1) * sizeof *word);
     *n = 0;
-    for (char *s = strtok(text, " \t\r\n"); word && s; s = strtok(NULL, " \t\r\n")) word[(*n)++] = s;
+    for (char *s = strtok(text, " \t\r\n"); word && s; s = strtok(NULL, " \t\r\n"))
+        word[(*n)++] = s;
     return word;
 }
 
@@ -140,7 +145,8 @@ static int decode(const gm_tokenizer *t, char **word, int n, const tokenize_opti
     int32_t *ids = malloc(((size_t)n + 1) * sizeof *ids);
     int status = 1;
     if (!ids || (in && !words)) gm_fail(&e, "out of memory");
-    if (!e.text[0] && parse_ids(words ? words : word, n, ids, &e) == 0) text = gm_decode(t, ids, n, &e);
+    if (!e.text[0] && parse_ids(words ? words : word, n, ids, &e) == 0)
+        text = gm_decode(t, ids, n, &e);
     if (!text) status = failed(&e);
     else if (o->json) status = print_json(ids, n, "text", json_string(text));
     else status = puts(text) < 0;
@@ -159,7 +165,8 @@ int cmd_tokenize(int argc, char **argv)
     int n;
     int r = options_parse(&TOKENIZE, &group, 1, argc, argv, &n);
     if (r != PARSED) return r;
-    if (o.decode && o.ids) return misuse(&TOKENIZE, "--decode prints text: --ids does not go with it");
+    if (o.decode && o.ids)
+        return misuse(&TOKENIZE, "--decode prints text: --ids does not go with it");
     if (!o.decode && n > 2) return misuse(&TOKENIZE, "wanted one TEXT, found %d: quote it", n - 1);
     gm_tokenizer *t = gm_tokenizer_open(argv[0], &e);
     if (!t) return failed(&e);

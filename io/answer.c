@@ -1,4 +1,4 @@
-/* What evaluation makes of an answer (gm_answer_clean of prompts.h; eval/gcg/infer.py, inference). */
+/* What evaluation makes of an answer: gm_answer_clean of prompts.h (eval/gcg/infer.py, inference). */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,7 +103,7 @@ static gm_span span_of(const traced *t, size_t start, size_t end)
     return p;
 }
 
-/* Spans of the phrases of text + cut, the kept part of the answer without newlines; returns how many. */
+/* Spans of the phrases of text + cut, the kept part of the answer; returns how many. */
 static int64_t find_spans(gm_span *span, const char *text, size_t cut, const traced *t)
 {
     int64_t n = 0, seen = 0;

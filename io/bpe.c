@@ -24,15 +24,15 @@ int gm_ids_add(gm_ids *ids, int32_t id, gm_error *e)
  * neighbour has length 0. */
 typedef struct { int32_t start, length, left, right; } symbol;
 
-/* A possible merge of symbol `left` with what stood right of it, `length` bytes together; stale when
- * they have changed since. */
+/* A possible merge of symbol `left` with what stood right of it, `length` bytes together; stale
+ * when they have changed since. */
 typedef struct { float score; int32_t left, right, length; } merge;
 
 typedef struct {
     const gm_pieces *pieces;
     const char *text;
     symbol *symbol; int32_t nsymbols;
-    merge *heap; int64_t nheap;         /* at most one entry per neighbourhood ever made: 3 nsymbols */
+    merge *heap; int64_t nheap;         /* below 3 nsymbols: each merge makes 2 new pairs */
 } bpe;
 
 /* Highest score first, then leftmost: symbols are numbered from left to right. */
@@ -44,7 +44,8 @@ static bool before(const merge *a, const merge *b)
 static void push(bpe *b, merge m)
 {
     int64_t i = b->nheap++;
-    for (; i > 0 && before(&m, &b->heap[(i - 1) / 2]); i = (i - 1) / 2) b->heap[i] = b->heap[(i - 1) / 2];
+    for (; i > 0 && before(&m, &b->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        b->heap[i] = b->heap[(i - 1) / 2];
     b->heap[i] = m;
 }
 
@@ -65,7 +66,8 @@ static void consider(bpe *b, int32_t left, int32_t right)
 {
     if (left < 0 || right < 0) return;
     const symbol *l = &b->symbol[left], *r = &b->symbol[right];
-    int32_t length = l->length + r->length, id = gm_pieces_find(b->pieces, b->text + l->start, (size_t)length);
+    int32_t length = l->length + r->length;
+    int32_t id = gm_pieces_find(b->pieces, b->text + l->start, (size_t)length);
     if (id < 0 || b->pieces->piece[id].type != GM_PIECE_NORMAL) return;
     push(b, (merge){ b->pieces->piece[id].score, left, right, length });
 }
@@ -86,7 +88,7 @@ static void merge_all(bpe *b)
     }
 }
 
-/* The ids of what is left; SentencePiece looks a symbol up among all pieces, whatever their type. */
+/* The ids of what is left; a symbol is looked up among all pieces, whatever their type. */
 static int emit(const bpe *b, gm_ids *out, gm_error *e)
 {
     for (int32_t i = 0; i >= 0; i = b->symbol[i].right) {
@@ -97,7 +99,8 @@ static int emit(const bpe *b, gm_ids *out, gm_error *e)
             continue;
         }
         for (int32_t k = 0; k < s->length; k++)
-            if (gm_ids_add(out, b->pieces->byte[(unsigned char)b->text[s->start + k]], e) != 0) return -1;
+            if (gm_ids_add(out, b->pieces->byte[(unsigned char)b->text[s->start + k]], e) != 0)
+                return -1;
     }
     return 0;
 }
@@ -133,7 +136,8 @@ int gm_bpe_encode(const gm_pieces *p, const char *text, size_t n, gm_ids *out, g
         for (int32_t i = 0; i < b.nsymbols; i++, at += k) {
             bool valid;
             gm_utf8_get(norm.s + at, norm.n - at, &k, &valid);
-            b.symbol[i] = (symbol){ (int32_t)at, (int32_t)k, i - 1, i + 1 < b.nsymbols ? i + 1 : -1 };
+            int32_t next = i + 1 < b.nsymbols ? i + 1 : -1;
+            b.symbol[i] = (symbol){ (int32_t)at, (int32_t)k, i - 1, next };
         }
         merge_all(&b);
         bad = emit(&b, out, e);

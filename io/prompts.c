@@ -9,18 +9,27 @@
 #include "unicode.h"
 
 /* models/release-prompts.json, made an object file by the linker. */
-extern const char _binary_models_release_prompts_json_start[], _binary_models_release_prompts_json_end[];
+extern const char _binary_models_release_prompts_json_start[];
+extern const char _binary_models_release_prompts_json_end[];
+
+static size_t release_size(void)
+{
+    const char *start = _binary_models_release_prompts_json_start;
+    return (size_t)(_binary_models_release_prompts_json_end - start);
+}
 
 struct gm_prompts {
     char *name;                 /* for messages */
     json_t *root;
-    json_t *release;            /* lends `conversation` and the region items to files without them */
+    json_t *release;            /* lends `conversation` and region items to files without */
 };
 
 /* ---- opening ---- */
 
-static const char *const lists[] = { "gcg", "refer", "refer_answers", "region", "region_group", "caption", "phrase" };
-static const char *const texts[] = { "system", "begin", "chat_begin", "region_item", "region_group_item" };
+static const char *const lists[] = { "gcg", "refer", "refer_answers", "region", "region_group",
+                                     "caption", "phrase" };
+static const char *const texts[] = { "system", "begin", "chat_begin", "region_item",
+                                     "region_group_item" };
 
 static int check_list(const char *name, const char *key, const json_t *list, gm_error *e)
 {
@@ -30,7 +39,8 @@ static int check_list(const char *name, const char *key, const json_t *list, gm_
         const char *s = json_string_value(json_array_get(list, i));
         if (!s) return gm_fail(e, "%s: \"%s\"[%zu]: wanted a text", name, key, i);
         bool open = !strcmp(key, "refer") || !strcmp(key, "region_group");
-        if (open && !strstr(s, "{}")) return gm_fail(e, "%s: \"%s\"[%zu]: wanted {} in it", name, key, i);
+        if (open && !strstr(s, "{}"))
+            return gm_fail(e, "%s: \"%s\"[%zu]: wanted {} in it", name, key, i);
     }
     return 0;
 }
@@ -43,10 +53,12 @@ static int check_conversations(const char *name, json_t *all, gm_error *e)
     if (!json_is_object(all)) return gm_fail(e, "%s: \"conversation\": wanted an object", name);
     json_object_foreach(all, key, one) {
         const json_t *system = json_object_get(one, "system");
-        if (system && !json_is_string(system)) return gm_fail(e, "%s: the system of \"%s\": wanted a text", name, key);
+        if (system && !json_is_string(system))
+            return gm_fail(e, "%s: the system of \"%s\": wanted a text", name, key);
         for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
             if (!json_is_string(json_object_get(one, wanted[i])))
-                return gm_fail(e, "%s: conversation \"%s\": wanted a text \"%s\"", name, key, wanted[i]);
+                return gm_fail(e, "%s: conversation \"%s\": wanted a text \"%s\"", name, key,
+                               wanted[i]);
     }
     return 0;
 }
@@ -61,7 +73,8 @@ static int check(const gm_prompts *p, gm_error *e)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         const json_t *text = json_object_get(p->root, texts[i]);
         if (!text && i >= 2) continue;
-        if (!json_is_string(text)) return gm_fail(e, "%s: \"%s\": wanted a text", p->name, texts[i]);
+        if (!json_is_string(text))
+            return gm_fail(e, "%s: \"%s\": wanted a text", p->name, texts[i]);
         const char *image = i == 1 || i == 2 ? strstr(json_string_value(text), "<image>") : NULL;
         if ((i == 1 || i == 2) && (!image || strstr(image + 1, "<image>")))
             return gm_fail(e, "%s: \"%s\": wanted <image> in it, once", p->name, texts[i]);
@@ -81,7 +94,8 @@ gm_prompts *gm_prompts_parse(const char *json, size_t n, const char *name, gm_er
         return NULL;
     }
     p->root = gm_json_object(json, n, name, e);
-    if (p->root) p->release = gm_json_object(release, (size_t)(_binary_models_release_prompts_json_end - release), name, e);
+    if (p->root)
+        p->release = gm_json_object(release, release_size(), name, e);
     if (p->release && check(p, e) == 0) return p;
     gm_prompts_free(p);
     return NULL;
@@ -90,7 +104,7 @@ gm_prompts *gm_prompts_parse(const char *json, size_t n, const char *name, gm_er
 gm_prompts *gm_prompts_open(const char *path, gm_error *e)
 {
     const char *release = _binary_models_release_prompts_json_start;
-    size_t n = (size_t)(_binary_models_release_prompts_json_end - release);
+    size_t n = release_size();
     if (!path) return gm_prompts_parse(release, n, "the release's prompts", e);
     const uint8_t *file = gm_map(path, &n, e);
     gm_prompts *p = file ? gm_prompts_parse((const char *)file, n, path, e) : NULL;
@@ -136,7 +150,8 @@ static const char *pick(const gm_prompts *p, const char *list, int64_t index, gm
     long long n = (long long)json_array_size(all);
     if (index >= 0 && index < n) return json_string_value(json_array_get(all, (size_t)index));
     if (!n) gm_fail(e, "%s: has no list \"%s\", which this task needs", p->name, list);
-    else gm_fail(e, "%s: \"%s\": wanted template 0 .. %lld, found %lld", p->name, list, n - 1, (long long)index);
+    else gm_fail(e, "%s: \"%s\": wanted template 0 .. %lld, found %lld", p->name, list, n - 1,
+                 (long long)index);
     return NULL;
 }
 
@@ -191,7 +206,8 @@ static void add_regions(gm_text *out, const gm_prompts *p, int64_t n)
     }
 }
 
-static int add_region(gm_text *out, const gm_prompts *p, const gm_ask *q, int64_t index, gm_error *e)
+static int add_region(gm_text *out, const gm_prompts *p, const gm_ask *q, int64_t index,
+                      gm_error *e)
 {
     const char *template = q->text, *boxed = q->text ? strstr(q->text, "<bbox>") : NULL;
     if (boxed) {
@@ -204,7 +220,8 @@ static int add_region(gm_text *out, const gm_prompts *p, const gm_ask *q, int64_
     if (!template) return -1;
     bool open = strstr(template, "{}"), one = strstr(template, "<bbox>") && q->nboxes == 1;
     if (!open && !one)
-        return gm_fail(e, "a region question for %lld boxes: wanted {} or <bbox> where they belong, found \"%s\"",
+        return gm_fail(e, "a region question for %lld boxes: wanted {} or <bbox> where they "
+                       "belong, found \"%s\"",
                        (long long)q->nboxes, template);
     gm_text regions = { 0 };
     add_regions(&regions, p, q->nboxes);
@@ -218,12 +235,15 @@ static int check_phrases(const char *caption, gm_error *e)
 {
     const char *open = strstr(caption, "<p>");
     if (open && strstr(open, "</p>")) return 0;
-    return gm_fail(e, "wanted a caption with its phrases between <p> and </p>, found none in \"%s\"", caption);
+    return gm_fail(e, "wanted a caption with phrases between <p> and </p>, found none in \"%s\"",
+                   caption);
 }
 
-static int add_phrase(gm_text *out, const gm_prompts *p, const gm_ask *q, int64_t index, gm_error *e)
+static int add_phrase(gm_text *out, const gm_prompts *p, const gm_ask *q, int64_t index,
+                      gm_error *e)
 {
-    const char *instruction = q->instruction ? q->instruction : pick(p, q->forced ? "gcg" : "phrase", index, e);
+    const char *instruction = q->instruction;
+    if (!instruction) instruction = pick(p, q->forced ? "gcg" : "phrase", index, e);
     if (!instruction || check_phrases(q->text, e) != 0) return -1;
     gm_text_adds(out, instruction);
     if (!q->forced) gm_text_adds(out, q->text);
@@ -247,7 +267,7 @@ char *gm_prompt_user(const gm_prompts *p, const gm_ask *q, int64_t index, bool f
     if (needed && !q->text) bad = gm_fail(e, "the prompt is missing: this task needs a text");
     else if (q->text && is_blank(q->text)) bad = gm_fail(e, "the prompt is empty");
     else if (q->text && strstr(q->text, "<image>"))
-        bad = gm_fail(e, "the prompt contains <image>: there is one image, and it has its place already");
+        bad = gm_fail(e, "the prompt contains <image>: there is one image, and it has its place");
     const char *chat = json_string_value(json_object_get(p->root, "chat_begin"));
     if (first) gm_text_adds(&out, q->task == GM_CHAT && chat ? chat : text_of(p, "begin"));
     if (!bad) switch (q->task) {
@@ -269,7 +289,8 @@ char *gm_prompt_user(const gm_prompts *p, const gm_ask *q, int64_t index, bool f
 /* ---- conversations ---- */
 
 /* model/llava/conversation.py, Conversation.get_prompt, styles TWO and LLAMA_2 as data. */
-char *gm_conversation(const gm_prompts *p, const char *name, const char *const *turn, int64_t n, gm_error *e)
+char *gm_conversation(const gm_prompts *p, const char *name, const char *const *turn, int64_t n,
+                      gm_error *e)
 {
     json_t *style = json_object_get(json_object_get(p->root, "conversation"), name);
     if (!style) style = json_object_get(json_object_get(p->release, "conversation"), name);
@@ -291,7 +312,7 @@ char *gm_conversation(const gm_prompts *p, const char *name, const char *const *
         fill(&out, json_string_value(json_object_get(style, part)), empty ? "" : turn[i], system);
     }
     const char *strip = json_string_value(json_object_get(style, "strip"));
-    size_t skip = out.s ? strspn(out.s, strip) : 0;     /* str.lstrip takes characters, not a prefix */
+    size_t skip = out.s ? strspn(out.s, strip) : 0;     /* as str.lstrip: any of the characters */
     if (skip) memmove(out.s, out.s + skip, out.n - skip + 1);
     char *s = gm_text_take(&out);
     if (!s) gm_fail(e, "out of memory for the conversation");

@@ -24,17 +24,18 @@ char *gm_prompt_user(const gm_prompts *p, const gm_ask *q, int64_t index, bool f
 
 /* turn 2i is the user's, 2i + 1 the assistant's; an odd count ends with the open assistant turn.
  * name: "llava_v1" or "llava_llama_2" (spec 1.1), or another one of the file.  malloc'ed. */
-char *gm_conversation(const gm_prompts *p, const char *name, const char *const *turn, int64_t n, gm_error *e);
+char *gm_conversation(const gm_prompts *p, const char *name, const char *const *turn, int64_t n,
+                      gm_error *e);
 
-/* The forced form of phrase grounding: the caption with " [SEG]" after every </p> that has none yet.
- * malloc'ed. */
+/* The forced form of phrase grounding: the caption with " [SEG]" after every </p> that has none
+ * yet.  malloc'ed. */
 char *gm_forced_answer(const char *caption, gm_error *e);
 
-/* What evaluation makes of a decoded answer (spec 1.8; eval/gcg/infer.py, inference): newlines deleted,
- * what follows the last "ASSISTANT: ", then tags and [SEG] removed, white space collapsed, ' stripped
- * at both ends.  One span per <p> .. </p>, in bytes of *caption, without
- * white space at its ends; where cleaning left nothing of it, empty.  Its mask is the next [SEG] after
- * its </p> if that comes before the following <p>, else -1; [SEG]s are counted over the whole text.
+/* What evaluation makes of a decoded answer (spec 1.8; eval/gcg/infer.py, inference): newlines
+ * deleted, what follows the last "ASSISTANT: ", then tags and [SEG] removed, white space collapsed,
+ * ' stripped at both ends.  One span per <p> .. </p>, in bytes of *caption, without white space at
+ * its ends; where cleaning left nothing of it, empty.  Its mask is the next [SEG] after its </p> if
+ * that comes before the following <p>, else -1; [SEG]s are counted over the whole text.
  * *caption, *span malloc'ed. */
 int gm_answer_clean(const char *text, char **caption, gm_span **span, int64_t *nspans, gm_error *e);
 

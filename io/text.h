@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Starts as { 0 }.  s is 0-terminated once something was appended.  A failed allocation sets `failed`
- * and drops what comes after; callers look once, at the end. */
+/* Starts as { 0 }.  s is 0-terminated once something was appended.  A failed allocation sets
+ * `failed` and drops what comes after; callers look once, at the end. */
 typedef struct {
     char *s;
     size_t n, room;

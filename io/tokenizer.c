@@ -39,19 +39,23 @@ static int add_tokens(gm_tokenizer *t, const char *json, const char *name, gm_er
     size_t n = json_is_object(root) ? json_object_size(root) : MAX_ADDED + 1;
     const char **text = n <= MAX_ADDED ? calloc(n + 1, sizeof *text) : NULL;
     int bad = 0;
-    if (!text) bad = gm_fail(e, "%s: added_tokens.json: wanted an object of at most %d tokens", name, MAX_ADDED);
+    if (!text)
+        bad = gm_fail(e, "%s: added_tokens.json: wanted an object of at most %d tokens", name,
+                      MAX_ADDED);
     const char *key;
     json_t *value;
+    long long base = t->pieces.nbase;
     if (text) json_object_foreach(root, key, value) {
-        long long id = json_is_integer(value) ? json_integer_value(value) : -1, base = t->pieces.nbase;
+        long long id = json_is_integer(value) ? json_integer_value(value) : -1;
         if (id < base || id >= base + (long long)n || text[id - base]) {
-            bad = gm_fail(e, "%s: added_tokens.json: %s: wanted its own id in %lld .. %lld, found %lld", name, key,
-                          base, base + (long long)n - 1, id);
+            bad = gm_fail(e, "%s: added_tokens.json: %s: wanted its own id in %lld .. %lld, "
+                          "found %lld", name, key, base, base + (long long)n - 1, id);
             break;
         }
         text[id - base] = key;
     }
-    for (size_t i = 0; !bad && i < n; i++) bad = gm_pieces_add(&t->pieces, text[i], strlen(text[i]), name, e);
+    for (size_t i = 0; !bad && i < n; i++)
+        bad = gm_pieces_add(&t->pieces, text[i], strlen(text[i]), name, e);
     free(text);
     json_decref(root);
     return bad;
@@ -74,7 +78,8 @@ static int list_cuts(gm_tokenizer *t, const char *name, gm_error *e)
     return 0;
 }
 
-gm_tokenizer *gm_tokenizer_parse(const uint8_t *model, size_t n, const char *added_json, const char *name, gm_error *e)
+gm_tokenizer *gm_tokenizer_parse(const uint8_t *model, size_t n, const char *added_json,
+                                 const char *name, gm_error *e)
 {
     static const char *const special[3] = { "<s>", "</s>", "<unk>" };
     gm_tokenizer *t = calloc(1, sizeof *t);
@@ -85,7 +90,8 @@ gm_tokenizer *gm_tokenizer_parse(const uint8_t *model, size_t n, const char *add
     int bad = gm_pieces_read(&t->pieces, model, n, name, e);
     for (int i = 0; !bad && i < 3; i++) {
         t->special[i] = gm_pieces_find(&t->pieces, special[i], strlen(special[i]));
-        if (t->special[i] < 0) bad = gm_fail(e, "%s: wanted the piece %s, found none", name, special[i]);
+        if (t->special[i] < 0)
+            bad = gm_fail(e, "%s: wanted the piece %s, found none", name, special[i]);
     }
     t->bos = t->special[0];
     if (!bad && added_json) bad = add_tokens(t, added_json, name, e);
@@ -98,7 +104,8 @@ gm_tokenizer *gm_tokenizer_parse(const uint8_t *model, size_t n, const char *add
 gm_tokenizer *gm_tokenizer_open(const char *dir, gm_error *e)
 {
     gm_tokenizer *t = NULL;
-    char *path = gm_path_join(dir, "tokenizer.model"), *added = gm_path_join(dir, "added_tokens.json"), *json = NULL;
+    char *path = gm_path_join(dir, "tokenizer.model"), *json = NULL;
+    char *added = gm_path_join(dir, "added_tokens.json");
     size_t n = 0;
     const uint8_t *model = NULL;
     if (!path || !added) gm_fail(e, "%s: out of memory", dir);
@@ -148,9 +155,9 @@ static int32_t cut_at(const gm_tokenizer *t, const char *s, size_t n)
     return -1;
 }
 
-/* One stretch between cuts; after, before: an added token stands there, which takes the white space. */
-static int encode_stretch(const gm_tokenizer *t, const char *s, size_t n, bool after, bool before, gm_ids *out,
-                          gm_error *e)
+/* One stretch between cuts; after, before: an added token there takes the white space. */
+static int encode_stretch(const gm_tokenizer *t, const char *s, size_t n, bool after, bool before,
+                          gm_ids *out, gm_error *e)
 {
     size_t start = 0, end = n;
     if (after) gm_strip_left(s, &start, end);
@@ -159,7 +166,8 @@ static int encode_stretch(const gm_tokenizer *t, const char *s, size_t n, bool a
 }
 
 /* BOS and the ids of n bytes without <image>. */
-static int encode_chunk(const gm_tokenizer *t, const char *s, size_t n, bool bos, gm_ids *out, gm_error *e)
+static int encode_chunk(const gm_tokenizer *t, const char *s, size_t n, bool bos, gm_ids *out,
+                        gm_error *e)
 {
     int64_t base = t->pieces.nbase;
     bool after = false;
@@ -272,7 +280,8 @@ char *gm_decode(const gm_tokenizer *t, const int32_t *ids, int64_t n, gm_error *
     for (int64_t i = 0; kept && i < n; i++) {
         if (ids[i] == GM_IMAGE_ID) continue;
         if (ids[i] < 0 || ids[i] >= t->pieces.n) {
-            gm_fail(e, "cannot decode: token id %ld is not in 0 .. %lld", (long)ids[i], (long long)t->pieces.n - 1);
+            gm_fail(e, "cannot decode: token id %ld is not in 0 .. %lld", (long)ids[i],
+                    (long long)t->pieces.n - 1);
             free(kept);
             return NULL;
         }

@@ -11,7 +11,8 @@ typedef struct gm_tokenizer gm_tokenizer;
 /* dir holds tokenizer.model and added_tokens.json (absent: no added tokens). */
 gm_tokenizer *gm_tokenizer_open(const char *dir, gm_error *e);
 /* The same from bytes (fuzzing); added_json may be NULL. */
-gm_tokenizer *gm_tokenizer_parse(const uint8_t *model, size_t n, const char *added_json, const char *name, gm_error *e);
+gm_tokenizer *gm_tokenizer_parse(const uint8_t *model, size_t n, const char *added_json,
+                                 const char *name, gm_error *e);
 void gm_tokenizer_free(gm_tokenizer *t);
 
 int64_t gm_tokenizer_size(const gm_tokenizer *t);

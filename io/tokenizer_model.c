@@ -40,7 +40,8 @@ static int grow_slots(gm_pieces *p)
     p->slot = slot;
     p->nslots = nslots;
     memset(slot, 0xFF, nslots * sizeof *slot);          /* all -1 */
-    for (int64_t i = 0; i < p->n; i++) slot[slot_of(p, p->piece[i].text, p->piece[i].length)] = (int32_t)i;
+    for (int64_t i = 0; i < p->n; i++)
+        slot[slot_of(p, p->piece[i].text, p->piece[i].length)] = (int32_t)i;
     return 0;
 }
 
@@ -48,7 +49,8 @@ static int append(gm_pieces *p, gm_piece q, const char *name, gm_error *e)
 {
     long long id = p->n;
     if (q.length == 0) return gm_fail(e, "%s: piece %lld is empty", name, id);
-    if (memchr(q.text, 0, q.length)) return gm_fail(e, "%s: piece %lld holds a zero byte", name, id);
+    if (memchr(q.text, 0, q.length))
+        return gm_fail(e, "%s: piece %lld holds a zero byte", name, id);
     if (p->n >= INT32_MAX) return gm_fail(e, "%s: too many pieces", name);
     if (p->n == p->room) {
         int64_t room = p->room ? 2 * p->room : 512;
@@ -119,7 +121,8 @@ static int next_field(span *s, field *f)
     f->number = key >> 3;
     f->wire = key & 7;
     f->value = 0;
-    size_t left = (size_t)(s->end - s->p), want = f->wire == FIXED64 ? 8 : f->wire == FIXED32 ? 4 : 0;
+    size_t left = (size_t)(s->end - s->p);
+    size_t want = f->wire == FIXED64 ? 8 : f->wire == FIXED32 ? 4 : 0;
     if (f->wire == VARINT) return varint(s, &f->value) ? 1 : -1;
     if (f->wire == BYTES) {
         if (!varint(s, &f->value) || f->value > (uint64_t)(s->end - s->p)) return -1;
@@ -154,16 +157,20 @@ static int read_piece(gm_pieces *p, span s, const char *name, gm_error *e)
             memcpy(&q.score, &bits, sizeof q.score);
         } else if (f.number == 3 && f.wire == VARINT) {
             if (f.value < GM_PIECE_NORMAL || f.value > GM_PIECE_BYTE)
-                return gm_fail(e, "%s: piece %lld has the unknown type %llu", name, id, (unsigned long long)f.value);
+                return gm_fail(e, "%s: piece %lld has the unknown type %llu", name, id,
+                               (unsigned long long)f.value);
             q.type = (gm_piece_type)f.value;
         }
     }
     if (more < 0) return broken(name, "a piece", e);
-    if (q.score != q.score) return gm_fail(e, "%s: the score of piece %lld is not a number", name, id);
+    if (q.score != q.score)
+        return gm_fail(e, "%s: the score of piece %lld is not a number", name, id);
     if (q.type == GM_PIECE_USER_DEFINED || q.type == GM_PIECE_UNUSED)
-        return gm_fail(e, "%s: piece %lld is user-defined or unused: wanted LLaMA's kinds of pieces", name, id);
+        return gm_fail(e, "%s: piece %lld is user-defined or unused: wanted LLaMA's kinds", name, id);
     if (q.type == GM_PIECE_UNKNOWN) {
-        if (p->unk >= 0) return gm_fail(e, "%s: pieces %ld and %lld both stand for the unknown", name, (long)p->unk, id);
+        if (p->unk >= 0)
+            return gm_fail(e, "%s: pieces %ld and %lld both stand for the unknown", name,
+                           (long)p->unk, id);
         p->unk = (int32_t)id;
     }
     return append(p, q, name, e);
@@ -173,7 +180,8 @@ static int read_piece(gm_pieces *p, span s, const char *name, gm_error *e)
  * when it is absent, and the one value that LLaMA's rules cover. */
 typedef struct { uint64_t number, value, wanted; const char *what; } setting;
 
-static int read_settings(span s, setting *set, size_t n, const char *name, const char *where, gm_error *e)
+static int read_settings(span s, setting *set, size_t n, const char *name, const char *where,
+                         gm_error *e)
 {
     field f;
     int more;
@@ -204,30 +212,38 @@ static int find_bytes(gm_pieces *p, const char *name, gm_error *e)
     }
     int64_t bytes = 0;
     for (int64_t i = 0; i < p->n; i++) bytes += p->piece[i].type == GM_PIECE_BYTE;
-    return bytes == 256 ? 0 : gm_fail(e, "%s: wanted 256 byte pieces, found %lld", name, (long long)bytes);
+    if (bytes == 256) return 0;
+    return gm_fail(e, "%s: wanted 256 byte pieces, found %lld", name, (long long)bytes);
 }
 
 int gm_pieces_read(gm_pieces *p, const uint8_t *model, size_t size, const char *name, gm_error *e)
 {
-    setting trainer[] = { { 3, 1, 2, "model_type (BPE)" }, { 24, 0, 0, "treat_whitespace_as_suffix" },
+    setting trainer[] = { { 3, 1, 2, "model_type (BPE)" },
+                          { 24, 0, 0, "treat_whitespace_as_suffix" },
                           { 35, 0, 1, "byte_fallback" } };
-    setting normal[] = { { 2, 0, 0, "length of precompiled_charsmap" }, { 3, 1, 1, "add_dummy_prefix" },
-                         { 4, 1, 0, "remove_extra_whitespaces" }, { 5, 1, 1, "escape_whitespaces" } };
+    setting normal[] = { { 2, 0, 0, "length of precompiled_charsmap" },
+                         { 3, 1, 1, "add_dummy_prefix" },
+                         { 4, 1, 0, "remove_extra_whitespaces" },
+                         { 5, 1, 1, "escape_whitespaces" } };
     span s = { model, model + size };
     field f;
     int more;
     p->unk = -1;
-    p->base_text = malloc(size + 1);        /* each text has a tag and a length in the file beside it */
+    p->base_text = malloc(size + 1);    /* with zeros: each text has a tag and a length */
     if (!p->base_text) return gm_fail(e, "%s: out of memory for %zu bytes", name, size);
     while ((more = next_field(&s, &f)) > 0) {
         if (f.wire != BYTES) continue;
         if (f.number == 1 && read_piece(p, f.bytes, name, e) != 0) return -1;
-        if (f.number == 2 && read_settings(f.bytes, trainer, 3, name, "the trainer's part", e) != 0) return -1;
-        if (f.number == 3 && read_settings(f.bytes, normal, 4, name, "the normalizer's part", e) != 0) return -1;
+        if (f.number == 2 && read_settings(f.bytes, trainer, 3, name, "the trainer's part", e) != 0)
+            return -1;
+        if (f.number == 3 &&
+            read_settings(f.bytes, normal, 4, name, "the normalizer's part", e) != 0)
+            return -1;
     }
     if (more < 0) return broken(name, "a field", e);
     if (p->n == 0) return gm_fail(e, "%s: not a SentencePiece model: no pieces in it", name);
-    if (check_settings(trainer, 3, name, e) != 0 || check_settings(normal, 4, name, e) != 0) return -1;
+    if (check_settings(trainer, 3, name, e) != 0 || check_settings(normal, 4, name, e) != 0)
+        return -1;
     if (p->unk < 0) return gm_fail(e, "%s: no piece stands for the unknown", name);
     p->nbase = p->n;
     return find_bytes(p, name, e);

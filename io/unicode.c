@@ -128,7 +128,8 @@ int gm_lower(uint32_t c, uint32_t out[2])
         return 2;
     }
     for (size_t i = 0; i < sizeof lower / sizeof *lower && (int32_t)c >= lower[i].first; i++) {
-        if ((int32_t)c > lower[i].last || ((int32_t)c - lower[i].first) % lower[i].step != 0) continue;
+        if ((int32_t)c > lower[i].last || ((int32_t)c - lower[i].first) % lower[i].step != 0)
+            continue;
         out[0] = (uint32_t)((int32_t)c + lower[i].by);
         return 1;
     }

@@ -9,8 +9,6 @@
 
 #define MODEL "golden/mini/model"
 #define VECTORS "golden/tokenizer/nano_vectors.json"
-static const char added_32000[] = "{\"<im_start>\":32000,\"<im_end>\":32001,\"<bbox>\":32002,\"<point>\":32003,"
-                                  "\"[SEG]\":32004,\"<p>\":32005,\"</p>\":32006}";
 
 static gm_tokenizer *open_small(void)
 {
@@ -139,8 +137,8 @@ START_TEST(without_added_tokens_they_are_plain_text)
 }
 END_TEST
 
-/* A model like the small one of the fuzz corpus, in which the merged piece is a control piece; the ids
- * are SentencePiece 0.1.97's. */
+/* The small model of the fuzz corpus, but the merged piece is a control piece; the ids are
+ * SentencePiece 0.1.97's. */
 START_TEST(only_normal_pieces_merge)
 {
     static const int32_t want[] = { 1, 262, 260, 262, 260, 259, 262, 267 };
@@ -188,7 +186,8 @@ START_TEST(long_texts_take_no_longer_than_they_should)
         gm_error e = { "" };
         int32_t *ids;
         int64_t n;
-        for (int i = 0; i < N; i++) text[i] = kind == 0 ? ' ' : kind == 1 ? "the red circle "[i % 15] : '<';
+        for (int i = 0; i < N; i++)
+            text[i] = kind == 0 ? ' ' : kind == 1 ? "the red circle "[i % 15] : '<';
         text[N] = 0;
         double start = gm_seconds();
         ck_assert_int_eq(gm_encode(t, text, &ids, &n, &e), 0);
@@ -235,7 +234,8 @@ START_TEST(broken_models_are_refused)
     size_t n;
     const uint8_t *model = gm_map(MODEL "/tokenizer.model", &n, &e);
     ck_assert_msg(model != NULL, "%s", e.text);
-    for (size_t cut = 0; cut < n; cut += cut + 300 < n ? 41 : 1) check_refused(model, cut, NULL, "a.model");
+    for (size_t cut = 0; cut < n; cut += cut + 300 < n ? 41 : 1)
+        check_refused(model, cut, NULL, "a.model");
     const uint8_t endless[] = { 0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F };
     check_refused(endless, sizeof endless, NULL, "cut short");
     const uint8_t no_pieces[] = { 0x12, 0x02, 0x18, 0x02 };
@@ -246,7 +246,8 @@ START_TEST(broken_models_are_refused)
     check_refused(unigram, sizeof unigram, NULL, "BPE");
     const uint8_t defined[] = { 0x0A, 0x05, 0x0A, 0x01, 'a', 0x18, 0x04 };
     check_refused(defined, sizeof defined, NULL, "user-defined");
-    const uint8_t two_unknown[] = { 0x0A, 0x05, 0x0A, 0x01, 'a', 0x18, 0x02, 0x0A, 0x05, 0x0A, 0x01, 'b', 0x18, 0x02 };
+    const uint8_t two_unknown[] = { 0x0A, 0x05, 0x0A, 0x01, 'a', 0x18, 0x02, 0x0A, 0x05, 0x0A,
+                                    0x01, 'b', 0x18, 0x02 };
     check_refused(two_unknown, sizeof two_unknown, NULL, "both stand for the unknown");
     const uint8_t zero[] = { 0x0A, 0x03, 0x0A, 0x01, 0 };
     check_refused(zero, sizeof zero, NULL, "zero byte");
@@ -262,7 +263,8 @@ START_TEST(added_tokens_must_continue_the_pieces)
     size_t n;
     const uint8_t *model = gm_map(MODEL "/tokenizer.model", &n, &e);
     ck_assert_msg(model != NULL, "%s", e.text);
-    check_refused(model, n, "{\"[SEG]\": 1001}", "[SEG]: wanted its own id in 1000 .. 1000, found 1001");
+    check_refused(model, n, "{\"[SEG]\": 1001}",
+                  "[SEG]: wanted its own id in 1000 .. 1000, found 1001");
     check_refused(model, n, "{\"[SEG]\": 1000, \"<p>\": 1000}", "wanted its own id");
     check_refused(model, n, "{\"[SEG]\": -1}", "wanted its own id");
     check_refused(model, n, "{\"[SEG]\": \"1000\"}", "wanted its own id");
@@ -277,7 +279,8 @@ END_TEST
 START_TEST(the_released_vocabulary)
 {
     char *path = shared_path("data/tokenizer_vectors.json", "vectors of the 32000-piece tokenizer");
-    char *model = path ? shared_path("data/llama_tokenizer.model", "vectors of the 32000-piece tokenizer") : NULL;
+    char *model = path ? shared_path("data/llama_tokenizer.model",
+                                     "vectors of the 32000-piece tokenizer") : NULL;
     if (!model) {
         free(path);
         return;

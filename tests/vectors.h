@@ -6,9 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The added_tokens.json of the release. */
+extern const char added_32000[];
+
 /* The file's JSON; the test fails when it is not there. */
 json_t *load_vectors(const char *path);
-/* A copy of name inside the folder GLAMM_SHARED (default ../shared), or NULL, after saying on stderr
+/* name inside the folder GLAMM_SHARED (default ../shared), malloc'ed, or NULL, after saying on stderr
  * what is skipped and why. */
 char *shared_path(const char *name, const char *skipped);
 /* A text of an object; the test fails when there is none. */

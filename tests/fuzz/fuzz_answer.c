@@ -36,15 +36,16 @@ static void ask(const gm_prompts *p, const char *text)
     double box[3][4] = { { 0 } };
     for (int k = 0; k < 36; k++) {
         gm_error e = { "" };
-        gm_ask q = { .task = (gm_task)(k % 6), .text = k / 6 % 2 ? text : NULL, .boxes = box, .nboxes = k % 4,
-                     .forced = k % 5 == 0 };
+        gm_ask q = { .task = (gm_task)(k % 6), .text = k / 6 % 2 ? text : NULL, .boxes = box,
+                     .nboxes = k % 4, .forced = k % 5 == 0 };
         char *user = gm_prompt_user(p, &q, k / 12, k % 2 == 0, &e);
         if (!user) {
             must(e.text[0] != 0);
             continue;
         }
         const char *turn[] = { "a", text, user };
-        char *s = gm_conversation(p, k % 2 ? "llava_v1" : "llava_llama_2", k % 3 ? turn : turn + 2, k % 3 ? 3 : 1, &e);
+        char *s = gm_conversation(p, k % 2 ? "llava_v1" : "llava_llama_2", k % 3 ? turn : turn + 2,
+                                  k % 3 ? 3 : 1, &e);
         must(s != NULL || e.text[0] != 0);
         free(s);
         free(user);
@@ -65,7 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (*data == 'c') {
         clean(text);
     } else {
-        gm_prompts *p = *data == 'p' ? gm_prompts_parse(text, n - 1, "p", &e) : gm_prompts_open(NULL, &e);
+        gm_prompts *p = *data == 'p' ? gm_prompts_parse(text, n - 1, "p", &e)
+            : gm_prompts_open(NULL, &e);
         must(p != NULL || e.text[0] != 0);
         if (p) ask(p, *data == 'p' ? "<p>a</p>" : text);
         gm_prompts_free(p);

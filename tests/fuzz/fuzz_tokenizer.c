@@ -24,7 +24,8 @@ static void use(const gm_tokenizer *t, const char *text)
     gm_error e = { "" };
     if (gm_encode(t, text, &ids, &n, &e) != 0) return;
     must(n >= 1 && ids[0] == gm_token_id(t, "<s>"));
-    for (int64_t i = 0; i < n; i++) must(ids[i] == GM_IMAGE_ID || gm_token_piece(t, ids[i]) != NULL);
+    for (int64_t i = 0; i < n; i++)
+        must(ids[i] == GM_IMAGE_ID || gm_token_piece(t, ids[i]) != NULL);
     char *s = gm_decode(t, ids, n, &e);
     must(s != NULL);
     free(s);
@@ -54,7 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         size_t k = (n - 1) / 4;
         int32_t *ids = calloc(k + 1, sizeof *ids);
         must(ids != NULL);
-        for (size_t i = 0; i < 4 * k; i++) ids[i / 4] |= (int32_t)((uint32_t)data[1 + i] << 8 * (i % 4));
+        for (size_t i = 0; i < 4 * k; i++)
+            ids[i / 4] |= (int32_t)((uint32_t)data[1 + i] << 8 * (i % 4));
         free(gm_decode(shipped, ids, (int64_t)k, &e));
         free(ids);
     }
