@@ -61,26 +61,29 @@ static int read_model_config(gm_checkpoint *k, char **tower, gm_error *e)
 
 /* ---- the CLIP tower ---- */
 
-static bool has_config(const char *folder)
+/* folder, malloc'ed, when it holds a config.json; else NULL, with an error only when out of memory. */
+static char *with_config(char *folder, gm_error *e)
 {
-    char *path = gm_path_join(folder, "config.json");
-    bool there = path && gm_is_file(path);
+    char *path = folder ? gm_path_join(folder, "config.json") : NULL;
+    if (!path) gm_fail(e, "out of memory for a path");
+    else if (gm_is_file(path)) {
+        free(path);
+        return folder;
+    }
     free(path);
-    return there;
+    free(folder);
+    return NULL;
 }
 
 /* The folder that the config's name for the tower means: as a path from the checkpoint folder, or its last
- * part there.  malloc'ed, NULL when there is none. */
-static char *tower_folder(const gm_checkpoint *k, const char *tower)
+ * part there.  malloc'ed; NULL when there is none, with an error only when out of memory. */
+static char *tower_folder(const gm_checkpoint *k, const char *tower, gm_error *e)
 {
     const char *last = strrchr(tower, '/');
-    const char *tried[2] = { tower, last ? last + 1 : tower };
-    for (int i = 0; i < 2 && *tower; i++) {
-        char *path = *tried[i] == '/' ? gm_copy_text(tried[i]) : gm_path_join(k->path, tried[i]);
-        if (path && *tried[i] && has_config(path)) return path;
-        free(path);
-    }
-    return NULL;
+    if (!*tower) return NULL;
+    char *folder = with_config(*tower == '/' ? gm_copy_text(tower) : gm_path_join(k->path, tower), e);
+    if (folder || !last || !last[1] || e->text[0]) return folder;
+    return with_config(gm_path_join(k->path, last + 1), e);
 }
 
 /* Sizes of a tower that came without its config: what sizes.json left open, from the shapes.  Patches are
@@ -135,7 +138,8 @@ static int open_tower_folder(gm_checkpoint *k, const char *folder, const gm_mode
 static int open_tower(gm_checkpoint *k, const char *tower, const gm_model_options *o, gm_error *e)
 {
     if (o && o->clip) return open_tower_folder(k, o->clip, o, e);
-    char *folder = tower_folder(k, tower);
+    char *folder = tower_folder(k, tower, e);
+    if (!folder && e->text[0]) return -1;
     if (folder) {
         int bad = open_tower_folder(k, folder, o, e);
         free(folder);
@@ -145,10 +149,13 @@ static int open_tower(gm_checkpoint *k, const char *tower, const gm_model_option
         if (read_part(&k->config, gm_config_preprocessor, k->path, "preprocessor_config.json", NULL, e) != 0) return -1;
         return tower_from_shapes(k, e);
     }
+    if (!*tower)
+        return gm_fail(e, "%s: no CLIP tower: not among the checkpoint's tensors, and config.json names no folder; "
+                       "say where it is (--clip)", k->path);
     const char *last = strrchr(tower, '/');
     return gm_fail(e, "%s: no CLIP tower: not among the checkpoint's tensors, and no folder with a config.json at "
-                   "%s/%.200s%s%s%.200s; say where it is (--clip)", k->path, *tower == '/' ? "" : k->path, tower,
-                   last ? " or " : "", last ? k->path : "", last ? last : "");
+                   "%s%s%.200s%s%s%.200s; say where it is (--clip)", k->path, *tower == '/' ? "" : k->path,
+                   *tower == '/' ? "" : "/", tower, last ? " or " : "", last ? k->path : "", last ? last : "");
 }
 
 /* ---- SAM and LoRA ---- */
@@ -200,7 +207,8 @@ static int open_adapter(gm_files *files, gm_weights *w, const char *path, double
     if (adapter_alpha(path, alpha, e) != 0) return -1;
     for (int i = 0; i < 2; i++) {
         char *file = gm_path_join(path, name[i]);
-        bool there = file && gm_is_file(file);
+        if (!file) return gm_fail(e, "%s: out of memory", path);
+        bool there = gm_is_file(file);
         int bad = there ? gm_open_weights(files, w, file, GM_FROM_MODEL, e) : 0;
         free(file);
         if (there) return bad;
@@ -252,6 +260,8 @@ static int open_all(gm_checkpoint *k, const gm_model_options *o, gm_error *e)
 
 gm_checkpoint *gm_checkpoint_open(const char *path, const gm_model_options *o, gm_error *e)
 {
+    gm_error own = { "" };
+    if (!e) e = &own;
     if (!gm_is_dir(path)) {
         gm_fail(e, "%s: wanted the folder of a checkpoint (with config.json), found %s", path,
                 gm_is_file(path) ? "a file" : "nothing");

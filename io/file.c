@@ -242,6 +242,18 @@ uint16_t gm_bf16_from_float(float x)
     return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 }
 
+uint16_t gm_f16_from_float(float x)
+{
+    float a = fabsf(x);
+    uint16_t sign = signbit(x) ? 0x8000 : 0;
+    if (x != x) return 0x7e00;
+    if (a >= 65520) return (uint16_t)(sign | 0x7c00);           /* the middle between the largest and the next */
+    if (a < 0x1p-14f) return (uint16_t)(sign | lrintf(a * 0x1p24f));
+    int e;
+    frexpf(a, &e);                                              /* a = m 2^(e - 11), m in 1024 .. 2048 */
+    return (uint16_t)(sign | (((e + 13) << 10) + lrintf(ldexpf(a, 11 - e))));
+}
+
 static float from_f16(uint16_t h)
 {
     int exponent = h >> 10 & 31, mantissa = h & 1023;

@@ -21,12 +21,13 @@ static void *merged_copy(gm_tensor W, const float *A, const float *B, int64_t r,
     size_t each = gm_type_size(W.type);
     uint8_t *y = gm_aligned_alloc((size_t)(out * in) * each);
     float *row = malloc((size_t)(in + 1) * sizeof *row);
+    uint16_t (*round_to)(float) = W.type == GM_BF16 ? gm_bf16_from_float : gm_f16_from_float;
     for (int64_t o = 0; y && row && o < out; o++) {
         uint8_t *to = y + (size_t)(o * in) * each;
         gm_to_float(row, (const uint8_t *)W.data + (size_t)(o * in) * each, W.type, in);
         merged_row(row, A, B, in, r, scale, o);
         if (W.type == GM_F32) memcpy(to, row, (size_t)in * each);
-        else for (int64_t i = 0; i < in; i++) ((uint16_t *)to)[i] = gm_bf16_from_float(row[i]);
+        else for (int64_t i = 0; i < in; i++) ((uint16_t *)to)[i] = round_to(row[i]);
     }
     if (!row) {
         free(y);
@@ -61,7 +62,6 @@ static int merge_pair(gm_weights *w, gm_weight_entry *a, gm_weight_entry *b, con
         W.dim[0] != B.dim[0] || W.dim[1] != A.dim[1])
         return gm_fail(e, "%s: %s: A %s and B %s do not fit the weight %s", a->file, target, gm_shape_text(sa, A),
                        gm_shape_text(sb, B), gm_shape_text(st, W));
-    if (W.type == GM_F16) return gm_fail(e, "%s: %s: merging into float16 weights is not done", a->file, target);
     float *fa = values(A), *fb = values(B);
     void *y = fa && fb ? merged_copy(W, fa, fb, A.dim[0], (float)(alpha / (double)A.dim[0])) : NULL;
     free(fa);

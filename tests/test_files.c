@@ -290,6 +290,20 @@ START_TEST(numbers_convert)
     ck_assert_uint_eq(gm_bf16_from_float(-INFINITY), 0xff80);
     ck_assert_uint_eq(gm_bf16_from_float(3.4e38f), 0x7f80);
     ck_assert_uint_eq(gm_bf16_from_float(NAN) & 0x7fff, 0x7fc0);
+
+    ck_assert_uint_eq(gm_f16_from_float(NAN) & 0x7fff, 0x7e00);
+    for (unsigned h = 0; h < 0x7c00; h++) {         /* every half is itself; what lies between goes to the nearer */
+        uint16_t pair[2] = { (uint16_t)h, (uint16_t)(h + 1) };
+        float v[2];
+        gm_to_float(v, pair, GM_F16, 2);
+        ck_assert_uint_eq(gm_f16_from_float(v[0]), h);
+        ck_assert_uint_eq(gm_f16_from_float(-v[0]), h | 0x8000);
+        if (h == 0x7bff) v[1] = 65536;
+        float middle = (v[0] + v[1]) / 2;
+        ck_assert_uint_eq(gm_f16_from_float(middle), h + (h & 1));
+        ck_assert_uint_eq(gm_f16_from_float(nextafterf(middle, 0)), h);
+        ck_assert_uint_eq(gm_f16_from_float(nextafterf(middle, INFINITY)), h + 1);
+    }
 }
 END_TEST
 
