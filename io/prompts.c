@@ -246,6 +246,7 @@ static int add_phrase(gm_text *out, const gm_prompts *p, const gm_ask *q, int64_
     if (!instruction) instruction = pick(p, q->forced ? "gcg" : "phrase", index, e);
     if (!instruction || check_phrases(q->text, e) != 0) return -1;
     gm_text_adds(out, instruction);
+    if (q->instruction && !q->forced) gm_text_adds(out, " ");       /* templates end with theirs */
     if (!q->forced) gm_text_adds(out, q->text);
     return 0;
 }
@@ -259,15 +260,25 @@ static int add_plain(gm_text *out, const gm_prompts *p, const gm_ask *q, int64_t
     return 0;
 }
 
-char *gm_prompt_user(const gm_prompts *p, const gm_ask *q, int64_t index, bool first, gm_error *e)
+/* What the user wrote: there, not blank, without an image of its own (QUIRKS Q5). */
+static int check_words(const gm_ask *q, gm_error *e)
 {
     bool needed = q->task == GM_REFER || q->task == GM_PHRASE || q->task == GM_CHAT;
+    const char *words[] = { q->text, q->task == GM_PHRASE ? q->instruction : NULL };
+    if (needed && !q->text) return gm_fail(e, "the prompt is missing: this task needs a text");
+    for (int i = 0; i < 2; i++) {
+        if (!words[i]) continue;
+        if (is_blank(words[i])) return gm_fail(e, "the prompt is empty");
+        if (strstr(words[i], "<image>"))
+            return gm_fail(e, "the prompt contains <image>: there is one image, and it has its place");
+    }
+    return 0;
+}
+
+char *gm_prompt_user(const gm_prompts *p, const gm_ask *q, int64_t index, bool first, gm_error *e)
+{
     gm_text out = { 0 };
-    int bad = 0;
-    if (needed && !q->text) bad = gm_fail(e, "the prompt is missing: this task needs a text");
-    else if (q->text && is_blank(q->text)) bad = gm_fail(e, "the prompt is empty");
-    else if (q->text && strstr(q->text, "<image>"))
-        bad = gm_fail(e, "the prompt contains <image>: there is one image, and it has its place");
+    int bad = check_words(q, e);
     const char *chat = json_string_value(json_object_get(p->root, "chat_begin"));
     if (first) gm_text_adds(&out, q->task == GM_CHAT && chat ? chat : text_of(p, "begin"));
     if (!bad) switch (q->task) {

@@ -74,6 +74,10 @@ START_TEST(prompts_of_the_release)
                  true, BEGIN "Could you please "
                  "give me a detailed description of the image? Please respond with interleaved segmentation masks for the "
                  "corresponding parts of the answer.");
+    check_prompt(p, (gm_ask){ .task = GM_PHRASE, .text = "A <p>man</p>", .instruction = "Mark:" }, 0,
+                 false, "Mark: A <p>man</p>");
+    check_prompt(p, (gm_ask){ .task = GM_PHRASE, .text = "A <p>man</p>", .instruction = "Describe.",
+                              .forced = 1 }, 0, false, "Describe.");
     check_prompt(p, (gm_ask){ .task = GM_CHAT, .text = " Why? " }, 0, true,
                  "<im_start><image><im_end>\n Why? ");
     check_prompt(p, (gm_ask){ .task = GM_CHAT, .text = "Why?" }, 0, false, "Why?");
@@ -111,6 +115,10 @@ START_TEST(questions_that_cannot_be_asked)
     check_no_prompt(p, (gm_ask){ .task = GM_CHAT }, 0, "missing");
     check_no_prompt(p, (gm_ask){ .task = GM_REFER }, 0, "missing");
     check_no_prompt(p, (gm_ask){ .task = GM_PHRASE }, 0, "missing");
+    check_no_prompt(p, (gm_ask){ .task = GM_PHRASE, .text = "<p>a</p>", .instruction = " " }, 0,
+                    "the prompt is empty");
+    check_no_prompt(p, (gm_ask){ .task = GM_PHRASE, .text = "<p>a</p>", .instruction = "<image>" }, 0,
+                    "contains <image>");
     check_no_prompt(p, (gm_ask){ .task = GM_CHAT, .text = "a <image> b" }, 0, "contains <image>");
     check_no_prompt(p, (gm_ask){ .task = GM_GCG }, 7, "wanted template 0 .. 6, found 7");
     check_no_prompt(p, (gm_ask){ .task = GM_GCG }, -1, "found -1");
