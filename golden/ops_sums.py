@@ -38,14 +38,15 @@ def products():
          b=None)
 
     def conv_case(name, B, CI, H, W, CO, k, stride, pad, bias=True, kind="f32", integer=False, thin=1, **special):
-        HO, WO = ((n + 2 * pad - k) // stride + 1 for n in (H, W))
-        sizes = dict(B=B, CI=CI, H=H, W=W, CO=CO, KH=k, KW=k, stride=stride, pad=pad, HO=HO, WO=WO)
+        KH, KW = k if isinstance(k, tuple) else (k, k)
+        HO, WO = ((n + 2 * pad - taps) // stride + 1 for n, taps in ((H, KH), (W, KW)))
+        sizes = dict(B=B, CI=CI, H=H, W=W, CO=CO, KH=KH, KW=KW, stride=stride, pad=pad, HO=HO, WO=WO)
         fill = dict(fill="int", scale=5) if integer else {}
 
         def f(x, w, b=None):
             return F.conv2d(x, w, b, stride, pad)
         case("conv2d", name, (exactly if integer else linear_in)(f), sizes, stride=thin, x=I(B, CI, H, W, **fill, **special),
-             w=I(CO, CI, k, k, type=kind, **fill), b=I(CO, **fill) if bias else None)
+             w=I(CO, CI, KH, KW, type=kind, **fill), b=I(CO, **fill) if bias else None)
     conv_case("one of all", 1, 1, 1, 1, 1, 1, 1, 0)
     conv_case("1x1", 2, 5, 3, 7, 11, 1, 1, 0)
     conv_case("1x1 no bias", 1, 26, 8, 8, 24, 1, 1, 0, bias=False)
@@ -54,6 +55,7 @@ def products():
     conv_case("3x3", 2, 16, 17, 19, 24, 3, 1, 1)
     conv_case("3x3 no bias", 1, 7, 13, 11, 5, 3, 1, 1, bias=False)
     conv_case("3x3 no padding", 1, 3, 6, 5, 4, 3, 1, 0)
+    conv_case("5x2 taps", 1, 3, 9, 11, 4, (5, 2), 1, 1)
     conv_case("patches of 4", 1, 3, 24, 16, 8, 4, 4, 0)
     conv_case("patches of 14", 2, 3, 28, 42, 13, 14, 14, 0, bias=False)
     conv_case("patches with a remainder", 1, 3, 11, 14, 7, 4, 4, 0)
@@ -232,14 +234,18 @@ def attention():
             if rel:
                 score = add_decomposed_rel_pos(score.reshape(B * NH, TQ, TK), q.reshape(B * NH, TQ, HD), rel_h, rel_w,
                                                (GH, GW), (GH, GW)).reshape(B, NH, TQ, TK)
-            if causal:
-                later = torch.arange(TK)[None] > torch.arange(TQ)[:, None] + past
-                score = score.masked_fill(later, -math.inf)
-            if keep is not None:
-                score = score.masked_fill(keep[:, None, None] == 0, -math.inf)
-            p = torch.softmax(score, -1)
-            size = p @ v.abs() * (1 + depth(score)) + FAINT
-            return [t.transpose(1, 2).reshape(B, TQ, NH * HD) for t in (p @ v, size)]
+            y, size = torch.full((2, B, NH, TQ, HD), math.nan, dtype=torch.float64)
+            for b in range(B):
+                for i in range(TQ):         # only the keys that query i sees: NaN elsewhere is not carried
+                    seen = torch.arange(TK) <= i + past if causal else torch.ones(TK, dtype=torch.bool)
+                    if keep is not None:
+                        seen = seen & (keep[b] != 0)
+                    if seen.any():
+                        s, vs = score[b, :, i, seen], v[b][:, seen]
+                        p = torch.softmax(s, -1)[:, None]
+                        y[b, :, i] = (p @ vs)[:, 0]
+                        size[b, :, i] = (p @ vs.abs())[:, 0] * (1 + depth(s)) + FAINT
+            return [t.transpose(1, 2).reshape(B, TQ, NH * HD) for t in (y, size)]
         unread = [((b * KS + t) * NKV * HD + c, "nan") for b in range(B) for t in range(TK, KS) for c in (0, 1)]
         k_patch, v_patch = (list(t.pop("patch", [])) + unread for t in (k_fill, v_fill))
         sizes = dict(B=B, TQ=TQ, TK=TK, KS=KS, NH=NH, NKV=NKV, HD=HD, causal=causal, past=past, GH=GH, GW=GW)
@@ -279,6 +285,13 @@ def attention():
     attention_case("large values", 1, 7, 19, 2, 8, v_fill=dict(scale=1e30))
     attention_case("exact: all scores 0", 1, 3, 8, 2, 4, q_fill=dict(fill="list", values=[0.0] * 24),
                    v_fill=dict(fill="int", scale=9))
+    attention_case("nan in keys that are left out", 2, 6, 7, 2, 4, keep=[1, 0, 1, 1, 0, 1, 0, 1, 1, 1, 0, 0, 0, 0],
+                   k_fill=dict(patch=[(8, "nan"), (33, "inf"), (105, "nan")]),
+                   v_fill=dict(patch=[(9, "nan"), (34, "inf"), (106, "nan")]))
+    attention_case("nan in later keys", 1, 6, 8, 2, 4, causal=1, past=2,
+                   k_fill=dict(patch=[(41, "nan"), (60, "inf")]), v_fill=dict(patch=[(42, "nan"), (61, "-inf")]))
+    attention_case("one query, nan in a key that is left out", 1, 1, 7, 2, 4, keep=[1, 0, 1, 1, 0, 1, 1],
+                   k_fill=dict(patch=[(8, "nan"), (33, "inf")]), v_fill=dict(patch=[(9, "nan"), (34, "inf")]))
     attention_case("nan in q", 2, 5, 7, 2, 4, q_fill=dict(patch=[(9, "nan")]))
     attention_case("nan and inf in k", 2, 5, 7, 2, 4, causal=1, past=2,
                    k_fill=dict(patch=[(34, "nan"), (110, "inf")]))
