@@ -8,7 +8,7 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpoi
 OPT     ?= -O2 -g
 # openmp: kernels; PIC: one set of objects serves the static and the shared library.
 CFLAGS_ALL = $(STD) $(WARN) $(OPT) -fopenmp -fPIC -fvisibility=default $(SAN)
-LDLIBS  := -lopenblas -ljansson -lm
+LDLIBS  := -lopenblas -ljansson -lz -lm
 PREFIX  ?= /usr/local
 # Waiting OpenMP threads sleep: tests share the machine with each other and with the compiler.
 export OMP_WAIT_POLICY ?= passive

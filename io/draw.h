@@ -13,7 +13,7 @@ void gm_draw_rect(gm_image *im, double x, double y, double w, double h, double r
 /* Black or white, whichever can be read on c. */
 void gm_ink(gm_colour ink, const gm_colour c);
 
-/* DejaVu Sans, shipped in io/font, at one size (pixels from ascent to descent). */
+/* DejaVu Sans, shipped in io/font, at one size (pixels from ascent to descent, at most 160). */
 typedef struct gm_font gm_font;
 gm_font *gm_font_new(double pixels, gm_error *e);
 void gm_font_free(gm_font *f);

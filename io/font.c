@@ -2,8 +2,25 @@
 #include "draw.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 
+/* What one glyph needs while it is drawn, given out in order and taken back at once.  Enough for every
+ * glyph of the font at LARGEST pixels; stb_truetype does not survive every failing malloc. */
+enum { LARGEST = 160, ROOM = 1 << 18 };
+typedef struct { size_t used; max_align_t room[ROOM / sizeof(max_align_t)]; } glyph_memory;
+
+static void *take(size_t n, void *user)
+{
+    glyph_memory *g = user;
+    n = (n + sizeof *g->room - 1) / sizeof *g->room;
+    if (n > sizeof g->room / sizeof *g->room - g->used) return NULL;
+    g->used += n;
+    return g->room + g->used - n;
+}
+
+#define STBTT_malloc(n, user) take(n, user)
+#define STBTT_free(p, user) ((void)(p), (void)(user))
 #define STBTT_STATIC
 #define STB_TRUETYPE_IMPLEMENTATION
 #include <stb/stb_truetype.h>
@@ -15,6 +32,7 @@ struct gm_font {
     stbtt_fontinfo info;
     double pixels, ascent;
     float scale;
+    glyph_memory memory;
 };
 
 gm_font *gm_font_new(double pixels, gm_error *e)
@@ -31,6 +49,8 @@ gm_font *gm_font_new(double pixels, gm_error *e)
     }
     int ascent, descent, gap;
     stbtt_GetFontVMetrics(&f->info, &ascent, &descent, &gap);
+    f->info.userdata = &f->memory;
+    pixels = fmin(pixels, LARGEST);
     f->scale = stbtt_ScaleForPixelHeight(&f->info, (float)pixels);
     f->pixels = pixels;
     f->ascent = ascent * (double)f->scale;
@@ -99,11 +119,11 @@ void gm_draw_text(gm_image *im, const gm_font *f, double x, double top, const ch
         i += decode(&ch, text + i, n - i);
         int glyph = stbtt_FindGlyphIndex(&f->info, ch);
         float part = (float)(x - floor(x));
+        ((glyph_memory *)f->info.userdata)->used = 0;
         unsigned char *cover = stbtt_GetGlyphBitmapSubpixel(&f->info, f->scale, f->scale, part, 0, glyph, &w, &h, &left, &up);
         for (int64_t j = 0; cover && j < h; j++)
             for (int64_t k = 0; k < w; k++)
                 gm_draw_pixel(im, (int64_t)floor(x) + left + k, (int64_t)base + up + j, c, cover[j * w + k] / 255.0);
-        stbtt_FreeBitmap(cover, NULL);
         x += advance(f, glyph);
     }
 }

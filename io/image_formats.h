@@ -1,6 +1,7 @@
 /* What image.c shares with the readers of single formats. */
 #ifndef GM_IO_IMAGE_FORMATS_H
 #define GM_IO_IMAGE_FORMATS_H
+#include <stdbool.h>
 #include "image.h"
 
 /* The most pixels an image may have: 201 MB of RGB.  A header that claims more is refused before
@@ -13,6 +14,7 @@ typedef struct {
     gm_format format;
     int64_t width, height;      /* as stored, before the orientation is applied */
     int channels;               /* JPEG, PNM */
+    bool wide;                  /* PNG of 16 bits a sample */
     int orientation;            /* EXIF 1..8; 1 upright */
     int64_t maxval;             /* PNM */
     size_t start;               /* PNM, BMP: where the samples begin */
@@ -31,7 +33,5 @@ int gm_jpeg_decode(uint8_t *rgb, const gm_image_header *h, const uint8_t *bytes,
 /* PNG and BMP, and JPEG for jpeg_stb.c.  stb.c */
 int gm_stb_decode(uint8_t *rgb, const gm_image_header *h, const uint8_t *bytes, size_t n,
                   const char *name, gm_error *e);
-/* A PNG in memory, n bytes, malloc'ed; NULL when out of memory.  stb.c */
-uint8_t *gm_stb_png(const uint8_t *pixels, int64_t width, int64_t height, int channels, size_t *n);
 
 #endif

@@ -1,7 +1,6 @@
 /* Formats by their first bytes, sizes before anything is allocated, and whether the file is whole. */
 #include "image_formats.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 static uint32_t big32(const uint8_t *p)
@@ -33,6 +32,7 @@ static int png_header(gm_image_header *h, const uint8_t *b, size_t n, const char
                 return gm_fail(e, "%s: wanted a PNG header chunk first, found something else", name);
             h->width = big32(data);
             h->height = big32(data + 4);
+            h->wide = data[8] == 16;
         }
         if (!memcmp(type, "eXIf", 4)) h->orientation = gm_exif_orientation(data, length);
         end = !memcmp(type, "IEND", 4);

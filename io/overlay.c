@@ -111,11 +111,12 @@ static bool middle(const gm_answer *a, int64_t m, double *mx, double *my)
 }
 
 /* Each mask's number on it; a badge that would cover an earlier one moves to its right. */
-static void draw_numbers(gm_image *out, const place *p, const gm_font *f)
+static int draw_numbers(gm_image *out, const place *p, const gm_font *f, gm_error *e)
 {
     double h = gm_font_pixels(f);
     double (*at)[2] = calloc((size_t)p->a->nmasks + 1, sizeof *at);
-    for (int64_t m = 0; at && m < p->a->nmasks; m++) {
+    if (!at) return gm_fail(e, "overlay: out of memory for %lld masks", (long long)p->a->nmasks);
+    for (int64_t m = 0; m < p->a->nmasks; m++) {
         char number[24];
         gm_colour c;
         double x = 0, y = 0;
@@ -136,6 +137,7 @@ static void draw_numbers(gm_image *out, const place *p, const gm_font *f)
         gm_draw_badge(out, f, (double)p->left + x, y, number, c);
     }
     free(at);
+    return 0;
 }
 
 /* A frame of thickness t whose outer edge is the box, cut to the image. */
@@ -210,12 +212,11 @@ int gm_overlay_write(const char *path, const gm_image *im, const gm_answer *a,
         int64_t t = (int64_t)fmax(2, round((double)p.width / 256));
         draw_masks(&out, &p, t);
         draw_boxes(&out, &p, boxes, nboxes, (double)t, small);
-        draw_numbers(&out, &p, small);
-        bad = gm_png_write(path, out.rgb, out.width, out.height, 3, e);
+        bad = draw_numbers(&out, &p, small, e) != 0 || gm_png_write(path, out.rgb, out.width, out.height, 3, e) != 0;
     }
     free(p.in);
     gm_image_free(&out);
     gm_font_free(small);
     gm_font_free(text);
-    return bad;
+    return bad ? -1 : 0;
 }

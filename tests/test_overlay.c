@@ -187,6 +187,26 @@ START_TEST(wrong_sizes_and_places)
 }
 END_TEST
 
+/* Each glyph leaves ink, at the largest size too: the room it is drawn in suffices. */
+START_TEST(large_glyphs)
+{
+    const uint8_t black[3] = { 0 };
+    gm_font *f = gm_font_new(9999, NULL);
+    ck_assert_double_eq(gm_font_pixels(f), 160);
+    gm_image im = grey(320, 200);
+    for (int ch = 0x21; ch < 0x450; ch++) {
+        char text[2] = { (char)(0xC0 | ch >> 6), (char)(0x80 | (ch & 63)) };
+        bool one = ch < 0x80, blank = ch == 0xA0 || ch == 0xAD;
+        if (one) text[0] = (char)ch;
+        memset(im.rgb, 255, 320 * 200 * 3);
+        gm_draw_text(&im, f, 40, 10, text, one ? 1 : 2, black);
+        if (!blank) ck_assert_msg(count(&im, 0, 200, black) > 0, "U+%04X is blank", ch);
+    }
+    gm_image_free(&im);
+    gm_font_free(f);
+}
+END_TEST
+
 START_TEST(text_widths_and_steps)
 {
     gm_font *f = gm_font_new(20, NULL);
@@ -213,6 +233,7 @@ Suite *test_overlay(void)
     tcase_add_test(t, empty_masks_and_long_captions);
     tcase_add_test(t, every_shape_of_answer);
     tcase_add_test(t, wrong_sizes_and_places);
+    tcase_add_test(t, large_glyphs);
     tcase_add_test(t, text_widths_and_steps);
     suite_add_tcase(s, t);
     return s;
