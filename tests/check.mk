@@ -7,7 +7,8 @@ check: deps-check
 	@$(MAKE) --no-print-directory all $(PROOF)
 	@bash tests/tally.sh '$(MAKE) --no-print-directory manifest-check' $(B)/check \
 	    '$(B)/golden golden/tiny golden/mini golden/nano golden/wide' \
-	    'bash tests/bad_inputs.sh $(B)/glamm' 'bash tests/install.sh $(B)/installed'
+	    'bash tests/tokenize.sh $(B)/glamm' 'bash tests/bad_inputs.sh $(B)/glamm' \
+	    'bash tests/install.sh $(B)/installed'
 
 # The suite under both sanitizers; mini alone, the others take too long.  A length that no machine can
 # allocate must come back as an error, so malloc may return NULL.
