@@ -32,25 +32,28 @@ def moves():
     case("gather", "nan and inf", gather, dict(N=9, R=4, C=3), compare="bits",
          x=I(4, 3, patch=[(0, "nan"), (4, "inf"), (8, "-inf")]), rows=I(9, fill="iota", scale=4, type="i32"))
 
-    for B, R, C in ((1, 1, 1), (1, 7, 13), (3, 33, 17), (2, 64, 40)):
-        case("transpose", f"{B}x{R}x{C}", lambda x: x.transpose(1, 2).contiguous(), dict(B=B, R=R, C=C),
-             compare="bits", x=I(B, R, C, fill="bits") if B * R * C > 1 else I(1, 1, 1))
+    for B, R, C in ((1, 1, 1), (1, 7, 13), (3, 33, 17), (2, 64, 40), (2, 4111, 8209)):
+        if R < 1000:
+            case("transpose", f"{B}x{R}x{C}", lambda x: x.transpose(1, 2).contiguous(), dict(B=B, R=R, C=C),
+                 compare="bits", x=I(B, R, C, fill="bits") if B * R * C > 1 else I(1, 1, 1))
         case("concat", f"{B}x({R}, {C})", lambda a, b: torch.cat([a, b], 1), dict(B=B, N=R, M=C),
-             compare="bits", a=I(B, R, fill="bits"), b=I(B, C))
+             compare="bits", a=I(B, R, fill="bits"), b=I(B, C), stride=1 + R // 1000)
     case("transpose", "large", lambda x: x.transpose(1, 2).contiguous(), dict(B=2, R=203, C=301), compare="bits",
          stride=11, x=I(2, 203, 301))
-    for B, N, first, M in ((1, 1, 0, 1), (3, 13, 0, 5), (5, 13, 6, 7), (4, 40, 8, 24)):
+    for B, N, first, M in ((1, 1, 0, 1), (3, 13, 0, 5), (5, 13, 6, 7), (4, 40, 8, 24), (3, 13001, 4103, 8501)):
         part = f"{M} of {N} at {first}"
         case("slice", part, lambda x, f=first, m=M: x[:, f:f + m], dict(B=B, N=N, at=first, M=M), compare="bits",
-             x=I(B, N))
+             x=I(B, N), stride=1 + M // 1000)
 
         def place(y, x, f=first, m=M):
             y = y.clone()
             y[:, f:f + m] = x
             return y
-        case("place", part, place, dict(B=B, N=N, at=first, M=M), compare="bits", y=I(B, N), x=I(B, M))
-    for B, N in ((1, 1), (7, 13), (5, 40)):
-        case("repeat", f"{B} times {N}", lambda x, b=B: x.expand(b, -1), dict(B=B, N=N), compare="bits", x=I(N))
+        case("place", part, place, dict(B=B, N=N, at=first, M=M), compare="bits", y=I(B, N), x=I(B, M),
+             stride=1 + M // 1000)
+    for B, N in ((1, 1), (7, 13), (5, 40), (3, 9001)):
+        case("repeat", f"{B} times {N}", lambda x, b=B: x.expand(b, -1), dict(B=B, N=N), compare="bits", x=I(N),
+             stride=1 + N // 1000)
     for B, H, W, C, S in ((1, 1, 1, 1, 1), (1, 1, 1, 3, 2), (2, 7, 5, 3, 3), (1, 8, 8, 4, 4), (2, 10, 9, 5, 14)):
         n = -(-H // S) * -(-W // S) * B
         sizes = dict(B=B, H=H, W=W, C=C, S=S)
@@ -59,6 +62,10 @@ def moves():
         case("unwindow", f"{B}x{H}x{W}x{C} by {S}",
              lambda x, s=S, h=H, w=W: window_unpartition(x, s, (-(-h // s) * s, -(-w // s) * s), (h, w)).contiguous(),
              sizes, compare="bits", x=I(n, S, S, C))
+    case("window", "large", lambda x: window_partition(x, 14)[0].contiguous(), dict(B=2, H=33, W=30, C=37, S=14),
+         compare="bits", stride=29, x=I(2, 33, 30, 37))
+    case("unwindow", "large", lambda x: window_unpartition(x, 14, (42, 42), (33, 30)).contiguous(),
+         dict(B=2, H=33, W=30, C=37, S=14), compare="bits", stride=29, x=I(18, 14, 14, 37))
     case("round_bf16", "bit patterns", lambda x: x.float().bfloat16().float(), dict(N=9973), compare="bits",
          x=I(9973, fill="bits"))
     case("round_bf16", "ties and edges", lambda x: x.float().bfloat16().float(), dict(N=13), compare="bits",
@@ -111,7 +118,7 @@ def maps():
         y = apply_rotary_pos_emb(x.transpose(0, 1)[None], x.transpose(0, 1)[None], cos, sin, at)[0]
         a, b = x.abs().chunk(2, -1)
         return y[0].transpose(0, 1).contiguous(), torch.cat([a + b, a + b], -1) + TINY
-    for R, NH, HD in ((1, 1, 2), (7, 3, 10), (5, 2, 128), (13, 4, 16)):
+    for R, NH, HD in ((1, 1, 2), (7, 3, 10), (5, 2, 128), (5, 1, 262), (13, 4, 16)):
         case("rope", f"{R}x{NH}x{HD}", rope, dict(R=R, NH=NH, HD=HD), x=I(R, NH, HD),
              angle=I(R, HD // 2, scale=512, add=512))
     case("rope", "large", rope, dict(R=301, NH=4, HD=64), stride=13, x=I(301, 4, 64), angle=I(301, 32, scale=256))

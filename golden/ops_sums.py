@@ -45,8 +45,8 @@ def products():
 
         def f(x, w, b=None):
             return F.conv2d(x, w, b, stride, pad)
-        case("conv2d", name, (exactly if integer else linear_in)(f), sizes, stride=thin, x=I(B, CI, H, W, **fill, **special),
-             w=I(CO, CI, KH, KW, type=kind, **fill), b=I(CO, **fill) if bias else None)
+        case("conv2d", name, (exactly if integer else linear_in)(f), sizes, stride=thin,
+             x=I(B, CI, H, W, **fill, **special), w=I(CO, CI, KH, KW, type=kind, **fill), b=I(CO, **fill) if bias else None)
     conv_case("one of all", 1, 1, 1, 1, 1, 1, 1, 0)
     conv_case("1x1", 2, 5, 3, 7, 11, 1, 1, 0)
     conv_case("1x1 no bias", 1, 26, 8, 8, 24, 1, 1, 0, bias=False)
@@ -134,7 +134,8 @@ def norms():
          w=I(7), b=I(7))
 
     eps = eps_of(1e-6)
-    for B, C, HW, fill in ((1, 1, 1, {}), (2, 7, 13, {}), (1, 64, 40, {}), (1, 33, 1100, {}), (1, 16, 9, kinds["large mean"]),
+    for B, C, HW, fill in ((1, 1, 1, {}), (2, 7, 13, {}), (1, 64, 40, {}), (1, 33, 1100, {}),
+                           (1, 16, 9, kinds["large mean"]),
                            (1, 5, 6, dict(patch=[(2, "nan"), (10, "inf")]))):
         def layernorm2d(x, w, b, C=C):
             m = LayerNorm2d(C, eps).double()
@@ -146,7 +147,8 @@ def norms():
     eps = eps_of(1e-5)
     for B, C, HW, G, fill in ((1, 1, 1, 1, {}), (2, 6, 13, 3, {}), (2, 32, 35, 4, {}), (1, 8, 9, 8, {}),
                               (1, 8, 121, 2, kinds["large mean"]),
-                              (1, 32, 4901, 2, {}), (1, 32, 4901, 2, dict(add=3)), (1, 6, 5, 3, dict(patch=[(2, "nan"), (14, "inf")]))):
+                              (1, 32, 4901, 2, {}), (1, 32, 4901, 2, dict(add=3)),
+                              (1, 6, 5, 3, dict(patch=[(2, "nan"), (14, "inf")]))):
         def groupnorm(x, w, b, G=G):
             g = x.reshape(x.shape[0], G, -1)
             wide = [v[None, :, None].expand_as(x).reshape(g.shape) for v in (w, b)]
@@ -167,7 +169,8 @@ def rmsnorm_7(x, w):
 
 def space():
     for R, H, W, HO, WO in ((1, 1, 1, 1, 1), (2, 1, 1, 5, 3), (1, 5, 7, 1, 1), (3, 4, 5, 9, 13), (2, 13, 11, 7, 5),
-                            (1, 8, 8, 32, 32), (1, 24, 24, 12, 12), (1, 64, 64, 255, 251), (3, 24, 24, 96, 96), (1, 48, 40, 1000, 1011), (2, 6, 9, 6, 9), (1, 7, 3, 7, 10)):
+                            (1, 8, 8, 32, 32), (1, 24, 24, 12, 12), (1, 64, 64, 255, 251), (3, 24, 24, 96, 96),
+                            (1, 48, 40, 1000, 1011), (2, 6, 9, 6, 9), (1, 7, 3, 7, 10)):
         for align in (0, 1):
             def resize(x, a=align, size=(HO, WO)):
                 y = F.interpolate(x[None], size, mode="bilinear", align_corners=bool(a))[0]
@@ -194,7 +197,8 @@ def space():
             rois = torch.cat([image[:, None].double(), box], 1)
             return [torchvision.ops.roi_align(v, rois, P, scale, S, aligned=True) for v in (x, x.abs() + TINY)]
         n = len(boxes)
-        case("roi_align", name, roi, dict(N=n, B=2, C=C, H=H, W=W, P=P, S=S), scale, stride=1 + C // 4, x=I(2, C, H, W),
+        case("roi_align", name, roi, dict(N=n, B=2, C=C, H=H, W=W, P=P, S=S), scale, stride=1 + C // 4,
+             x=I(2, C, H, W),
              box=I(n, 4, fill="list", values=[float(v) for box in boxes for v in box]),
              image=I(n, fill="iota", scale=2, type="i32"))
     case("roi_align", "nan and inf", lambda x, box, image: roi(x, box, image, 1, 4, 2, eps_of(0.3)),
@@ -279,7 +283,8 @@ def attention():
     attention_case("large", 1, 601, 577, 2, 16, thin=7)
     attention_case("large, causal with past", 1, 530, 570, 4, 8, NKV=2, KS=600, causal=1, past=40, thin=7)
     attention_case("large, relative positions", 1, 576, 576, 2, 8, rel=(24, 24), thin=7)
-    attention_case("large, kept keys", 2, 300, 290, 1, 8, keep=[int((i * i + i // 7) % 3 != 0) for i in range(580)], thin=3)
+    attention_case("large, kept keys", 2, 300, 290, 1, 8, thin=3,
+                   keep=[int((i * i + i // 7) % 3 != 0) for i in range(580)])
     attention_case("one query of many keys", 1, 1, 1500, 4, 16, KS=1510, causal=1, past=1499)
     attention_case("sharp", 1, 7, 19, 2, 8, q_fill=dict(scale=16), k_fill=dict(scale=8))
     attention_case("large values", 1, 7, 19, 2, 8, v_fill=dict(scale=1e30))
@@ -308,6 +313,8 @@ def decisions():
         (2, "nan"), (4, "nan"), (6, "inf"), (7, "inf"), *((i, "-inf") for i in range(10, 15)), (16, "inf"),
         (18, "nan"), (20, "-inf"), (25, "nan")]))
     for name, N, patch in (("one", 1, []), ("all", 77, []), ("a nan", 77, [(0, "nan")]), ("an inf", 77, [(76, "inf")]),
-                           ("a -inf", 77, [(40, "-inf")]), ("one nan", 1, [(0, "nan")])):
+                           ("a -inf", 77, [(40, "-inf")]), ("one nan", 1, [(0, "nan")]), ("many", 70001, []),
+                           ("many and a nan", 70001, [(69999, "nan")]),
+                           ("many and an inf", 70001, [(4096, "inf")])):
         case("finite", name, lambda x: torch.isfinite(x).all()[None], dict(N=N), compare="ints", x=I(N, patch=patch))
     case("finite", "huge", lambda x: torch.isfinite(x).all()[None], dict(N=33), compare="ints", x=I(33, scale=3e38))
