@@ -253,6 +253,30 @@ START_TEST(adapters_that_are_not_right)
 }
 END_TEST
 
+START_TEST(full_tensors_of_an_adapter_replace)
+{
+    static const char *const base[] = { "m.q.weight", "lm_head.weight", "model.norm.weight" };
+    static const char *const export[] = { "base_model.model.lm_head.weight", "m.q.lora_A.default.weight",
+                                          "m.q.lora_B.default.weight", "extra.weight" };
+    good_folder(base, 3);
+    write_tensors(DIR_NAME "/model.safetensors", base, 3, 2, 2);
+    write_tensors(DIR_NAME "/a.safetensors", export, 4, 2, 2);
+    gm_model_options o = { .lora = DIR_NAME "/a.safetensors" };
+    gm_checkpoint *k = open_good(DIR_NAME, &o);
+    gm_stored list[10];
+    ck_assert_int_eq(gm_checkpoint_tensors(k, list, 10), 5);
+    int seen = 0;
+    for (int i = 0; i < 5; i++) {
+        bool replaced = strstr(list[i].file, "a.safetensors") != NULL;
+        ck_assert_int_eq(replaced, !strcmp(list[i].name, "lm_head.weight") || !strcmp(list[i].name, "extra.weight"));
+        seen += replaced;
+    }
+    ck_assert_int_eq(seen, 2);
+    ck_assert_uint_eq(gm_checkpoint_owned(k), 2 * 2 * 4);
+    gm_checkpoint_free(k);
+}
+END_TEST
+
 static int lines;
 
 static void count_line(void *user, const char *line)
@@ -369,6 +393,7 @@ Suite *test_checkpoint(void)
     tcase_add_test(t, lora_of_peft_is_that_of_training);
     tcase_add_test(t, folders_that_are_not_right);
     tcase_add_test(t, adapters_that_are_not_right);
+    tcase_add_test(t, full_tensors_of_an_adapter_replace);
     tcase_add_test(t, one_message_for_all_tensors_that_do_not_fit);
     tcase_add_test(t, configs_take_the_defaults_of_transformers);
     tcase_add_loop_test(t, configs_that_are_refused, 0, 18);

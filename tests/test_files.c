@@ -198,12 +198,45 @@ START_TEST(torch_files_that_lie)
     patched(zip, "OrderedDict", 11, 0, 0, "OrderedDicx", 11, "refuses the global collections.OrderedDicx");
     patched(zip, "FloatStorage", 12, 0, 0, "FlootStorage", 12, "refuses the global torch.FlootStorage");
     patched(zip, "_rebuild_tensor_v2", 18, 0, 0, "_rebuild_tensor_v9", 18, "_rebuild_tensor_v9");
+    patched(zip, "QK\6", 3, 0, 0, "QK\x7f", 3, "tied: starts at element 127 of a storage of 24");
+    patched(zip, "QK\6", 3, 0, 0, "QK\x0d", 3, "tied: its sizes reach past its 44 stored bytes");
     patched(zip, "storage", 7, 0, 0, "steerage", 7, "without a storage");
     patched(old, "\x6c\xfc\x9c\x46", 4, 0, 0, "\x6d", 1, "not one that torch.save wrote");
     patched(old, "M\xe9\x03", 3, 0, 0, "M\xea\x03", 3, "unknown version");
     patched(old, "little_endian", 13, 0, 15, "\x89", 1, "big-endian");
     refused("hello", 5, "wanted a safetensors or torch file");
     refused("", 0, "wanted a safetensors or torch file");
+}
+END_TEST
+
+START_TEST(views_stay_inside_their_storage)
+{
+    static const float data[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+    static const struct { int64_t dim[2], stride[2]; const char *why; } view[] = {
+        { { 3, 4 }, { 5, 1 }, NULL },
+        { { 4, 4 }, { 5, 1 }, "reach past its 64 stored bytes" },
+        { { 4, 4 }, { 1, 5 }, "reach past its 64 stored bytes" },
+        { { 2, 2 }, { -1, 1 }, "reach past" },
+        { { 2, 2 }, { INT64_MAX, INT64_MAX }, "reach past" },
+        { { 3, 2 }, { INT64_MAX, 1 }, "reach past" },
+        { { INT64_MAX, 2 }, { 0, 0 }, "reach past" },
+        { { 1 << 20, 2 }, { 0, 0 }, "more than 8 times its size" },
+        { { -2, -2 }, { 1, 1 }, "reach past" },
+    };
+    for (size_t i = 0; i < sizeof view / sizeof *view; i++) {
+        gm_file *f = calloc(1, sizeof *f);
+        gm_error e = { "" };
+        ck_assert_ptr_nonnull(f);
+        f->path = gm_copy_text("FILE");
+        f->size = sizeof data;
+        int bad = gm_file_add(f, &(gm_stored_tensor){
+            .name = "x", .name_length = 1, .type = GM_STORED_F32, .nd = 2, .dim = view[i].dim,
+            .stride = view[i].stride, .data = (const uint8_t *)data, .avail = sizeof data }, &e);
+        ck_assert_msg(bad == (view[i].why ? -1 : 0), "view %zu: %s", i, e.text);
+        if (view[i].why) ck_assert_msg(strstr(e.text, view[i].why) != NULL, "view %zu: %s", i, e.text);
+        else ck_assert(((float *)f->entry[0].x.data)[11] == 13);
+        gm_file_close(f);
+    }
 }
 END_TEST
 
@@ -318,6 +351,7 @@ Suite *test_files(void)
     tcase_add_loop_test(t, a_cut_file_is_an_error, 0, 12);
     tcase_add_test(t, safetensors_that_lie);
     tcase_add_test(t, torch_files_that_lie);
+    tcase_add_test(t, views_stay_inside_their_storage);
     tcase_add_test(t, pickles_that_are_refused);
     tcase_add_loop_test(t, pickles_that_are_read, 0, 2);
     tcase_add_test(t, numbers_convert);
