@@ -10,6 +10,8 @@ OPT     ?= -O2 -g
 CFLAGS_ALL = $(STD) $(WARN) $(OPT) -fopenmp -fPIC -fvisibility=default $(SAN)
 LDLIBS  := -lopenblas -ljansson -lz -lm
 PREFIX  ?= /usr/local
+# What make runs shares the machine with what it builds: OpenMP's threads wait asleep (io/os.h, gm_calm_threads).
+export GOMP_SPINCOUNT ?= 1000
 # Waiting OpenMP threads sleep: tests share the machine with each other and with the compiler.
 export OMP_WAIT_POLICY ?= passive
 

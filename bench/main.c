@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "bench.h"
+#include "../io/os.h"
 
 /* Other processes' share above which a row is marked: they take a core now and then. */
 static const double BUSY = 0.10;
@@ -43,6 +44,7 @@ static json_t *as_json(const bench_row *row, const bench_result *r, int bad)
 
 int main(int argc, char **argv)
 {
+    gm_calm_threads(argv);
     bool quick = false, json = false;
     const char *only = NULL;
     int failed = 0, ran = 0;

@@ -1,6 +1,7 @@
 /* glamm: the program.  Finds the subcommand; each lives in its own file. */
 #include <stdio.h>
 #include <string.h>
+#include "../io/os.h"
 #include "../ref/glamm.h"
 #include "commands.h"
 #include "options.h"
@@ -39,6 +40,7 @@ static int finish(int status)
 
 int main(int argc, char **argv)
 {
+    gm_calm_threads(argv);
     const char *name = argc > 1 ? argv[1] : "";
     const char *known[NCOMMANDS + 1] = { NULL };
     for (int i = 0; i < NCOMMANDS; i++) {

@@ -35,6 +35,10 @@ size_t gm_peak_rss(void);                   /* bytes, this process so far */
 size_t gm_machine_memory(void);             /* bytes of RAM, and what is available now */
 size_t gm_available_memory(void);
 bool gm_is_terminal(int fd);
+/* For a program's main, first of all: has OpenMP's threads wait asleep instead of spinning for milliseconds,
+ * which on a machine with other work costs ten times the run (docs/SPEED.md).  OpenMP reads its settings
+ * before main, so the program starts itself anew, once; GOMP_SPINCOUNT or OMP_WAIT_POLICY, if set, stay. */
+void gm_calm_threads(char **argv);
 void *gm_aligned_alloc(size_t bytes);       /* 64-byte aligned; release with free() */
 
 #endif

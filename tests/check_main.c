@@ -2,14 +2,17 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "../io/os.h"
 #include "suites.h"
 
 #define DECLARE(f) Suite *f(void);
 #define ADD(f) srunner_add_suite(r, f());
 SUITES(DECLARE)
 
-int main(void)
+int main(int argc, char **argv)
 {
+    (void)argc;
+    gm_calm_threads(argv);
     SRunner *r = srunner_create(suite_create("glamm"));
     SUITES(ADD)
     srunner_run_all(r, CK_ENV);
