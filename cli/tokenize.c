@@ -15,8 +15,9 @@ static const command_text TOKENIZE = {
     "gets them: BOS first, -200 for each <image>. One token per line, id and piece; a piece's "
     "U+2581 stands for a space.\n"
     "\n"
-    " glamm tokenize models/nano \"Where is <p> the circle </p> ?\"\n"
-    " glamm tokenize models/nano --decode 1 468 477\n"
+    "Examples\n"
+    "  glamm tokenize models/nano \"Where is <p> the circle </p> ?\"\n"
+    "  glamm tokenize models/nano --decode 1 468 477\n"
     "\n"
     "MODEL is a folder with tokenizer.model and added_tokens.json.", 1, -1
 };

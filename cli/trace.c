@@ -27,10 +27,8 @@ static const command_text TEXT = {
         "  glamm trace models/nano --image photo.png --out trace.safetensors\n"
         "  glamm trace models/nano --image photo.png --show all --show lm_head@40\n"
         "  glamm trace models/nano --image photo.png --expression \"the ball\" --pictures pictures\n"
-        "  glamm trace golden/mini/model --case golden/mini/cases/gcg.json "
-        "--compare golden/mini/cases/gcg.safetensors\n"
-        "  glamm trace golden/mini/model --case golden/mini/cases/gcg.json --out mine.safetensors "
-        "--inject model.layers.0=other.safetensors\n",
+        "  glamm trace golden/mini/model --case gcg.json --compare gcg.safetensors\n"
+        "  glamm trace models/nano --case gcg0.json --out a.safetensors --inject model.norm=b.safetensors\n",
 };
 
 typedef struct {

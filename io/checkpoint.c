@@ -117,8 +117,9 @@ static int take_all(gm_checkpoint *k, gm_weights *from, const char *what, gm_err
 {
     int64_t replaced, added;
     if (gm_weights_take(k->weights, from, &replaced, &added, e) != 0) return -1;
-    gm_weights_say(k->weights, "%s: %s: %lld tensors replaced, %lld added", from->path, what, (long long)replaced,
-                   (long long)added);
+    if (k->weights->verbose)
+        gm_weights_say(k->weights, "%s: %s: %lld tensors replaced, %lld added", from->path, what, (long long)replaced,
+                       (long long)added);
     return 0;
 }
 
