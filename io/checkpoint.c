@@ -8,6 +8,7 @@
 #include "os.h"
 #include "shards.h"
 
+#define VISION GM_TOWER "vision_model."
 #define DEFAULT_ALPHA 16                /* of LoRA, where no file says it (spec 4.1) */
 
 struct gm_checkpoint {
@@ -30,7 +31,8 @@ static int read_optional(const char *folder, const char *name, char **path, json
 typedef int (*config_reader)(gm_config *g, const json_t *o, const char *name, gm_error *e);
 
 /* *found (may be NULL): whether the file is there. */
-static int read_part(gm_config *g, config_reader read, const char *folder, const char *name, bool *found, gm_error *e)
+static int read_part(gm_config *g, config_reader read, const char *folder, const char *name,
+                     bool *found, gm_error *e)
 {
     char *path;
     json_t *o;
@@ -53,7 +55,8 @@ static int read_model_config(gm_checkpoint *k, char **tower, gm_error *e)
     if (!bad) bad = gm_config_model(&k->config, o, path, e);
     const char *name = gm_json_text(o, "mm_vision_tower");
     if (!name) name = gm_json_text(o, "vision_tower");
-    if (!bad && !(*tower = gm_copy_text(name ? name : ""))) bad = gm_fail(e, "%s: out of memory", k->path);
+    if (!bad && !(*tower = gm_copy_text(name ? name : "")))
+        bad = gm_fail(e, "%s: out of memory", k->path);
     json_decref(o);
     free(path);
     return bad;
@@ -61,7 +64,8 @@ static int read_model_config(gm_checkpoint *k, char **tower, gm_error *e)
 
 /* ---- the CLIP tower ---- */
 
-/* folder, malloc'ed, when it holds a config.json; else NULL, with an error only when out of memory. */
+/* folder, malloc'ed, when it holds a config.json; else NULL, with an error only when out of
+ * memory. */
 static char *with_config(char *folder, gm_error *e)
 {
     char *path = folder ? gm_path_join(folder, "config.json") : NULL;
@@ -75,40 +79,45 @@ static char *with_config(char *folder, gm_error *e)
     return NULL;
 }
 
-/* The folder that the config's name for the tower means: as a path from the checkpoint folder, or its last
- * part there.  malloc'ed; NULL when there is none, with an error only when out of memory. */
+/* The folder that the config's name for the tower means: as a path from the checkpoint folder, or
+ * its last part there.  malloc'ed; NULL when there is none, with an error only when out of
+ * memory. */
 static char *tower_folder(const gm_checkpoint *k, const char *tower, gm_error *e)
 {
     const char *last = strrchr(tower, '/');
     if (!*tower) return NULL;
-    char *folder = with_config(*tower == '/' ? gm_copy_text(tower) : gm_path_join(k->path, tower), e);
+    char *folder =
+        with_config(*tower == '/' ? gm_copy_text(tower) : gm_path_join(k->path, tower), e);
     if (folder || !last || !last[1] || e->text[0]) return folder;
     return with_config(gm_path_join(k->path, last + 1), e);
 }
 
-/* Sizes of a tower that came without its config: what sizes.json left open, from the shapes.  Patches are
- * square, heads 64 wide as in every published tower. */
+/* Sizes of a tower that came without its config: what sizes.json left open, from the shapes.
+ * Patches are square, heads 64 wide as in every published tower. */
 static int tower_from_shapes(gm_checkpoint *k, gm_error *e)
 {
     gm_config *g = &k->config;
-    gm_tensor patch = gm_weights_look(k->weights, GM_TOWER "vision_model.embeddings.patch_embedding.weight");
-    gm_tensor place = gm_weights_look(k->weights, GM_TOWER "vision_model.embeddings.position_embedding.weight");
-    gm_tensor fc1 = gm_weights_look(k->weights, GM_TOWER "vision_model.encoder.layers.0.mlp.fc1.weight");
+    const gm_weights *w = k->weights;
+    gm_tensor patch = gm_weights_look(w, VISION "embeddings.patch_embedding.weight");
+    gm_tensor place = gm_weights_look(w, VISION "embeddings.position_embedding.weight");
+    gm_tensor fc1 = gm_weights_look(w, VISION "encoder.layers.0.mlp.fc1.weight");
     if (patch.nd != 4 || place.nd != 2 || fc1.nd != 2)
         return gm_fail(e, "%s: the CLIP tower inside the checkpoint is not complete", k->path);
     if (!g->clip.hidden) g->clip.hidden = patch.dim[0];
     if (!g->clip.patch) g->clip.patch = patch.dim[3];
     if (!g->clip.inter) g->clip.inter = fc1.dim[0];
     if (!g->clip.layers)
-        g->clip.layers = gm_weights_count(k->weights, GM_TOWER "vision_model.encoder.layers.%d.layer_norm1.weight");
+        g->clip.layers = gm_weights_count(w, VISION "encoder.layers.%d.layer_norm1.weight");
     if (!g->clip.heads && g->clip.hidden % 64)
-        return gm_fail(e, "%s: nothing says how many heads the CLIP tower inside has (sizes.json: clip_heads)", k->path);
+        return gm_fail(e, "%s: nothing says how many heads the CLIP tower inside has "
+                       "(sizes.json: clip_heads)", k->path);
     if (!g->clip.heads) g->clip.heads = g->clip.hidden / 64;
     if (g->clip.image) return 0;
     int64_t side = 0;
     while (side < 4096 && side * side + 1 < place.dim[0]) side++;
     if (side * side + 1 != place.dim[0])
-        return gm_fail(e, "%s: CLIP's %lld positions are not one and a square", k->path, (long long)place.dim[0]);
+        return gm_fail(e, "%s: CLIP's %lld positions are not one and a square", k->path,
+                       (long long)place.dim[0]);
     g->clip.image = side * g->clip.patch;
     return 0;
 }
@@ -118,18 +127,21 @@ static int take_all(gm_checkpoint *k, gm_weights *from, const char *what, gm_err
     int64_t replaced, added;
     if (gm_weights_take(k->weights, from, &replaced, &added, e) != 0) return -1;
     if (k->weights->verbose)
-        gm_weights_say(k->weights, "%s: %s: %lld tensors replaced, %lld added", from->path, what, (long long)replaced,
-                       (long long)added);
+        gm_weights_say(k->weights, "%s: %s: %lld tensors replaced, %lld added", from->path, what,
+                       (long long)replaced, (long long)added);
     return 0;
 }
 
-static int open_tower_folder(gm_checkpoint *k, const char *folder, const gm_model_options *o, gm_error *e)
+static int open_tower_folder(gm_checkpoint *k, const char *folder, const gm_model_options *o,
+                             gm_error *e)
 {
     bool found = false;
     gm_weights *w = gm_weights_new(folder, o, e);
     int bad = w ? read_part(&k->config, gm_config_clip, folder, "config.json", &found, e) : -1;
     if (!bad && !found) bad = gm_fail(e, "%s: no config.json of a CLIP tower", folder);
-    if (!bad) bad = read_part(&k->config, gm_config_preprocessor, folder, "preprocessor_config.json", NULL, e);
+    if (!bad)
+        bad = read_part(&k->config, gm_config_preprocessor, folder, "preprocessor_config.json",
+                        NULL, e);
     if (!bad) bad = gm_open_folder(&k->files, w, folder, GM_FROM_CLIP, e);
     if (!bad) bad = take_all(k, w, "CLIP tower", e);
     gm_weights_free(w);
@@ -146,17 +158,21 @@ static int open_tower(gm_checkpoint *k, const char *tower, const gm_model_option
         free(folder);
         return bad;
     }
-    if (gm_weights_look(k->weights, GM_TOWER "vision_model.embeddings.class_embedding").data) {
-        if (read_part(&k->config, gm_config_preprocessor, k->path, "preprocessor_config.json", NULL, e) != 0) return -1;
+    if (gm_weights_look(k->weights, VISION "embeddings.class_embedding").data) {
+        if (read_part(&k->config, gm_config_preprocessor, k->path, "preprocessor_config.json", NULL,
+                      e) != 0)
+            return -1;
         return tower_from_shapes(k, e);
     }
     if (!*tower)
-        return gm_fail(e, "%s: no CLIP tower: not among the checkpoint's tensors, and config.json names no folder; "
-                       "say where it is (--clip)", k->path);
+        return gm_fail(e, "%s: no CLIP tower: not among the checkpoint's tensors, and config.json "
+                       "names no folder; say where it is (--clip)", k->path);
     const char *last = strrchr(tower, '/');
-    return gm_fail(e, "%s: no CLIP tower: not among the checkpoint's tensors, and no folder with a config.json at "
-                   "%s%s%.200s%s%s%.200s; say where it is (--clip)", k->path, *tower == '/' ? "" : k->path,
-                   *tower == '/' ? "" : "/", tower, last ? " or " : "", last ? k->path : "", last ? last : "");
+    return gm_fail(e,
+                   "%s: no CLIP tower: not among the checkpoint's tensors, and no folder "
+                   "with a config.json at %s%s%.200s%s%s%.200s; say where it is (--clip)",
+                   k->path, *tower == '/' ? "" : k->path, *tower == '/' ? "" : "/", tower,
+                   last ? " or " : "", last ? k->path : "", last ? last : "");
 }
 
 /* ---- SAM and LoRA ---- */
@@ -181,7 +197,8 @@ static int read_adapter_config(const json_t *o, const char *name, double *alpha,
         if (gm_json_bool(o, off[i], &on, name, e) != 0) return -1;
         if (on) return gm_fail(e, "%s: %s is not read", name, off[i]);
     }
-    if (json_object_size(json_object_get(o, "alpha_pattern")) || json_object_size(json_object_get(o, "rank_pattern")))
+    if (json_object_size(json_object_get(o, "alpha_pattern")) ||
+        json_object_size(json_object_get(o, "rank_pattern")))
         return gm_fail(e, "%s: alpha_pattern and rank_pattern are not read", name);
     *alpha = a;
     return 0;
@@ -200,7 +217,8 @@ static int adapter_alpha(const char *folder, double *alpha, gm_error *e)
     return bad;
 }
 
-static int open_adapter(gm_files *files, gm_weights *w, const char *path, double *alpha, gm_error *e)
+static int open_adapter(gm_files *files, gm_weights *w, const char *path, double *alpha,
+                        gm_error *e)
 {
     static const char *const name[2] = { "adapter_model.safetensors", "adapter_model.bin" };
     *alpha = DEFAULT_ALPHA;
@@ -214,10 +232,11 @@ static int open_adapter(gm_files *files, gm_weights *w, const char *path, double
         free(file);
         if (there) return bad;
     }
-    return gm_fail(e, "%s: no adapter: wanted adapter_model.safetensors or adapter_model.bin", path);
+    return gm_fail(e, "%s: no adapter: wanted adapter_model.safetensors or adapter_model.bin",
+                   path);
 }
 
-/* Full tensors of the adapter (embeddings, mask decoder: training exports) first, then its pairs. */
+/* Full tensors of the adapter (training exports: embeddings, mask decoder) first, then its pairs. */
 static int open_lora(gm_checkpoint *k, const gm_model_options *o, gm_error *e)
 {
     double alpha;
@@ -227,7 +246,9 @@ static int open_lora(gm_checkpoint *k, const gm_model_options *o, gm_error *e)
     if (!bad) bad = take_all(k, full, "full tensors", e);
     if (!bad) bad = gm_lora_merge(k->weights, full, alpha, &merged, e);
     if (!bad && !merged) bad = gm_fail(e, "%s: no pair of lora_A and lora_B in it", o->lora);
-    if (!bad) gm_weights_say(k->weights, "%s: %lld pairs merged with alpha %g", o->lora, (long long)merged, alpha);
+    if (!bad)
+        gm_weights_say(k->weights, "%s: %lld pairs merged with alpha %g", o->lora,
+                       (long long)merged, alpha);
     gm_weights_free(full);
     return bad;
 }
@@ -239,7 +260,9 @@ static int merge_own_pairs(gm_checkpoint *k, gm_error *e)
     int64_t merged;
     if (adapter_alpha(k->path, &alpha, e) != 0) return -1;
     if (gm_lora_merge(k->weights, k->weights, alpha, &merged, e) != 0) return -1;
-    if (merged) gm_weights_say(k->weights, "%s: %lld LoRA pairs merged with alpha %g", k->path, (long long)merged, alpha);
+    if (merged)
+        gm_weights_say(k->weights, "%s: %lld LoRA pairs merged with alpha %g", k->path,
+                       (long long)merged, alpha);
     return 0;
 }
 

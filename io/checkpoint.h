@@ -6,8 +6,8 @@
 
 typedef struct gm_checkpoint gm_checkpoint;
 
-/* Opens config.json (and sizes.json, the CLIP folder's config.json and preprocessor_config.json), maps the
- * weight files, merges LoRA.  Nothing is read beyond headers and merged tensors. */
+/* Opens config.json (and sizes.json, the CLIP folder's config.json and preprocessor_config.json),
+ * maps the weight files, merges LoRA.  Nothing is read beyond headers and merged tensors. */
 gm_checkpoint *gm_checkpoint_open(const char *path, const gm_model_options *o, gm_error *e);
 void gm_checkpoint_free(gm_checkpoint *k);
 const gm_config *gm_checkpoint_config(const gm_checkpoint *k);
@@ -21,7 +21,8 @@ int64_t gm_checkpoint_tensors(const gm_checkpoint *k, gm_stored *out, int64_t ma
 /* Bytes of converted (f32) and merged copies held beside the maps. */
 size_t gm_checkpoint_owned(const gm_checkpoint *k);
 
-/* One file, whichever format (safetensors, torch zip, torch legacy), as a flat list: goldens, tests. */
+/* One file, whichever format (safetensors, torch zip, torch legacy), as a flat list: goldens,
+ * tests. */
 typedef struct gm_file gm_file;
 gm_file *gm_file_open(const char *path, gm_error *e);
 int64_t gm_file_count(const gm_file *f);
@@ -31,6 +32,7 @@ gm_tensor gm_file_find(const gm_file *f, const char *name);
 void gm_file_close(gm_file *f);
 
 /* Writes f32/i32 tensors as .safetensors (temporary name, then rename). */
-int gm_safetensors_write(const char *path, const char *const *name, const gm_tensor *x, int64_t n, gm_error *e);
+int gm_safetensors_write(const char *path, const char *const *name, const gm_tensor *x, int64_t n,
+                         gm_error *e);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define MOST ((int64_t)1 << 24)         /* no width, count or side is larger; products stay in int64 */
+#define MOST ((int64_t)1 << 24) /* no width, count or side is larger; products stay in int64 */
 
 void gm_config_defaults(gm_config *g)
 {
@@ -17,7 +17,8 @@ void gm_config_defaults(gm_config *g)
     g->llm.max_positions = 2048;
     g->llm.eps = 1e-6f;
     g->clip.eps = 1e-5f;
-    const float mean[3] = { 0.48145466f, 0.4578275f, 0.40821073f }, std[3] = { 0.26862954f, 0.26130258f, 0.27577711f };
+    const float mean[3] = { 0.48145466f, 0.4578275f, 0.40821073f };
+    const float std[3] = { 0.26862954f, 0.26130258f, 0.27577711f };
     memcpy(g->clip.mean, mean, sizeof mean);
     memcpy(g->clip.std, std, sizeof std);
     g->region.scale = 224;
@@ -63,21 +64,27 @@ static int only(const json_t *o, const char *key, const char *want, const char *
 int gm_config_model(gm_config *g, const json_t *o, const char *name, gm_error *e)
 {
     const int_key list[] = {
-        { "vocab_size", &g->llm.vocab },                   { "hidden_size", &g->llm.hidden },
-        { "intermediate_size", &g->llm.inter },            { "num_hidden_layers", &g->llm.layers },
-        { "num_attention_heads", &g->llm.heads },          { "num_key_value_heads", &g->llm.kv_heads },
-        { "max_position_embeddings", &g->llm.max_positions }, { "num_level_reg_features", &g->region.levels },
+        { "vocab_size", &g->llm.vocab },
+        { "hidden_size", &g->llm.hidden },
+        { "intermediate_size", &g->llm.inter },
+        { "num_hidden_layers", &g->llm.layers },
+        { "num_attention_heads", &g->llm.heads },
+        { "num_key_value_heads", &g->llm.kv_heads },
+        { "max_position_embeddings", &g->llm.max_positions },
+        { "num_level_reg_features", &g->region.levels },
     };
     if (read_ints(o, list, COUNT(list), name, e) != 0) return -1;
     float theta = 10000;
-    if (gm_json_float(o, "rms_norm_eps", &g->llm.eps, name, e) != 0 || gm_json_float(o, "rope_theta", &theta, name, e) != 0)
+    if (gm_json_float(o, "rms_norm_eps", &g->llm.eps, name, e) != 0 ||
+        gm_json_float(o, "rope_theta", &theta, name, e) != 0)
         return -1;
     if (theta != 10000) return gm_fail(e, "%s: rope_theta: only 10000 is read", name);
     const json_t *scaling = json_object_get(o, "rope_scaling");
     if (scaling && !json_is_null(scaling)) return gm_fail(e, "%s: rope_scaling is not read", name);
     if (gm_json_int(o, "mm_vision_select_layer", -MOST, MOST, &g->select_layer, name, e) != 0 ||
         gm_json_bool(o, "mm_use_im_start_end", &g->use_im_start_end, name, e) != 0 ||
-        only(o, "hidden_act", "silu", name, e) != 0 || only(o, "mm_vision_select_feature", "patch", name, e) != 0)
+        only(o, "hidden_act", "silu", name, e) != 0 ||
+        only(o, "mm_vision_select_feature", "patch", name, e) != 0)
         return -1;
     const char *type = gm_json_text(o, "torch_dtype");
     g->bf16 = type && strcmp(type, "bfloat16") == 0;
@@ -98,8 +105,9 @@ int gm_config_clip(gm_config *g, const json_t *o, const char *name, gm_error *e)
         { "num_hidden_layers", &g->clip.layers },  { "num_attention_heads", &g->clip.heads },
         { "image_size", &g->clip.image },          { "patch_size", &g->clip.patch },
     };
-    return read_ints(o, list, COUNT(list), name, e) != 0 || only(o, "hidden_act", "quick_gelu", name, e) != 0
-           ? -1 : gm_json_float(o, "layer_norm_eps", &g->clip.eps, name, e);
+    if (read_ints(o, list, COUNT(list), name, e) != 0) return -1;
+    if (only(o, "hidden_act", "quick_gelu", name, e) != 0) return -1;
+    return gm_json_float(o, "layer_norm_eps", &g->clip.eps, name, e);
 }
 
 /* size and crop_size: 336, or {"shortest_edge": 336}, or {"height": 336, "width": 336}. */
@@ -107,11 +115,15 @@ static int read_side(const json_t *o, const char *key, int64_t *v, const char *n
 {
     const json_t *s = json_object_get(o, key);
     if (!json_is_object(s)) return gm_json_int(o, key, 1, MOST, v, name, e);
-    if (json_object_get(s, "shortest_edge")) return gm_json_int(s, "shortest_edge", 1, MOST, v, name, e);
+    if (json_object_get(s, "shortest_edge"))
+        return gm_json_int(s, "shortest_edge", 1, MOST, v, name, e);
     int64_t h = 0, w = 0;
-    if (gm_json_int(s, "height", 1, MOST, &h, name, e) != 0 || gm_json_int(s, "width", 1, MOST, &w, name, e) != 0) return -1;
-    if (h != w || h == 0) return gm_fail(e, "%s: %s: wanted one side, found height %lld and width %lld", name, key,
-                                         (long long)h, (long long)w);
+    if (gm_json_int(s, "height", 1, MOST, &h, name, e) != 0 ||
+        gm_json_int(s, "width", 1, MOST, &w, name, e) != 0)
+        return -1;
+    if (h != w || h == 0)
+        return gm_fail(e, "%s: %s: wanted one side, found height %lld and width %lld", name, key,
+                       (long long)h, (long long)w);
     *v = h;
     return 0;
 }
@@ -120,7 +132,8 @@ static int read_three(const json_t *o, const char *key, float v[3], const char *
 {
     const json_t *a = json_object_get(o, key);
     if (!a || json_is_null(a)) return 0;
-    if (!json_is_array(a) || json_array_size(a) != 3) return gm_fail(e, "%s: %s: wanted three numbers", name, key);
+    if (!json_is_array(a) || json_array_size(a) != 3)
+        return gm_fail(e, "%s: %s: wanted three numbers", name, key);
     for (size_t i = 0; i < 3; i++) {
         const json_t *x = json_array_get(a, i);
         if (!json_is_number(x)) return gm_fail(e, "%s: %s: wanted three numbers", name, key);
@@ -140,8 +153,10 @@ int gm_config_preprocessor(gm_config *g, const json_t *o, const char *name, gm_e
     int64_t bicubic = 3;
     if (gm_json_int(o, "resample", 0, 10, &bicubic, name, e) != 0) return -1;
     if (bicubic != 3) return gm_fail(e, "%s: resample: only 3 (bicubic) is read", name);
-    if (read_side(o, "size", &g->clip.shortest, name, e) != 0 || read_side(o, "crop_size", &g->clip.crop, name, e) != 0 ||
-        read_three(o, "image_mean", g->clip.mean, name, e) != 0 || read_three(o, "image_std", g->clip.std, name, e) != 0)
+    if (read_side(o, "size", &g->clip.shortest, name, e) != 0 ||
+        read_side(o, "crop_size", &g->clip.crop, name, e) != 0 ||
+        read_three(o, "image_mean", g->clip.mean, name, e) != 0 ||
+        read_three(o, "image_std", g->clip.std, name, e) != 0)
         return -1;
     for (int i = 0; i < 3; i++) {
         if (!(g->clip.std[i] > 0)) return gm_fail(e, "%s: image_std: wanted numbers above 0", name);
@@ -170,13 +185,18 @@ int gm_config_check(gm_config *g, const char *name, gm_error *e)
         return gm_fail(e, "%s: an attention head must have an even width, found %lld", name,
                        (long long)(g->llm.hidden / g->llm.heads));
     if (g->clip.crop != g->clip.image || g->clip.shortest < g->clip.crop)
-        return gm_fail(e, "%s: the preprocessor's shortest side %lld and crop %lld do not fit CLIP's image side %lld",
-                       name, (long long)g->clip.shortest, (long long)g->clip.crop, (long long)g->clip.image);
+        return gm_fail(e,
+                       "%s: the preprocessor's shortest side %lld and crop %lld "
+                       "do not fit CLIP's image side %lld",
+                       name, (long long)g->clip.shortest, (long long)g->clip.crop,
+                       (long long)g->clip.image);
     if (g->region.levels != 4)
-        return gm_fail(e, "%s: num_level_reg_features: only 4 is read, found %lld", name, (long long)g->region.levels);
+        return gm_fail(e, "%s: num_level_reg_features: only 4 is read, found %lld", name,
+                       (long long)g->region.levels);
     if (g->select_layer >= 0 || g->select_layer < -(g->clip.layers + 1))
         return gm_fail(e, "%s: mm_vision_select_layer: wanted %lld to -1, found %lld", name,
                        (long long)-(g->clip.layers + 1), (long long)g->select_layer);
-    if (!(g->llm.eps > 0) || !(g->clip.eps > 0)) return gm_fail(e, "%s: a norm's epsilon must be above 0", name);
+    if (!(g->llm.eps > 0) || !(g->clip.eps > 0))
+        return gm_fail(e, "%s: a norm's epsilon must be above 0", name);
     return 0;
 }

@@ -1,5 +1,5 @@
-/* gm_config from the JSON files of a model folder.  Call in the order given here: later files fill what
- * the earlier left open; every value is checked, name is for messages. */
+/* gm_config from the JSON files of a model folder.  Call in the order given here: later files fill
+ * what the earlier left open; every value is checked, name is for messages. */
 #ifndef GM_IO_CONFIG_H
 #define GM_IO_CONFIG_H
 #include "../ref/config.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 #include "os.h"
 
-/* Copies may take this many times the file's size: i8 -> i32 takes four, tied tensors a few more. */
+/* Copies may take this many times the file's size: i8 -> i32 takes four, tied tensors more. */
 #define COPY_FACTOR 8
 
 static const struct { size_t size; gm_dtype type; bool same; } stored[GM_STORED_NTYPES] = {
@@ -70,7 +70,8 @@ static void gather_copy(uint8_t *y, const gm_stored_tensor *t, int64_t n)
     size_t in = stored[t->type].size, out = gm_type_size(stored[t->type].type);
     if (contiguous(t->nd, t->dim, t->stride)) {
         if (stored[t->type].same) memcpy(y, t->data, (size_t)n * in);
-        else for (int64_t i = 0; i < n; i++) convert_one(y + (size_t)i * out, t->data + (size_t)i * in, t->type);
+        for (int64_t i = 0; !stored[t->type].same && i < n; i++)
+            convert_one(y + (size_t)i * out, t->data + (size_t)i * in, t->type);
         return;
     }
     int64_t at[GM_MAX_DIMS] = { 0 };
@@ -86,7 +87,9 @@ static void *add_copy(gm_file *f, const gm_stored_tensor *t, int64_t n, gm_error
 {
     size_t each = gm_type_size(stored[t->type].type);
     if ((uint64_t)n > (COPY_FACTOR * f->size - f->copied) / each) {
-        gm_fail(e, "%s: %.*s: the file's strided or converted tensors would take more than %d times its size",
+        gm_fail(e,
+                "%s: %.*s: the file's strided or converted tensors would take more than %d times "
+                "its size",
                 f->path, (int)t->name_length, t->name, COPY_FACTOR);
         return NULL;
     }
@@ -140,11 +143,13 @@ int gm_file_add(gm_file *f, const gm_stored_tensor *t, gm_error *e)
         if (reach >= 0 && reach < INT64_MAX) reach++;
     }
     if (n < 0 || reach < 0 || (uint64_t)reach > t->avail / each)
-        return gm_fail(e, "%s: %.*s: its sizes reach past its %zu stored bytes", f->path, shown, t->name, t->avail);
+        return gm_fail(e, "%s: %.*s: its sizes reach past its %zu stored bytes", f->path, shown,
+                       t->name, t->avail);
 
     gm_tensor x = { .nd = t->nd, .type = stored[t->type].type, .data = (void *)t->data };
     for (int i = 0; i < t->nd; i++) x.dim[i] = t->dim[i];
-    bool lies_well = stored[t->type].same && (uintptr_t)t->data % each == 0 && contiguous(t->nd, t->dim, t->stride);
+    bool lies_well = stored[t->type].same && (uintptr_t)t->data % each == 0 &&
+                     contiguous(t->nd, t->dim, t->stride);
     if (n > 0 && !lies_well) x.data = add_copy(f, t, n, e);
     return x.data ? add_entry(f, t, x, e) : -1;
 }
@@ -162,9 +167,11 @@ static int read_any(gm_file *f, gm_error *e)
 {
     const uint8_t *b = f->bytes;
     if (f->size >= 9 && b[8] == '{') return gm_safetensors_read(f, e);
-    if (f->size >= 4 && (memcmp(b, "PK\3\4", 4) == 0 || memcmp(b, "PK\5\6", 4) == 0)) return gm_torch_zip_read(f, e);
+    if (f->size >= 4 && (memcmp(b, "PK\3\4", 4) == 0 || memcmp(b, "PK\5\6", 4) == 0))
+        return gm_torch_zip_read(f, e);
     if (f->size >= 2 && b[0] == 0x80) return gm_torch_legacy_read(f, e);
-    return gm_fail(e, "%s: wanted a safetensors or torch file, found neither (%zu bytes)", f->path, f->size);
+    return gm_fail(e, "%s: wanted a safetensors or torch file, found neither (%zu bytes)", f->path,
+                   f->size);
 }
 
 gm_file *gm_file_parse(const uint8_t *bytes, size_t n, const char *name, gm_error *e)
@@ -247,18 +254,19 @@ uint16_t gm_f16_from_float(float x)
     float a = fabsf(x);
     uint16_t sign = signbit(x) ? 0x8000 : 0;
     if (x != x) return 0x7e00;
-    if (a >= 65520) return (uint16_t)(sign | 0x7c00);           /* the middle between the largest and the next */
+    if (a >= 65520) return (uint16_t)(sign | 0x7c00);           /* half a step past the largest */
     if (a < 0x1p-14f) return (uint16_t)(sign | lrintf(a * 0x1p24f));
     int e;
-    frexpf(a, &e);                                              /* a = m 2^(e - 11), m in 1024 .. 2048 */
+    frexpf(a, &e);                                      /* a = m 2^(e - 11), m in 1024 .. 2048 */
     return (uint16_t)(sign | (((e + 13) << 10) + lrintf(ldexpf(a, 11 - e))));
 }
 
 static float from_f16(uint16_t h)
 {
     int exponent = h >> 10 & 31, mantissa = h & 1023;
-    float v = exponent == 31 ? (mantissa ? NAN : INFINITY)
-            : exponent ? ldexpf((float)(mantissa + 1024), exponent - 25) : ldexpf((float)mantissa, -24);
+    float v = ldexpf((float)mantissa, -24);                     /* subnormal */
+    if (exponent == 31) v = mantissa ? NAN : INFINITY;
+    else if (exponent) v = ldexpf((float)(mantissa + 1024), exponent - 25);
     return h & 0x8000 ? -v : v;
 }
 

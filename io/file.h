@@ -1,12 +1,12 @@
-/* A weight file as a flat list of named tensors: what the format readers fill and the checkpoint reads.
- * Readers take bytes, so that they can be fuzzed; the bytes must outlive the gm_file. */
+/* A weight file as a flat list of named tensors: what the format readers fill and the checkpoint
+ * reads. Readers take bytes, so that they can be fuzzed; the bytes must outlive the gm_file. */
 #ifndef GM_IO_FILE_H
 #define GM_IO_FILE_H
 #include "checkpoint.h"
 #include "name_index.h"
 
-/* Types as files store them.  f32, bf16, f16, i32, i64 and u8 stay as they are; the others become the
- * nearest gm_dtype (f64 -> f32 rounded, i16 and i8 -> i32, bool -> u8). */
+/* Types as files store them.  f32, bf16, f16, i32, i64 and u8 stay as they are; the others become
+ * the nearest gm_dtype (f64 -> f32 rounded, i16 and i8 -> i32, bool -> u8). */
 typedef enum {
     GM_STORED_F32, GM_STORED_BF16, GM_STORED_F16, GM_STORED_F64, GM_STORED_I64, GM_STORED_I32,
     GM_STORED_I16, GM_STORED_I8, GM_STORED_U8, GM_STORED_BOOL, GM_STORED_NTYPES
@@ -15,7 +15,7 @@ size_t gm_stored_size(gm_stored_type t);
 
 typedef struct {
     char *name;
-    gm_tensor x;                        /* data points into the bytes, or into a copy the file owns */
+    gm_tensor x;                        /* data in the bytes, or in a copy that the file owns */
 } gm_file_entry;
 
 struct gm_file {
@@ -28,12 +28,13 @@ struct gm_file {
     gm_named *order;                    /* by name, built when the file is complete */
     void **copy;
     int64_t ncopies, copy_room;
-    size_t copied;                      /* bytes of copies; bounded, so that no file can ask for more */
+    size_t copied;                      /* bytes of copies; bounded by the file's size */
 };
 
-/* One stored tensor.  name need not end with 0.  stride in elements, NULL: contiguous.  data: the first
- * element, of which `avail` bytes may be read.  Copies what is misaligned, strided or of a type that
- * gm_dtype lacks.  Fails on more than 4 sizes, on sizes that overflow or reach past avail. */
+/* One stored tensor.  name need not end with 0.  stride in elements, NULL: contiguous.  data: the
+ * first element, of which `avail` bytes may be read.  Copies what is misaligned, strided or of a
+ * type that gm_dtype lacks.  Fails on more than 4 sizes, on sizes that overflow or reach past
+ * avail. */
 typedef struct {
     const char *name;
     size_t name_length;
@@ -56,8 +57,8 @@ int gm_torch_zip_read(gm_file *f, gm_error *e);
 int gm_torch_legacy_read(gm_file *f, gm_error *e);
 size_t gm_file_copied(const gm_file *f);
 
-/* Values of a stored tensor as float (-1 for an integer type); rounding to bfloat16 and float16, ties to
- * even, NaN stays NaN. */
+/* Values of a stored tensor as float (-1 for an integer type); rounding to bfloat16 and float16,
+ * ties to even, NaN stays NaN. */
 int gm_to_float(float *y, const void *x, gm_dtype type, int64_t n);
 uint16_t gm_bf16_from_float(float x);
 uint16_t gm_f16_from_float(float x);

@@ -10,7 +10,8 @@ json_t *gm_json_object(const char *text, size_t n, const char *name, gm_error *e
     json_error_t why;
     json_t *o = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
     if (!o) {
-        gm_fail(e, "%s: not valid JSON: line %d column %d: %s", name, why.line, why.column, why.text);
+        gm_fail(e, "%s: not valid JSON: line %d column %d: %s", name, why.line, why.column,
+                why.text);
         return NULL;
     }
     if (!json_is_object(o)) {
@@ -38,15 +39,16 @@ static json_t *value(const json_t *o, const char *key)
     return v && !json_is_null(v) ? v : NULL;
 }
 
-int gm_json_int(const json_t *o, const char *key, int64_t lo, int64_t hi, int64_t *v, const char *name, gm_error *e)
+int gm_json_int(const json_t *o, const char *key, int64_t lo, int64_t hi, int64_t *v,
+                const char *name, gm_error *e)
 {
     json_t *j = value(o, key);
     if (!j) return 0;
     if (!json_is_integer(j)) return gm_fail(e, "%s: %s: wanted a whole number", name, key);
     int64_t i = json_integer_value(j);
     if (i < lo || i > hi)
-        return gm_fail(e, "%s: %s: wanted %lld to %lld, found %lld", name, key, (long long)lo, (long long)hi,
-                       (long long)i);
+        return gm_fail(e, "%s: %s: wanted %lld to %lld, found %lld", name, key, (long long)lo,
+                       (long long)hi, (long long)i);
     *v = i;
     return 0;
 }

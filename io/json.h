@@ -10,9 +10,10 @@ json_t *gm_json_object(const char *text, size_t n, const char *name, gm_error *e
 /* The same from a file. */
 json_t *gm_json_read(const char *path, gm_error *e);
 
-/* Values of o (NULL or without the key, or with null: the value stays and 0 is returned).  Wrong types and
- * integers outside lo..hi are errors. */
-int gm_json_int(const json_t *o, const char *key, int64_t lo, int64_t hi, int64_t *v, const char *name, gm_error *e);
+/* Values of o (NULL or without the key, or with null: the value stays and 0 is returned).  Wrong
+ * types and integers outside lo..hi are errors. */
+int gm_json_int(const json_t *o, const char *key, int64_t lo, int64_t hi, int64_t *v,
+                const char *name, gm_error *e);
 int gm_json_float(const json_t *o, const char *key, float *v, const char *name, gm_error *e);
 int gm_json_bool(const json_t *o, const char *key, bool *v, const char *name, gm_error *e);
 /* NULL when absent or not a string. */

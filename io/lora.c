@@ -6,7 +6,8 @@
 #include "os.h"
 
 /* Row o of W + scale (B A) in float. */
-static void merged_row(float *row, const float *A, const float *B, int64_t in, int64_t r, float scale, int64_t o)
+static void merged_row(float *row, const float *A, const float *B, int64_t in, int64_t r,
+                       float scale, int64_t o)
 {
     for (int64_t i = 0; i < in; i++) {
         float sum = 0;
@@ -51,17 +52,19 @@ static bool is_matrix(gm_tensor x)
     return x.nd == 2 && (x.type == GM_F32 || x.type == GM_BF16 || x.type == GM_F16);
 }
 
-static int merge_pair(gm_weights *w, gm_weight_entry *a, gm_weight_entry *b, const char *target, double alpha,
-                      gm_error *e)
+static int merge_pair(gm_weights *w, gm_weight_entry *a, gm_weight_entry *b, const char *target,
+                      double alpha, gm_error *e)
 {
     gm_weight_entry *t = gm_weights_find(w, target);
     char sa[100], sb[100], st[100];
-    if (!t) return gm_fail(e, "%s: %s: the checkpoint has no %s to merge it into", a->file, a->name, target);
+    if (!t)
+        return gm_fail(e, "%s: %s: the checkpoint has no %s to merge it into", a->file, a->name,
+                       target);
     gm_tensor A = a->x, B = b->x, W = t->x;
     if (!is_matrix(A) || !is_matrix(B) || !is_matrix(W) || A.dim[0] < 1 || B.dim[1] != A.dim[0] ||
         W.dim[0] != B.dim[0] || W.dim[1] != A.dim[1])
-        return gm_fail(e, "%s: %s: A %s and B %s do not fit the weight %s", a->file, target, gm_shape_text(sa, A),
-                       gm_shape_text(sb, B), gm_shape_text(st, W));
+        return gm_fail(e, "%s: %s: A %s and B %s do not fit the weight %s", a->file, target,
+                       gm_shape_text(sa, A), gm_shape_text(sb, B), gm_shape_text(st, W));
     float *fa = values(A), *fb = values(B);
     void *y = fa && fb ? merged_copy(W, fa, fb, A.dim[0], (float)(alpha / (double)A.dim[0])) : NULL;
     free(fa);
@@ -91,7 +94,9 @@ int gm_lora_merge(gm_weights *w, gm_weights *from, double alpha, int64_t *merged
     for (int64_t i = 0; i < from->n; i++) {
         gm_weight_entry *a = &from->entry[i];
         char target[GM_NAME_MAX];
-        if (a->used || strlen(a->name) >= GM_NAME_MAX || !gm_lora_target(target, sizeof target, a->name)) continue;
+        if (a->used || strlen(a->name) >= GM_NAME_MAX ||
+            !gm_lora_target(target, sizeof target, a->name))
+            continue;
         gm_weight_entry *b = partner(from, a);
         if (!b) return gm_fail(e, "%s: %s: its lora_B is missing", a->file, a->name);
         if (merge_pair(w, a, b, target, alpha, e) != 0) return -1;
@@ -99,8 +104,8 @@ int gm_lora_merge(gm_weights *w, gm_weights *from, double alpha, int64_t *merged
     }
     for (int64_t i = 0; i < from->n; i++) {
         if (!from->entry[i].used && gm_name_is_lora(from->entry[i].name))
-            return gm_fail(e, "%s: %s: half a pair, or a name that is not understood", from->entry[i].file,
-                           from->entry[i].name);
+            return gm_fail(e, "%s: %s: half a pair, or a name that is not understood",
+                           from->entry[i].file, from->entry[i].name);
     }
     return 0;
 }

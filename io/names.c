@@ -6,15 +6,16 @@
 
 /* '*' stands for any text. */
 static const char *const unused[] = {
-    "*.rotary_emb.inv_freq",            /* recomputed from positions (spec 9.2 A4) */
-    "*.embeddings.position_ids",        /* 0, 1, 2, ... */
-    "*.vision_model.post_layernorm.weight", "*.vision_model.post_layernorm.bias",   /* behind every state that is read */
-    "text_model.*", "text_projection.weight", "visual_projection.weight", "logit_scale",   /* a whole CLIPModel */
+    "*.rotary_emb.inv_freq", /* recomputed from positions (spec 9.2 A4) */
+    "*.embeddings.position_ids", /* 0, 1, 2, ... */
+    "*.vision_model.post_layernorm.*", /* behind every state that is read */
+    /* the rest of a whole CLIPModel */
+    "text_model.*", "text_projection.weight", "visual_projection.weight", "logit_scale",
     GM_GROUNDING "pixel_mean", GM_GROUNDING "pixel_std",
-    GM_GROUNDING "prompt_encoder.point_embeddings.*",          /* SAM's clicks, boxes and mask prompts */
+    GM_GROUNDING "prompt_encoder.point_embeddings.*", /* SAM's clicks, boxes and mask prompts */
     GM_GROUNDING "prompt_encoder.not_a_point_embed.weight",
     GM_GROUNDING "prompt_encoder.mask_downscaling.*",
-    GM_GROUNDING "mask_decoder.output_hypernetworks_mlps.1.*", /* only mask 0 is asked for (spec 8.10) */
+    GM_GROUNDING "mask_decoder.output_hypernetworks_mlps.1.*", /* only mask 0 is asked for */
     GM_GROUNDING "mask_decoder.output_hypernetworks_mlps.2.*",
     GM_GROUNDING "mask_decoder.output_hypernetworks_mlps.3.*",
 };
@@ -24,7 +25,8 @@ static bool matches(const char *name, const char *pattern)
     const char *star = strchr(pattern, '*');
     if (!star) return strcmp(name, pattern) == 0;
     size_t head = (size_t)(star - pattern), tail = strlen(star + 1), n = strlen(name);
-    return n >= head + tail && memcmp(name, pattern, head) == 0 && strcmp(name + n - tail, star + 1) == 0;
+    return n >= head + tail && memcmp(name, pattern, head) == 0 &&
+           strcmp(name + n - tail, star + 1) == 0;
 }
 
 bool gm_name_unused(const char *name)
@@ -54,7 +56,7 @@ char *gm_memory_name(gm_name_source source, const char *stored)
     if (!out) return NULL;
     memcpy(out, prefix, n);
     memcpy(out + n, stored, m + 1);
-    char *base = strstr(out, ".base_layer.");                               /* peft's name for what it wraps */
+    char *base = strstr(out, ".base_layer."); /* peft's name for what it wraps */
     if (base) memmove(base, base + 11, strlen(base + 11) + 1);
     return out;
 }
@@ -67,7 +69,8 @@ bool gm_name_is_lora(const char *name)
 int gm_lora_target(char *target, size_t room, const char *name)
 {
     static const char part[] = ".lora_A.";
-    const char *at = strstr(name, part), *rest = at ? at + strlen(part) : NULL, *dot = rest ? strchr(rest, '.') : NULL;
+    const char *at = strstr(name, part);
+    const char *rest = at ? at + strlen(part) : NULL, *dot = rest ? strchr(rest, '.') : NULL;
     if (!at || (strcmp(rest, "weight") != 0 && !(dot && strcmp(dot, ".weight") == 0))) return 0;
     size_t n = (size_t)(at - name);
     if (n + sizeof ".weight" > room) return 0;

@@ -1,4 +1,5 @@
-/* Tensor names: from what the files say to the authors' in-memory names, and the names nobody needs. */
+/* Tensor names: from what the files say to the authors' in-memory names, and the names nobody
+ * needs. */
 #ifndef GM_IO_NAMES_H
 #define GM_IO_NAMES_H
 #include <stdbool.h>
@@ -15,7 +16,8 @@ char *gm_memory_name(gm_name_source source, const char *stored);
 bool gm_name_unused(const char *name);
 /* Whether the name is a half of a LoRA pair. */
 bool gm_name_is_lora(const char *name);
-/* "X.lora_A.weight" or "X.lora_A.default.weight" -> target "X.weight" and 1; any other name -> 0. */
+/* "X.lora_A.weight" or "X.lora_A.default.weight" -> target "X.weight" and 1; other
+ * names -> 0. */
 int gm_lora_target(char *target, size_t room, const char *name);
 
 #endif

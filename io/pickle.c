@@ -1,4 +1,5 @@
-/* A pickle machine without execution.  Source: CPython Lib/pickletools.py (opcode table) and pickle.py. */
+/* A pickle machine without execution.  Source: CPython Lib/pickletools.py (opcode table) and
+ * pickle.py. */
 #include "pickle.h"
 
 #include <stdbool.h>
@@ -178,9 +179,11 @@ static int number_line(gm_pickle *p, uint8_t op)
     double f;
     if (line(p, &s, &n) != 0) return -1;
     if (op == 'F') return gm_pickle_float(s, n, &f) ? push_float(p, f) : broken(p, "not a number");
-    if (op == 'I' && n == 2 && s[0] == '0' && (s[1] == '0' || s[1] == '1')) return push_int(p, GM_P_BOOL, s[1] - '0');
+    if (op == 'I' && n == 2 && s[0] == '0' && (s[1] == '0' || s[1] == '1'))
+        return push_int(p, GM_P_BOOL, s[1] - '0');
     if (op == 'L' && n && s[n - 1] == 'L') n--;
-    return gm_pickle_int(s, n, &i) ? push_int(p, GM_P_INT, i) : broken(p, "not a 64-bit whole number");
+    return gm_pickle_int(s, n, &i) ? push_int(p, GM_P_INT, i)
+                                   : broken(p, "not a 64-bit whole number");
 }
 
 static int numbers(gm_pickle *p, uint8_t op)
@@ -289,7 +292,9 @@ static int extend(gm_pickle *p, gm_pickle_kind kind, int64_t n, bool mark)
     int64_t below = p->sp - n - mark - 1;
     if (below < 0) return broken(p, "the stack is empty");
     value *to = p->stack[below];
-    if (to->kind != kind) return broken(p, kind == GM_P_LIST ? "appends to what is no list" : "sets items of what is no dict");
+    if (to->kind != kind)
+        return broken(p, kind == GM_P_LIST ? "appends to what is no list"
+                                           : "sets items of what is no dict");
     for (int64_t i = p->sp - n; i < p->sp; i++) {
         if (p->stack[i]->kind == GM_P_MARK) return broken(p, "the stack is empty");
     }
@@ -332,7 +337,8 @@ static int memo_put(gm_pickle *p, uint64_t i)
 
 static int memo_get(gm_pickle *p, uint64_t i)
 {
-    if (i >= (uint64_t)p->nmemo || !p->memo[i]) return broken(p, "asks for a memo that was not put");
+    if (i >= (uint64_t)p->nmemo || !p->memo[i])
+        return broken(p, "asks for a memo that was not put");
     return push(p, p->memo[i]);
 }
 
@@ -373,7 +379,8 @@ static int call(gm_pickle *p)
 {
     value *arg = pop(p), *f = arg ? pop(p) : NULL;
     if (!f) return -1;
-    if (f->kind != GM_P_GLOBAL || arg->kind != GM_P_TUPLE) return broken(p, "calls what is no known global");
+    if (f->kind != GM_P_GLOBAL || arg->kind != GM_P_TUPLE)
+        return broken(p, "calls what is no known global");
     if (p->known[f->u.i].dict) {
         if (arg->u.list.n) return broken(p, "makes a dict from arguments, which is not read");
         return push(p, new_value(p, GM_P_DICT));
@@ -405,14 +412,16 @@ static int objects(gm_pickle *p, uint8_t op)
         b = pop(p);
         a = b ? pop(p) : NULL;
         if (!a) return -1;
-        if (a->kind != GM_P_STR || b->kind != GM_P_STR) return broken(p, "a global's name is no text");
+        if (a->kind != GM_P_STR || b->kind != GM_P_STR)
+            return broken(p, "a global's name is no text");
         return push_global(p, a->u.text.s, a->u.text.n, b->u.text.s, b->u.text.n);
     case 'R': return call(p);
     case 'Q': return persistent(p);
-    case 'b':                           /* state of an object: OrderedDict's _metadata, not needed */
+    case 'b': /* state of an object: OrderedDict's _metadata, not needed */
         a = pop(p);
         if (!a) return -1;
-        if (p->sp == 0 || (p->stack[p->sp - 1]->kind != GM_P_DICT && p->stack[p->sp - 1]->kind != GM_P_CALL))
+        if (p->sp == 0 ||
+            (p->stack[p->sp - 1]->kind != GM_P_DICT && p->stack[p->sp - 1]->kind != GM_P_CALL))
             return broken(p, "gives a state to what is no known object");
         return 1;
     default: return 0;
@@ -448,7 +457,8 @@ static int stack_and_frame(gm_pickle *p, uint8_t op)
 
 static int run(gm_pickle *p)
 {
-    static int (*const group[])(gm_pickle *, uint8_t) = { memos, texts, numbers, containers, objects, stack_and_frame };
+    static int (*const group[])(gm_pickle *, uint8_t) = { memos,      texts,   numbers,
+                                                          containers, objects, stack_and_frame };
     for (;;) {
         p->op_at = p->at;
         const uint8_t *op = take(p, 1);
@@ -462,13 +472,14 @@ static int run(gm_pickle *p)
         if (done < 0) return -1;
         if (!done) {
             const char *name = gm_pickle_opcode_name(*op);
-            return gm_fail(p->e, "%s: pickle offset %zu: refuses the opcode %s (0x%02x)", p->name, p->op_at, name, *op);
+            return gm_fail(p->e, "%s: pickle offset %zu: refuses the opcode %s (0x%02x)", p->name,
+                           p->op_at, name, *op);
         }
     }
 }
 
-gm_pickle *gm_pickle_read(const uint8_t *bytes, size_t n, const gm_pickle_global *known, int64_t nknown,
-                          const char *name, size_t *used, gm_error *e)
+gm_pickle *gm_pickle_read(const uint8_t *bytes, size_t n, const gm_pickle_global *known,
+                          int64_t nknown, const char *name, size_t *used, gm_error *e)
 {
     gm_pickle *p = calloc(1, sizeof *p);
     if (!p) {

@@ -1,4 +1,5 @@
-/* See pickle_text.h.  Source: CPython Lib/pickletools.py (names), the string literal rules of Python. */
+/* See pickle_text.h.  Source: CPython Lib/pickletools.py (names), the string literal rules of
+ * Python. */
 #include "pickle_text.h"
 
 #include <errno.h>
@@ -70,10 +71,11 @@ bool gm_pickle_unquote(const char *s, size_t n, char *out, size_t *length)
             s += 3;
         } else if (*s >= '0' && *s <= '7') {
             int v = 0;
-            for (int i = 0; i < 3 && s < end && *s >= '0' && *s <= '7'; i++) v = v * 8 + (*s++ - '0');
+            for (int i = 0; i < 3 && s < end && *s >= '0' && *s <= '7'; i++)
+                v = v * 8 + (*s++ - '0');
             *o++ = (char)v;
         } else {
-            *o++ = '\\';                                        /* an unknown escape stays as it is */
+            *o++ = '\\';                        /* an unknown escape stays as it is */
         }
     }
     *length = (size_t)(o - out);

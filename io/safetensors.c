@@ -11,9 +11,10 @@
 #define HEADER_MAX 100000000ULL         /* as the reference reader: a longer header is an attack */
 
 static const struct { const char *name; gm_stored_type type; } types[] = {
-    { "F32", GM_STORED_F32 }, { "BF16", GM_STORED_BF16 }, { "F16", GM_STORED_F16 }, { "F64", GM_STORED_F64 },
-    { "I64", GM_STORED_I64 }, { "I32", GM_STORED_I32 },   { "I16", GM_STORED_I16 }, { "I8", GM_STORED_I8 },
-    { "U8", GM_STORED_U8 },   { "BOOL", GM_STORED_BOOL },
+    { "F32", GM_STORED_F32 }, { "BF16", GM_STORED_BF16 }, { "F16", GM_STORED_F16 },
+    { "F64", GM_STORED_F64 }, { "I64", GM_STORED_I64 },   { "I32", GM_STORED_I32 },
+    { "I16", GM_STORED_I16 }, { "I8", GM_STORED_I8 },     { "U8", GM_STORED_U8 },
+    { "BOOL", GM_STORED_BOOL },
 };
 #define NTYPES ((int)(sizeof types / sizeof *types))
 
@@ -32,38 +33,49 @@ static int check_overlap(const gm_file *f, extent *x, int64_t n, gm_error *e)
     if (n) qsort(x, (size_t)n, sizeof *x, by_begin);
     for (int64_t i = 1; i < n; i++) {
         if (x[i].begin < x[i - 1].end)
-            return gm_fail(e, "%s: the tensors %.200s and %.200s overlap", f->path, x[i - 1].name, x[i].name);
+            return gm_fail(e, "%s: the tensors %.200s and %.200s overlap", f->path, x[i - 1].name,
+                           x[i].name);
     }
     return 0;
 }
 
-static int read_entry(gm_file *f, const char *name, const json_t *o, uint64_t data, extent *x, gm_error *e)
+static int read_entry(gm_file *f, const char *name, const json_t *o, uint64_t data, extent *x,
+                      gm_error *e)
 {
-    const json_t *shape = json_object_get(o, "shape"), *offsets = json_object_get(o, "data_offsets");
+    const json_t *shape = json_object_get(o, "shape");
+    const json_t *offsets = json_object_get(o, "data_offsets");
     const char *dtype = gm_json_text(o, "dtype");
     if (!dtype || !json_is_array(shape) || !json_is_array(offsets) || json_array_size(offsets) != 2)
         return gm_fail(e, "%s: %.200s: wanted dtype, shape and two data_offsets", f->path, name);
     int k = 0;
     while (k < NTYPES && strcmp(dtype, types[k].name) != 0) k++;
-    if (k == NTYPES) return gm_fail(e, "%s: %.200s: the type %.50s is not read", f->path, name, dtype);
+    if (k == NTYPES)
+        return gm_fail(e, "%s: %.200s: the type %.50s is not read", f->path, name, dtype);
 
     int64_t dim[GM_MAX_DIMS] = { 0 };
     size_t nd = json_array_size(shape);
     if (nd > GM_MAX_DIMS)
-        return gm_fail(e, "%s: %.200s: at most %d sizes are read, found %zu", f->path, name, GM_MAX_DIMS, nd);
+        return gm_fail(e, "%s: %.200s: at most %d sizes are read, found %zu", f->path, name,
+                       GM_MAX_DIMS, nd);
     for (size_t i = 0; i < nd; i++) {
         const json_t *d = json_array_get(shape, i);
-        if (!json_is_integer(d)) return gm_fail(e, "%s: %.200s: a size is not a whole number", f->path, name);
+        if (!json_is_integer(d))
+            return gm_fail(e, "%s: %.200s: a size is not a whole number", f->path, name);
         dim[i] = json_integer_value(d);
     }
     const json_t *b = json_array_get(offsets, 0), *z = json_array_get(offsets, 1);
-    int64_t begin = json_is_integer(b) ? json_integer_value(b) : -1, end = json_is_integer(z) ? json_integer_value(z) : -1;
+    int64_t begin = json_is_integer(b) ? json_integer_value(b) : -1;
+    int64_t end = json_is_integer(z) ? json_integer_value(z) : -1;
     if (begin < 0 || end < begin || (uint64_t)end > f->size - data)
-        return gm_fail(e, "%s: %.200s: its data at %lld to %lld lies outside the %llu data bytes of the file",
-                       f->path, name, (long long)begin, (long long)end, (unsigned long long)(f->size - data));
+        return gm_fail(e,
+                       "%s: %.200s: its data at %lld to %lld lies outside the %llu data bytes "
+                       "of the file",
+                       f->path, name, (long long)begin, (long long)end,
+                       (unsigned long long)(f->size - data));
     int64_t n = gm_count_elements((int)nd, dim);
     size_t each = gm_stored_size(types[k].type);
-    if (n < 0 || (uint64_t)n > (uint64_t)(end - begin) / each || (uint64_t)n * each != (uint64_t)(end - begin))
+    if (n < 0 || (uint64_t)n > (uint64_t)(end - begin) / each ||
+        (uint64_t)n * each != (uint64_t)(end - begin))
         return gm_fail(e, "%s: %.200s: its sizes do not match its %lld stored bytes", f->path, name,
                        (long long)(end - begin));
     *x = (extent){ (uint64_t)begin, (uint64_t)end, name };
@@ -75,10 +87,12 @@ static int read_entry(gm_file *f, const char *name, const json_t *o, uint64_t da
 int gm_safetensors_read(gm_file *f, gm_error *e)
 {
     uint64_t length = 0;
-    if (f->size < 8) return gm_fail(e, "%s: wanted a safetensors header, found %zu bytes", f->path, f->size);
+    if (f->size < 8)
+        return gm_fail(e, "%s: wanted a safetensors header, found %zu bytes", f->path, f->size);
     for (int i = 7; i >= 0; i--) length = length << 8 | f->bytes[i];
     if (length > f->size - 8 || length > HEADER_MAX)
-        return gm_fail(e, "%s: a safetensors header of %llu bytes does not fit the file of %zu bytes",
+        return gm_fail(e,
+                       "%s: a safetensors header of %llu bytes does not fit the file of %zu bytes",
                        f->path, (unsigned long long)length, f->size);
     json_t *header = gm_json_object((const char *)f->bytes + 8, (size_t)length, f->path, e);
     if (!header) return -1;
@@ -127,14 +141,19 @@ static json_t *write_header(const char *const *name, const gm_tensor *x, int64_t
     return h;
 }
 
-/* Data follow each other in the order given; the header is padded with spaces so that they start at a
- * multiple of 64. */
-int gm_safetensors_write(const char *path, const char *const *name, const gm_tensor *x, int64_t n, gm_error *e)
+/* Data follow each other in the order given; the header is padded with spaces so that they start
+ * at a multiple of 64. */
+int gm_safetensors_write(const char *path, const char *const *name, const gm_tensor *x, int64_t n,
+                         gm_error *e)
 {
     json_t *h = write_header(name, x, n);
     char *text = h ? json_dumps(h, JSON_COMPACT) : NULL;
     json_decref(h);
-    if (!text) return gm_fail(e, "%s: cannot write these tensors: a name twice or not UTF-8, or out of memory", path);
+    if (!text)
+        return gm_fail(e,
+                       "%s: cannot write these tensors: a name twice or not UTF-8, "
+                       "or out of memory",
+                       path);
     gm_writer w;
     if (gm_create(&w, path, e) != 0) {
         free(text);
@@ -144,7 +163,8 @@ int gm_safetensors_write(const char *path, const char *const *name, const gm_ten
     for (int i = 0; i < 8; i++) fputc((int)(length >> (8 * i) & 255), w.file);
     fwrite(text, 1, used, w.file);
     for (size_t i = used; i < length; i++) fputc(' ', w.file);
-    for (int64_t i = 0; i < n; i++) fwrite(x[i].data, gm_type_size(x[i].type), (size_t)gm_numel(x[i]), w.file);
+    for (int64_t i = 0; i < n; i++)
+        fwrite(x[i].data, gm_type_size(x[i].type), (size_t)gm_numel(x[i]), w.file);
     free(text);
     return gm_commit(&w, e);
 }

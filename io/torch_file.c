@@ -17,10 +17,15 @@ static const gm_pickle_global known[] = {
     [PARAMETER] = { "torch._utils", "_rebuild_parameter", 0 },
     [ORDERED_DICT] = { "collections", "OrderedDict", 1 },
     [SIZE] = { "torch", "Size", 0 },
-    [STORAGES] =
-    { "torch", "FloatStorage", 0 }, { "torch", "BFloat16Storage", 0 }, { "torch", "HalfStorage", 0 },
-    { "torch", "DoubleStorage", 0 }, { "torch", "LongStorage", 0 }, { "torch", "IntStorage", 0 },
-    { "torch", "ShortStorage", 0 }, { "torch", "CharStorage", 0 }, { "torch", "ByteStorage", 0 },
+    [STORAGES] = { "torch", "FloatStorage", 0 },
+    { "torch", "BFloat16Storage", 0 },
+    { "torch", "HalfStorage", 0 },
+    { "torch", "DoubleStorage", 0 },
+    { "torch", "LongStorage", 0 },
+    { "torch", "IntStorage", 0 },
+    { "torch", "ShortStorage", 0 },
+    { "torch", "CharStorage", 0 },
+    { "torch", "ByteStorage", 0 },
     { "torch", "BoolStorage", 0 },
 };
 #define NKNOWN ((int64_t)(sizeof known / sizeof *known))
@@ -57,14 +62,17 @@ static bool is_int(const value *v)
 static int read_storage_id(reader *r, const value *v, storage_id *id)
 {
     const value *t = v->kind == GM_P_PERSID ? v->u.call.arg : NULL;
-    if (!t || t->kind != GM_P_TUPLE || t->u.list.n < 5 || !gm_pickle_is(t->u.list.item[0], "storage"))
+    if (!t || t->kind != GM_P_TUPLE || t->u.list.n < 5 ||
+        !gm_pickle_is(t->u.list.item[0], "storage"))
         return gm_fail(r->e, "%s: a tensor without a storage", r->f->path);
     value *const *p = t->u.list.item;
-    if (p[1]->kind != GM_P_GLOBAL || p[1]->u.i < STORAGES || p[2]->kind != GM_P_STR || !is_int(p[4]) || p[4]->u.i < 0)
+    if (p[1]->kind != GM_P_GLOBAL || p[1]->u.i < STORAGES || p[2]->kind != GM_P_STR ||
+        !is_int(p[4]) || p[4]->u.i < 0)
         return gm_fail(r->e, "%s: a storage that is not understood", r->f->path);
     if (t->u.list.n > 5 && p[5]->kind != GM_P_NONE)
         return gm_fail(r->e, "%s: storages that are views of others are not read", r->f->path);
-    *id = (storage_id){ p[2]->u.text.s, p[2]->u.text.n, storage_type[p[1]->u.i - STORAGES], p[4]->u.i };
+    *id = (storage_id){ .key = p[2]->u.text.s, .key_length = p[2]->u.text.n,
+                        .type = storage_type[p[1]->u.i - STORAGES], .numel = p[4]->u.i };
     if (id->key_length > 200 || memchr(id->key, 0, id->key_length))
         return gm_fail(r->e, "%s: a storage's key is not a short text", r->f->path);
     return 0;
@@ -89,8 +97,8 @@ static const uint8_t *find_storage(reader *r, const storage_id *id)
     }
     size_t each = gm_stored_size(id->type);
     if ((uint64_t)id->numel != z->size / each || z->size % each) {
-        gm_fail(r->e, "%s: the storage %s has %zu bytes, wanted %lld elements of %zu", r->f->path, name, z->size,
-                (long long)id->numel, each);
+        gm_fail(r->e, "%s: the storage %s has %zu bytes, wanted %lld elements of %zu", r->f->path,
+                name, z->size, (long long)id->numel, each);
         return NULL;
     }
     return z->data;
@@ -99,7 +107,8 @@ static const uint8_t *find_storage(reader *r, const storage_id *id)
 /* (1, 2, 3) or torch.Size((1, 2, 3)) -> numbers; how many, or -1 (also for more than 4). */
 static int read_sizes(const value *v, int64_t *dim)
 {
-    if (v->kind == GM_P_CALL && v->u.call.global == SIZE && v->u.call.arg->u.list.n == 1) v = v->u.call.arg->u.list.item[0];
+    if (v->kind == GM_P_CALL && v->u.call.global == SIZE && v->u.call.arg->u.list.n == 1)
+        v = v->u.call.arg->u.list.item[0];
     if (v->kind != GM_P_TUPLE || v->u.list.n > GM_MAX_DIMS) return -1;
     for (int64_t i = 0; i < v->u.list.n; i++) {
         if (!is_int(v->u.list.item[i])) return -1;
@@ -113,31 +122,37 @@ static int add_tensor(reader *r, const value *name, const value *v)
 {
     if (v->kind == GM_P_CALL && v->u.call.global == PARAMETER && v->u.call.arg->u.list.n >= 1)
         v = v->u.call.arg->u.list.item[0];
-    if (v->kind != GM_P_CALL || (v->u.call.global != TENSOR_V2 && v->u.call.global != TENSOR)) return 0;
+    if (v->kind != GM_P_CALL || (v->u.call.global != TENSOR_V2 && v->u.call.global != TENSOR))
+        return 0;
     const value *a = v->u.call.arg;
     int shown = name->u.text.n < 200 ? (int)name->u.text.n : 200;
     int64_t dim[GM_MAX_DIMS] = { 0 }, stride[GM_MAX_DIMS] = { 0 };
     int nd = a->u.list.n >= 4 ? read_sizes(a->u.list.item[2], dim) : -1;
     if (nd < 0 || read_sizes(a->u.list.item[3], stride) != nd || !is_int(a->u.list.item[1]))
-        return gm_fail(r->e, "%s: %.*s: wanted at most %d sizes and as many strides", r->f->path, shown,
-                       name->u.text.s, GM_MAX_DIMS);
+        return gm_fail(r->e, "%s: %.*s: wanted at most %d sizes and as many strides", r->f->path,
+                       shown, name->u.text.s, GM_MAX_DIMS);
     storage_id id;
     if (read_storage_id(r, a->u.list.item[0], &id) != 0) return -1;
     const uint8_t *data = find_storage(r, &id);
     if (!data) return -1;
     int64_t offset = a->u.list.item[1]->u.i;
     if (offset < 0 || offset > id.numel)
-        return gm_fail(r->e, "%s: %.*s: starts at element %lld of a storage of %lld", r->f->path, shown,
-                       name->u.text.s, (long long)offset, (long long)id.numel);
+        return gm_fail(r->e, "%s: %.*s: starts at element %lld of a storage of %lld", r->f->path,
+                       shown, name->u.text.s, (long long)offset, (long long)id.numel);
     size_t each = gm_stored_size(id.type);
-    gm_stored_tensor t = {
-        .name = name->u.text.s, .name_length = name->u.text.n, .type = id.type, .nd = nd, .dim = dim,
-        .stride = stride, .data = data + (size_t)offset * each, .avail = (size_t)(id.numel - offset) * each };
+    gm_stored_tensor t = { .name = name->u.text.s,
+                           .name_length = name->u.text.n,
+                           .type = id.type,
+                           .nd = nd,
+                           .dim = dim,
+                           .stride = stride,
+                           .data = data + (size_t)offset * each,
+                           .avail = (size_t)(id.numel - offset) * each };
     return gm_file_add(r->f, &t, r->e) == 0 ? 1 : -1;
 }
 
-/* The tensors of a state dict; a dict under one of these keys is the state dict of a training checkpoint.
- * Values that are no tensors (epoch, settings) are passed over. */
+/* The tensors of a state dict; a dict under one of these keys is the state dict of a training
+ * checkpoint. Values that are no tensors (epoch, settings) are passed over. */
 static int add_dict(reader *r, const value *root)
 {
     static const char *const wrapper[] = { "state_dict", "module", "model" };
@@ -147,7 +162,8 @@ static int add_dict(reader *r, const value *root)
         if (!inner || inner->kind != GM_P_DICT) break;
         root = inner;
     }
-    if (root->kind != GM_P_DICT) return gm_fail(r->e, "%s: wanted a dict of tensors, found something else", r->f->path);
+    if (root->kind != GM_P_DICT)
+        return gm_fail(r->e, "%s: wanted a dict of tensors, found something else", r->f->path);
     for (int64_t i = 0; i + 1 < root->u.list.n; i += 2) {
         const value *key = root->u.list.item[i];
         if (key->kind == GM_P_STR && add_tensor(r, key, root->u.list.item[i + 1]) < 0) return -1;
@@ -165,7 +181,8 @@ static int read_zip(reader *r)
         const char *s = r->zip.entry[i].name, *slash = strchr(s, '/');
         if (slash && strcmp(slash, tail) == 0) pkl = &r->zip.entry[i];
     }
-    if (!pkl) return gm_fail(r->e, "%s: a zip file without data.pkl: not written by torch.save", f->path);
+    if (!pkl)
+        return gm_fail(r->e, "%s: a zip file without data.pkl: not written by torch.save", f->path);
     size_t n = strlen(pkl->name) - strlen(tail);
     r->folder = malloc(n + 16);
     if (!r->folder) return gm_fail(r->e, "%s: out of memory", f->path);
@@ -190,8 +207,8 @@ int gm_torch_zip_read(gm_file *f, gm_error *e)
     return bad;
 }
 
-/* ---- legacy: five pickles (magic, version, machine, object, storage keys), then each storage as its
- * element count (int64) and data, in the order of the keys ---- */
+/* ---- legacy: five pickles (magic, version, machine, object, storage keys), then each storage as
+ * its element count (int64) and data, in the order of the keys ---- */
 
 static bool is_magic(const value *v)
 {
@@ -208,7 +225,8 @@ static int collect_storages(reader *r, const gm_pickle *object)
     r->order = calloc((size_t)n + 1, sizeof *r->order);
     r->keys = calloc((size_t)n + 1, sizeof *r->keys);
     gm_named *all = calloc((size_t)n + 1, sizeof *all);
-    int bad = r->place && r->order && r->keys && all ? 0 : gm_fail(r->e, "%s: out of memory", r->f->path);
+    int bad =
+        r->place && r->order && r->keys && all ? 0 : gm_fail(r->e, "%s: out of memory", r->f->path);
     for (int64_t i = 0; !bad && i < n; i++) {
         storage_id *s = &r->place[i].id;
         bad = read_storage_id(r, id[i], s);
@@ -223,10 +241,12 @@ static int collect_storages(reader *r, const gm_pickle *object)
     int64_t kept = 0;
     if (!bad) gm_names_sort(all, n);
     for (int64_t i = 0; !bad && i < n; i++) {       /* tied tensors name a storage more than once */
-        const storage_id *s = &r->place[all[i].i].id, *last = kept ? &r->place[r->order[kept - 1].i].id : NULL;
+        const storage_id *s = &r->place[all[i].i].id,
+                         *last = kept ? &r->place[r->order[kept - 1].i].id : NULL;
         if (!kept || strcmp(r->order[kept - 1].name, all[i].name) != 0) r->order[kept++] = all[i];
         else if (s->type != last->type || s->numel != last->numel)
-            bad = gm_fail(r->e, "%s: the storage %s has two types or sizes", r->f->path, all[i].name);
+            bad =
+                gm_fail(r->e, "%s: the storage %s has two types or sizes", r->f->path, all[i].name);
     }
     r->nplaces = kept;
     free(all);
@@ -237,22 +257,28 @@ static int collect_storages(reader *r, const gm_pickle *object)
 static int place_storages(reader *r, const value *keys, size_t at)
 {
     gm_file *f = r->f;
-    if (keys->kind != GM_P_LIST) return gm_fail(r->e, "%s: wanted the list of storage keys", f->path);
+    if (keys->kind != GM_P_LIST)
+        return gm_fail(r->e, "%s: wanted the list of storage keys", f->path);
     for (int64_t i = 0; i < keys->u.list.n; i++) {
         const value *k = keys->u.list.item[i];
         char name[201];
-        if (k->kind != GM_P_STR || k->u.text.n > 200) return gm_fail(r->e, "%s: a storage's key is not a short text", f->path);
+        if (k->kind != GM_P_STR || k->u.text.n > 200)
+            return gm_fail(r->e, "%s: a storage's key is not a short text", f->path);
         snprintf(name, sizeof name, "%.*s", (int)k->u.text.n, k->u.text.s);
         int64_t j = gm_names_find(r->order, r->nplaces, name);
         if (j < 0) return gm_fail(r->e, "%s: the storage %s belongs to no tensor", f->path, name);
-        if (f->size - at < 8) return gm_fail(r->e, "%s: the file ends before the storage %s", f->path, name);
+        if (f->size - at < 8)
+            return gm_fail(r->e, "%s: the file ends before the storage %s", f->path, name);
         uint64_t numel = 0;
         for (int b = 7; b >= 0; b--) numel = numel << 8 | f->bytes[at + (size_t)b];
         at += 8;
         size_t each = gm_stored_size(r->place[j].id.type);
         if (numel != (uint64_t)r->place[j].id.numel || numel > (f->size - at) / each)
-            return gm_fail(r->e, "%s: the storage %s of %llu elements: wanted %lld, and the file has %zu bytes left",
-                           f->path, name, (unsigned long long)numel, (long long)r->place[j].id.numel, f->size - at);
+            return gm_fail(r->e,
+                           "%s: the storage %s of %llu elements: wanted %lld, and the file has "
+                           "%zu bytes left",
+                           f->path, name, (unsigned long long)numel,
+                           (long long)r->place[j].id.numel, f->size - at);
         r->place[j].data = f->bytes + at;
         at += (size_t)numel * each;
     }
@@ -271,13 +297,16 @@ static int read_legacy(reader *r, gm_pickle **p)
         p[i] = gm_pickle_read(f->bytes + at, f->size - at, known, NKNOWN, f->path, &used, r->e);
         if (!p[i]) return -1;
         const value *v = gm_pickle_root(p[i]);
-        if (i == 0 && !is_magic(v)) return gm_fail(r->e, "%s: a pickle, but not one that torch.save wrote", f->path);
-        if (i == 1 && (!is_int(v) || v->u.i != 1001)) return gm_fail(r->e, "%s: a torch file of an unknown version", f->path);
+        if (i == 0 && !is_magic(v))
+            return gm_fail(r->e, "%s: a pickle, but not one that torch.save wrote", f->path);
+        if (i == 1 && (!is_int(v) || v->u.i != 1001))
+            return gm_fail(r->e, "%s: a torch file of an unknown version", f->path);
         const value *little = i == 2 ? gm_pickle_get(v, "little_endian") : NULL;
         if (little && little->kind == GM_P_BOOL && !little->u.i)
             return gm_fail(r->e, "%s: written on a big-endian machine, which is not read", f->path);
     }
-    if (collect_storages(r, p[3]) != 0 || place_storages(r, gm_pickle_root(p[4]), at) != 0) return -1;
+    if (collect_storages(r, p[3]) != 0 || place_storages(r, gm_pickle_root(p[4]), at) != 0)
+        return -1;
     return add_dict(r, gm_pickle_root(p[3]));
 }
 

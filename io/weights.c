@@ -163,8 +163,9 @@ static void wanted_text(char *buf, size_t room, int nd, const int64_t *dim)
     size_t at = (size_t)snprintf(buf, room, "(");
     for (int i = 0; i < nd && at < room; i++) {
         const char *comma = i ? ", " : "";
-        at += (size_t)(dim[i] < 0 ? snprintf(buf + at, room - at, "%s?", comma)
-                                  : snprintf(buf + at, room - at, "%s%lld", comma, (long long)dim[i]));
+        at += (size_t)(dim[i] < 0
+                           ? snprintf(buf + at, room - at, "%s?", comma)
+                           : snprintf(buf + at, room - at, "%s%lld", comma, (long long)dim[i]));
     }
     if (at < room) snprintf(buf + at, room - at, ")");
 }
@@ -247,7 +248,8 @@ static void complain(const gm_weights *w, message *m, const char *kind, const gm
 {
     if (!t->n) return;
     append(m, "; %lld %s: ", (long long)t->n, kind);
-    for (int64_t i = 0; i < t->n && i < NAMED; i++) append(m, "%s%.160s", i ? ", " : "", t->text[i]);
+    for (int64_t i = 0; i < t->n && i < NAMED; i++)
+        append(m, "%s%.160s", i ? ", " : "", t->text[i]);
     if (t->n > NAMED) append(m, ", ...");
     for (int64_t i = 0; w->verbose && i < t->n; i++) gm_weights_say(w, "%s: %s", kind, t->text[i]);
 }
@@ -262,7 +264,9 @@ int gm_weights_finish(gm_weights *w, gm_error *e)
         if (!gm_name_unused(t->name)) note(w, &extra, t->name);
         else if (++unused && w->verbose) gm_weights_say(w, "not used: %s", t->name);
     }
-    if (w->verbose) gm_weights_say(w, "%lld tensors, %lld of them not used", (long long)w->n, (long long)unused);
+    if (w->verbose)
+        gm_weights_say(w, "%lld tensors, %lld of them not used", (long long)w->n,
+                       (long long)unused);
     message m = { .n = 0 };
     complain(w, &m, "missing", &w->missing);
     complain(w, &m, "not known", &extra);

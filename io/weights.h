@@ -35,16 +35,18 @@ gm_weights *gm_weights_new(const char *path, const gm_model_options *o, gm_error
 void gm_weights_free(gm_weights *w);
 /* Takes in every tensor of f under its in-memory name; a name that is there already is an error. */
 int gm_weights_add(gm_weights *w, const gm_file *f, gm_name_source source, gm_error *e);
-/* Moves the tensors of `from` into w, where they take the place of those of the same name; *replaced and
- * *added count.  LoRA pairs stay behind. */
-int gm_weights_take(gm_weights *w, gm_weights *from, int64_t *replaced, int64_t *added, gm_error *e);
+/* Moves the tensors of `from` into w, where they take the place of those of the same name;
+ * *replaced and *added count.  LoRA pairs stay behind. */
+int gm_weights_take(gm_weights *w, gm_weights *from, int64_t *replaced, int64_t *added,
+                    gm_error *e);
 gm_weight_entry *gm_weights_find(const gm_weights *w, const char *name);
 /* One line through the log, when there is one. */
-void gm_weights_say(const gm_weights *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void gm_weights_say(const gm_weights *w, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-/* Merges every pair X.lora_A[.name].weight (r, in), X.lora_B (out, r) of `from` (which may be w itself) into
- * X.weight of w: W + alpha / r (B A), summed in float, rounded once to W's type (spec 9.1 C4).  The pairs are
- * marked as used.  *merged counts. */
+/* Merges every pair X.lora_A[.name].weight (r, in), X.lora_B (out, r) of `from` (which may be w
+ * itself) into X.weight of w: W + alpha / r (B A), summed in float, rounded once to W's type (spec
+ * 9.1 C4).  The pairs are marked as used.  *merged counts. */
 int gm_lora_merge(gm_weights *w, gm_weights *from, double alpha, int64_t *merged, gm_error *e);
 
 #endif

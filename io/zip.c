@@ -1,12 +1,18 @@
-/* Stored zip entries.  Source: PKWARE APPNOTE 6.3, sections 4.3.7 (local header), 4.3.12 (directory),
- * 4.3.14 to 4.3.16 (end records), 4.5.3 (zip64 extra field). */
+/* Stored zip entries.  Source: PKWARE APPNOTE 6.3, sections 4.3.7 (local header), 4.3.12
+ * (directory), 4.3.14 to 4.3.16 (end records), 4.5.3 (zip64 extra field). */
 #include "zip.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOCAL = 0x04034b50, CENTRAL = 0x02014b50, END = 0x06054b50, END64 = 0x06064b50, LOCATOR64 = 0x07064b50 };
+enum {
+    LOCAL = 0x04034b50,
+    CENTRAL = 0x02014b50,
+    END = 0x06054b50,
+    END64 = 0x06064b50,
+    LOCATOR64 = 0x07064b50
+};
 enum { LOCAL_SIZE = 30, CENTRAL_SIZE = 46, END_SIZE = 22, END64_SIZE = 56, LOCATOR_SIZE = 20 };
 
 typedef struct {
@@ -32,10 +38,12 @@ static bool inside(const archive *a, uint64_t at, uint64_t size)
 /* The end record: last 22 bytes and up to 65535 bytes of comment. */
 static int find_directory(archive *a, gm_error *e)
 {
-    size_t at = a->n >= END_SIZE ? a->n - END_SIZE + 1 : 0, low = a->n > 65535 + END_SIZE ? a->n - 65535 - END_SIZE : 0;
+    size_t at = a->n >= END_SIZE ? a->n - END_SIZE + 1 : 0,
+           low = a->n > 65535 + END_SIZE ? a->n - 65535 - END_SIZE : 0;
     while (at > low && little(a->bytes + at - 1, 4) != END) at--;
     if (at <= low)
-        return gm_fail(e, "%s: a zip file without its directory at the end: the file is cut off", a->name);
+        return gm_fail(e, "%s: a zip file without its directory at the end: the file is cut off",
+                       a->name);
     at--;
     const uint8_t *p = a->bytes + at;
     a->count = little(p + 10, 2);
@@ -54,14 +62,18 @@ static int find_directory(archive *a, gm_error *e)
         a->at = little(p + 48, 8);
     }
     if (!inside(a, a->at, a->size) || a->count > a->size / CENTRAL_SIZE)
-        return gm_fail(e, "%s: the zip directory (%llu entries, %llu bytes at %llu) does not fit the file of %zu bytes",
+        return gm_fail(e,
+                       "%s: the zip directory (%llu entries, %llu bytes at %llu) "
+                       "does not fit the file of %zu bytes",
                        a->name, (unsigned long long)a->count, (unsigned long long)a->size,
                        (unsigned long long)a->at, a->n);
     return 0;
 }
 
-/* Replaces the 32-bit fields that are full by those of the zip64 extra field; 0 when one is missing. */
-static bool zip64_fields(const uint8_t *extra, size_t n, uint64_t *size, uint64_t *packed, uint64_t *at)
+/* Replaces the 32-bit fields that are full by those of the zip64 extra field; 0 when one is
+ * missing. */
+static bool zip64_fields(const uint8_t *extra, size_t n, uint64_t *size, uint64_t *packed,
+                         uint64_t *at)
 {
     uint64_t *field[3] = { size, packed, at };
     bool wanted = *size == 0xffffffff || *packed == 0xffffffff || *at == 0xffffffff;
@@ -86,13 +98,15 @@ static bool zip64_fields(const uint8_t *extra, size_t n, uint64_t *size, uint64_
 }
 
 /* One directory record at p (room bytes left) -> out; *used bytes of it. */
-static int read_record(const archive *a, const uint8_t *p, uint64_t room, gm_zip_entry *out, uint64_t *used, gm_error *e)
+static int read_record(const archive *a, const uint8_t *p, uint64_t room, gm_zip_entry *out,
+                       uint64_t *used, gm_error *e)
 {
     if (room < CENTRAL_SIZE || little(p, 4) != CENTRAL)
         return gm_fail(e, "%s: a broken record in the zip directory", a->name);
     unsigned flags = (unsigned)little(p + 8, 2), method = (unsigned)little(p + 10, 2);
     uint64_t packed = little(p + 20, 4), size = little(p + 24, 4), at = little(p + 42, 4);
-    size_t name = (size_t)little(p + 28, 2), extra = (size_t)little(p + 30, 2), comment = (size_t)little(p + 32, 2);
+    size_t name = (size_t)little(p + 28, 2), extra = (size_t)little(p + 30, 2),
+           comment = (size_t)little(p + 32, 2);
     *used = CENTRAL_SIZE + name + extra + comment;
     if (*used > room) return gm_fail(e, "%s: a broken record in the zip directory", a->name);
     const char *text = (const char *)p + CENTRAL_SIZE;
@@ -101,15 +115,17 @@ static int read_record(const archive *a, const uint8_t *p, uint64_t room, gm_zip
         return gm_fail(e, "%s: %.*s: broken zip64 sizes", a->name, shown, text);
     if (flags & 1) return gm_fail(e, "%s: %.*s: the zip entry is encrypted", a->name, shown, text);
     if (method != 0 || packed != size)
-        return gm_fail(e, "%s: %.*s: the zip entry is compressed (method %u); torch stores them plain", a->name,
-                       shown, text, method);
+        return gm_fail(e,
+                       "%s: %.*s: the zip entry is compressed (method %u); torch stores them plain",
+                       a->name, shown, text, method);
     if (!inside(a, at, LOCAL_SIZE) || little(a->bytes + at, 4) != LOCAL)
-        return gm_fail(e, "%s: %.*s: no zip entry where the directory says (%llu)", a->name, shown, text,
-                       (unsigned long long)at);
+        return gm_fail(e, "%s: %.*s: no zip entry where the directory says (%llu)", a->name, shown,
+                       text, (unsigned long long)at);
     uint64_t data = at + LOCAL_SIZE + little(a->bytes + at + 26, 2) + little(a->bytes + at + 28, 2);
     if (!inside(a, data, size))
-        return gm_fail(e, "%s: %.*s: %llu bytes at %llu lie past the end of the file (%zu bytes)", a->name, shown,
-                       text, (unsigned long long)size, (unsigned long long)data, a->n);
+        return gm_fail(e, "%s: %.*s: %llu bytes at %llu lie past the end of the file (%zu bytes)",
+                       a->name, shown, text, (unsigned long long)size, (unsigned long long)data,
+                       a->n);
     out->name = malloc(name + 1);
     if (!out->name) return gm_fail(e, "%s: out of memory", a->name);
     memcpy(out->name, text, name);

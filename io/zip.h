@@ -18,9 +18,9 @@ typedef struct {
     gm_named *order;
 } gm_zip;
 
-/* Reads the directory at the end, zip64 fields included.  name is for messages.  Refuses compressed and
- * encrypted entries, entries outside the bytes, names that occur twice.  Release with gm_zip_close,
- * also after an error. */
+/* Reads the directory at the end, zip64 fields included.  name is for messages.  Refuses
+ * compressed and encrypted entries, entries outside the bytes, names that occur twice.  Release
+ * with gm_zip_close, also after an error. */
 int gm_zip_open(gm_zip *z, const uint8_t *bytes, size_t n, const char *name, gm_error *e);
 const gm_zip_entry *gm_zip_find(const gm_zip *z, const char *name);
 void gm_zip_close(gm_zip *z);

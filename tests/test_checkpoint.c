@@ -1,5 +1,5 @@
-/* Checkpoints: every form of golden/mini gives the same tensors, LoRA against PyTorch's merged weights,
- * configs, and the messages for folders that are not right. */
+/* Checkpoints: every form of golden/mini gives the same tensors, LoRA against PyTorch's merged
+ * weights, configs, and the messages for folders that are not right. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -45,7 +45,8 @@ static void same_weights(gm_checkpoint *got, gm_checkpoint *want, bool rounded)
                 uint16_t h = gm_bf16_from_float(w);
                 gm_to_float(&w, &h, GM_BF16, 1);
             }
-            ck_assert_msg(memcmp(&a[j], &w, 4) == 0, "%s [%lld]: %g, wanted %g", name, (long long)j, a[j], w);
+            ck_assert_msg(memcmp(&a[j], &w, 4) == 0, "%s [%lld]: %g, wanted %g", name, (long long)j,
+                          a[j], w);
         }
         compared++;
     }
@@ -54,7 +55,11 @@ static void same_weights(gm_checkpoint *got, gm_checkpoint *want, bool rounded)
 
 START_TEST(every_form_has_the_same_weights)
 {
-    static const struct { const char *path, *clip, *sam; bool rounded; int owned; } form[] = {
+    static const struct {
+        const char *path, *clip, *sam;
+        bool rounded;
+        int owned;
+    } form[] = {
         { "forms/released", NULL, NULL, false, 0 },
         { "forms/legacy", NULL, NULL, true, 1 },
         { "forms/prefixed", NULL, NULL, true, 0 },
@@ -78,8 +83,8 @@ START_TEST(every_form_has_the_same_weights)
 }
 END_TEST
 
-/* golden/mini/lora: PyTorch's merged weights; with a bf16 base they are those rounded once, but for sums
- * that lie within float error of the middle between two bf16 values. */
+/* golden/mini/lora: PyTorch's merged weights; with a bf16 base they are those rounded once, but
+ * for sums that lie within float error of the middle between two bf16 values. */
 START_TEST(lora_merges)
 {
     static const char *const base[] = { "model", "forms/prefixed" };
@@ -94,7 +99,8 @@ START_TEST(lora_merges)
     for (int64_t i = 0; i < gm_file_count(f); i++) {
         const char *name = gm_file_name(f, i);
         if (strncmp(name, "merged_", 7) != 0) continue;
-        gm_tensor want = gm_file_tensor(f, i), x = gm_weights_look(gm_checkpoint_weights(k), name + 7);
+        gm_tensor want = gm_file_tensor(f, i),
+                  x = gm_weights_look(gm_checkpoint_weights(k), name + 7);
         ck_assert_int_eq(x.type, _i ? GM_BF16 : GM_F32);
         const float *w = want.data, *got = value(k, name + 7, want);
         for (int64_t j = 0; j < gm_numel(want); j++) {
@@ -106,7 +112,8 @@ START_TEST(lora_merges)
                 unequal += r != got[j];
                 limit += fabsf(w[j]) / 256;
             }
-            ck_assert_msg(fabsf(got[j] - w[j]) <= limit, "%s [%lld]: %g, wanted %g", name, (long long)j, got[j], w[j]);
+            ck_assert_msg(fabsf(got[j] - w[j]) <= limit, "%s [%lld]: %g, wanted %g", name,
+                          (long long)j, got[j], w[j]);
         }
         compared++;
     }
@@ -120,8 +127,10 @@ END_TEST
 
 START_TEST(lora_of_peft_is_that_of_training)
 {
-    gm_model_options a = { .lora = MINI "lora/peft_start" }, b = { .lora = MINI "lora/adapter_start.bin" };
-    gm_checkpoint *x = open_good(MINI "model", &a), *y = open_good(MINI "model", &b), *plain = open_good(MINI "model", NULL);
+    gm_model_options a = { .lora = MINI "lora/peft_start" },
+                     b = { .lora = MINI "lora/adapter_start.bin" };
+    gm_checkpoint *x = open_good(MINI "model", &a), *y = open_good(MINI "model", &b),
+                  *plain = open_good(MINI "model", NULL);
     same_weights(x, y, false);
     const char *q = "model.layers.1.self_attn.q_proj.weight";
     gm_tensor t = gm_weights_look(gm_checkpoint_weights(x), q);
@@ -141,12 +150,14 @@ static void write_text(const char *path, const char *text)
 {
     gm_error e = { "" };
     gm_writer w;
-    ck_assert_msg(gm_make_dir(DIR_NAME "/clip", &e) == 0 && gm_create(&w, path, &e) == 0, "%s", e.text);
+    ck_assert_msg(gm_make_dir(DIR_NAME "/clip", &e) == 0 && gm_create(&w, path, &e) == 0, "%s",
+                  e.text);
     fputs(text, w.file);
     ck_assert_msg(gm_commit(&w, &e) == 0, "%s", e.text);
 }
 
-static void write_tensors(const char *path, const char *const *name, int64_t n, int64_t rows, int64_t cols)
+static void write_tensors(const char *path, const char *const *name, int64_t n, int64_t rows,
+                          int64_t cols)
 {
     static float zeros[4096];
     gm_error e = { "" };
@@ -157,8 +168,10 @@ static void write_tensors(const char *path, const char *const *name, int64_t n, 
 
 static void clear_folder(void)
 {
-    static const char *const file[] = { "config.json", "sizes.json", "model.safetensors", "model.safetensors.index.json",
-                                        "a.safetensors", "b.safetensors", "clip/config.json", "adapter_config.json",
+    static const char *const file[] = { "config.json",           "sizes.json",
+                                        "model.safetensors",     "model.safetensors.index.json",
+                                        "a.safetensors",         "b.safetensors",
+                                        "clip/config.json",      "adapter_config.json",
                                         "clip/model.safetensors" };
     for (size_t i = 0; i < sizeof file / sizeof *file; i++) {
         char path[200];
@@ -176,7 +189,8 @@ static void refused(const gm_model_options *o, const char *why)
 }
 
 #define CONFIG "{\"hidden_size\":32,\"num_attention_heads\":4,\"mm_vision_tower\":\"openai/clip\"}"
-#define CLIP_CONFIG "{\"vision_config\":{\"hidden_size\":64,\"num_attention_heads\":4,\"image_size\":28,\"patch_size\":14}}"
+#define CLIP_CONFIG "{\"vision_config\":{\"hidden_size\":64,\"num_attention_heads\":4," \
+                    "\"image_size\":28,\"patch_size\":14}}"
 
 /* A folder that opens: one weight in two shards, a tower of one tensor. */
 static void good_folder(const char *const *name, int64_t n)
@@ -201,12 +215,15 @@ START_TEST(folders_that_are_not_right)
     remove(DIR_NAME "/model.safetensors");
     refused(NULL, "no weights: wanted model.safetensors");
     write_tensors(DIR_NAME "/a.safetensors", name, 1, 2, 3);
-    write_text(DIR_NAME "/model.safetensors.index.json", "{\"weight_map\":{\"model.layers.0.q.weight\":\"b.safetensors\"}}");
+    write_text(DIR_NAME "/model.safetensors.index.json",
+               "{\"weight_map\":{\"model.layers.0.q.weight\":\"b.safetensors\"}}");
     refused(NULL, "the shard b.safetensors is missing");
     write_text(DIR_NAME "/model.safetensors.index.json",
-               "{\"weight_map\":{\"model.layers.0.q.weight\":\"a.safetensors\",\"x\":\"a.safetensors\"}}");
+               "{\"weight_map\":{\"model.layers.0.q.weight\":\"a.safetensors\","
+               "\"x\":\"a.safetensors\"}}");
     refused(NULL, "the tensor x is not in its shard a.safetensors");
-    write_text(DIR_NAME "/model.safetensors.index.json", "{\"weight_map\":{\"x\":\"../a.safetensors\"}}");
+    write_text(DIR_NAME "/model.safetensors.index.json",
+               "{\"weight_map\":{\"x\":\"../a.safetensors\"}}");
     refused(NULL, "must be a file of the same folder");
     write_text(DIR_NAME "/model.safetensors.index.json", "{\"weight_map\":{}}");
     refused(NULL, "wanted a weight_map");
@@ -247,7 +264,8 @@ START_TEST(adapters_that_are_not_right)
     write_text(DIR_NAME "/adapter_config.json", "{\"use_rslora\":true}");
     refused(NULL, "use_rslora is not read");
     remove(DIR_NAME "/adapter_config.json");
-    refused(&(gm_model_options){ .lora = DIR_NAME "/model.safetensors" }, "no pair of lora_A and lora_B");
+    refused(&(gm_model_options){ .lora = DIR_NAME "/model.safetensors" },
+            "no pair of lora_A and lora_B");
     refused(&(gm_model_options){ .lora = DIR_NAME }, "no adapter: wanted");
     refused(&(gm_model_options){ .sam = DIR_NAME "/none.pth" }, "none.pth: cannot open");
 }
@@ -256,8 +274,9 @@ END_TEST
 START_TEST(full_tensors_of_an_adapter_replace)
 {
     static const char *const base[] = { "m.q.weight", "lm_head.weight", "model.norm.weight" };
-    static const char *const export[] = { "base_model.model.lm_head.weight", "m.q.lora_A.default.weight",
-                                          "m.q.lora_B.default.weight", "extra.weight" };
+    static const char *const export[] = { "base_model.model.lm_head.weight",
+                                          "m.q.lora_A.default.weight", "m.q.lora_B.default.weight",
+                                          "extra.weight" };
     good_folder(base, 3);
     write_tensors(DIR_NAME "/model.safetensors", base, 3, 2, 2);
     write_tensors(DIR_NAME "/a.safetensors", export, 4, 2, 2);
@@ -268,7 +287,8 @@ START_TEST(full_tensors_of_an_adapter_replace)
     int seen = 0;
     for (int i = 0; i < 5; i++) {
         bool replaced = strstr(list[i].file, "a.safetensors") != NULL;
-        ck_assert_int_eq(replaced, !strcmp(list[i].name, "lm_head.weight") || !strcmp(list[i].name, "extra.weight"));
+        ck_assert_int_eq(replaced, !strcmp(list[i].name, "lm_head.weight") ||
+                                       !strcmp(list[i].name, "extra.weight"));
         seen += replaced;
     }
     ck_assert_int_eq(seen, 2);
@@ -286,7 +306,8 @@ static void count_line(void *user, const char *line)
 
 START_TEST(one_message_for_all_tensors_that_do_not_fit)
 {
-    static const char *const name[] = { "q0", "q1", "q2", "q3", "q4", "q5", "model.layers.0.self_attn.rotary_emb.inv_freq",
+    static const char *const name[] = { "q0", "q1", "q2", "q3", "q4", "q5",
+                                        "model.layers.0.self_attn.rotary_emb.inv_freq",
                                         "model.grounding_encoder.pixel_mean" };
     good_folder(name, 8);
     gm_model_options o = { .log = count_line, .verbose = 1, .user = "not known: q" };
@@ -298,7 +319,8 @@ START_TEST(one_message_for_all_tensors_that_do_not_fit)
     for (int i = 0; i < 7; i++) ck_assert(!gm_weight(w, 1, GM_DIMS(3), "none.%d", i).data);
     lines = 0;
     ck_assert_int_eq(gm_weights_finish(w, &e), -1);
-    ck_assert_ptr_nonnull(strstr(e.text, "7 missing: none.0, none.1, none.2, none.3, none.4, ...;"));
+    ck_assert_ptr_nonnull(strstr(e.text,
+                                 "7 missing: none.0, none.1, none.2, none.3, none.4, ...;"));
     ck_assert_ptr_nonnull(strstr(e.text, "6 not known: q0, q1, q2, q3, q4, ..."));
     ck_assert_ptr_null(strstr(e.text, "inv_freq"));
     ck_assert_int_eq(lines, 6);
@@ -311,7 +333,8 @@ START_TEST(one_message_for_all_tensors_that_do_not_fit)
     for (int i = 0; i < 5; i++) ck_assert(gm_weight(w, 2, GM_DIMS(-1, 3), "q%d", i).data);
     ck_assert(!gm_weight_f32(w, 2, GM_DIMS(-1, 4), "q5").data);
     ck_assert_int_eq(gm_weights_finish(w, &e), -1);
-    ck_assert_ptr_nonnull(strstr(e.text, "1 of other sizes or type: q5 wanted (?, 4), found (2, 3) f32"));
+    ck_assert_ptr_nonnull(strstr(e.text,
+                                 "1 of other sizes or type: q5 wanted (?, 4), found (2, 3) f32"));
     ck_assert_ptr_null(strstr(e.text, "missing"));
     gm_checkpoint_free(k);
 
@@ -332,8 +355,9 @@ static int read_config(gm_config *g, const char *text, gm_error *e)
     json_t *o = gm_json_object(text, strlen(text), "C", e);
     if (!o) return -1;
     gm_config_defaults(g);
-    int bad = gm_config_sizes(g, o, "C", e) || gm_config_model(g, o, "C", e) || gm_config_clip(g, o, "C", e) ||
-              gm_config_preprocessor(g, o, "C", e) || gm_config_check(g, "C", e);
+    int bad = gm_config_sizes(g, o, "C", e) || gm_config_model(g, o, "C", e) ||
+              gm_config_clip(g, o, "C", e) || gm_config_preprocessor(g, o, "C", e) ||
+              gm_config_check(g, "C", e);
     json_decref(o);
     return bad ? -1 : 0;
 }
@@ -342,15 +366,20 @@ START_TEST(configs_take_the_defaults_of_transformers)
 {
     gm_config g;
     gm_error e = { "" };
-    ck_assert_msg(read_config(&g, "{\"vision_config\":{\"hidden_size\":1024,\"num_attention_heads\":16,\"patch_size\":14,"
-                              "\"image_size\":336},\"size\":336,\"crop_size\":{\"height\":336,\"width\":336},"
-                              "\"torch_dtype\":\"bfloat16\",\"num_key_value_heads\":8,\"rms_norm_eps\":1e-05,"
-                              "\"mm_use_im_start_end\":null}", &e) == 0, "%s", e.text);
-    ck_assert(g.llm.vocab == 32000 && g.llm.hidden == 4096 && g.llm.inter == 11008 && g.llm.layers == 32 &&
-              g.llm.heads == 32 && g.llm.kv_heads == 8 && g.llm.max_positions == 2048 && g.llm.eps == 1e-5f);
-    ck_assert(g.clip.image == 336 && g.clip.inter == 3072 && g.clip.layers == 12 && g.clip.eps == 1e-5f &&
-              g.clip.shortest == 336 && g.clip.crop == 336 && g.clip.std[2] == 0.27577711f);
-    ck_assert(g.region.scale == 224 && g.region.groups == 64 && g.region.levels == 4 && g.sam.decoder_heads == 8);
+    static const char text[] =
+        "{\"vision_config\":{\"hidden_size\":1024,\"num_attention_heads\":16,\"patch_size\":14,"
+        "\"image_size\":336},\"size\":336,\"crop_size\":{\"height\":336,\"width\":336},"
+        "\"torch_dtype\":\"bfloat16\",\"num_key_value_heads\":8,\"rms_norm_eps\":1e-05,"
+        "\"mm_use_im_start_end\":null}";
+    ck_assert_msg(read_config(&g, text, &e) == 0, "%s", e.text);
+    ck_assert(g.llm.vocab == 32000 && g.llm.hidden == 4096 && g.llm.inter == 11008 &&
+              g.llm.layers == 32 && g.llm.heads == 32 && g.llm.kv_heads == 8 &&
+              g.llm.max_positions == 2048 && g.llm.eps == 1e-5f);
+    ck_assert(g.clip.image == 336 && g.clip.inter == 3072 && g.clip.layers == 12 &&
+              g.clip.eps == 1e-5f && g.clip.shortest == 336 && g.clip.crop == 336 &&
+              g.clip.std[2] == 0.27577711f);
+    ck_assert(g.region.scale == 224 && g.region.groups == 64 && g.region.levels == 4 &&
+              g.sam.decoder_heads == 8);
     ck_assert(g.select_layer == -2 && g.use_im_start_end && g.bf16);
 }
 END_TEST
@@ -380,7 +409,8 @@ START_TEST(configs_that_are_refused)
     gm_config g;
     gm_error e = { "" };
     ck_assert_int_eq(read_config(&g, list[_i][0], &e), -1);
-    ck_assert_msg(strstr(e.text, list[_i][1]) != NULL, "wanted '%s', found '%s'", list[_i][1], e.text);
+    ck_assert_msg(strstr(e.text, list[_i][1]) != NULL, "wanted '%s', found '%s'", list[_i][1],
+                  e.text);
 }
 END_TEST
 

@@ -1,5 +1,6 @@
-/* Weight files: torch.save's forms against the same tensors as safetensors (tests/data/torch/make.py), the
- * writer, and files that lie: cut, overlapping, too large, compressed, with code in the pickle. */
+/* Weight files: torch.save's forms against the same tensors as safetensors
+ * (tests/data/torch/make.py), the writer, and files that lie: cut, overlapping, too large,
+ * compressed, with code in the pickle. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -22,11 +23,15 @@ static gm_file *open_good(const char *path)
 static void same_tensor(const char *name, gm_tensor got, gm_tensor want)
 {
     char a[100], b[100];
-    ck_assert_msg(got.data && got.type == want.type && got.nd == want.nd, "%s: %s %s, wanted %s %s", name,
-                  gm_type_name(got.type), gm_shape_text(a, got), gm_type_name(want.type), gm_shape_text(b, want));
-    for (int i = 0; i < got.nd; i++) ck_assert_msg(got.dim[i] == want.dim[i], "%s: %s", name, gm_shape_text(a, got));
-    ck_assert_msg((uintptr_t)got.data % gm_type_size(got.type) == 0 || gm_numel(got) == 0, "%s is misaligned", name);
-    ck_assert_msg(memcmp(got.data, want.data, (size_t)gm_numel(got) * gm_type_size(got.type)) == 0, "%s", name);
+    ck_assert_msg(got.data && got.type == want.type && got.nd == want.nd, "%s: %s %s, wanted %s %s",
+                  name, gm_type_name(got.type), gm_shape_text(a, got), gm_type_name(want.type),
+                  gm_shape_text(b, want));
+    for (int i = 0; i < got.nd; i++)
+        ck_assert_msg(got.dim[i] == want.dim[i], "%s: %s", name, gm_shape_text(a, got));
+    ck_assert_msg((uintptr_t)got.data % gm_type_size(got.type) == 0 || gm_numel(got) == 0,
+                  "%s is misaligned", name);
+    ck_assert_msg(memcmp(got.data, want.data, (size_t)gm_numel(got) * gm_type_size(got.type)) == 0,
+                  "%s", name);
 }
 
 START_TEST(every_torch_form_reads_the_same)
@@ -80,7 +85,8 @@ START_TEST(written_files_read_back)
     for (int64_t i = 0; i < n; i++) name[i] = gm_file_name(f, i), x[i] = gm_file_tensor(f, i);
     name[0] = "a \"quoted\" \\ größe";
     ck_assert_msg(gm_make_dir("build/tmp", &e) == 0, "%s", e.text);
-    ck_assert_msg(gm_safetensors_write("build/tmp/written.safetensors", name, x, n, &e) == 0, "%s", e.text);
+    ck_assert_msg(gm_safetensors_write("build/tmp/written.safetensors", name, x, n, &e) == 0, "%s",
+                  e.text);
     gm_file *g = open_good("build/tmp/written.safetensors");
     ck_assert_int_eq(gm_file_count(g), n);
     for (int64_t i = 0; i < n; i++) same_tensor(name[i], gm_file_find(g, name[i]), x[i]);
@@ -103,18 +109,26 @@ static void refused(const void *bytes, size_t n, const char *why)
     memcpy(exact, bytes, n);
     gm_file *f = gm_file_parse(exact, n, "FILE", &e);
     ck_assert_msg(f == NULL, "was read, wanted: %s", why);
-    ck_assert_msg(strncmp(e.text, "FILE: ", 6) == 0 && strstr(e.text, why), "wanted '%s', found '%s'", why, e.text);
+    ck_assert_msg(strncmp(e.text, "FILE: ", 6) == 0 && strstr(e.text, why),
+                  "wanted '%s', found '%s'", why, e.text);
     free(exact);
 }
 
 START_TEST(a_cut_file_is_an_error)
 {
     static const char *const path[] = {
-        "golden/mini/model/pytorch_model.bin", "golden/mini/forms/legacy/pytorch_model.bin", "golden/mini/model/sam.pth",
-        "golden/mini/forms/safetensors-tower-inside/model.safetensors", "golden/mini/lora/peft_start/adapter_model.bin",
-        DATA "zip64.pt", DATA "legacy4.pt", "golden/mini/forms/clipmodel/pytorch_model.bin",
-        "golden/mini/model/clip/pytorch_model.bin", "golden/mini/forms/released/pytorch_model-00001-of-00002.bin",
-        "golden/mini/forms/released/pytorch_model-00002-of-00002.bin", "golden/mini/forms/prefixed/pytorch_model.bin",
+        "golden/mini/model/pytorch_model.bin",
+        "golden/mini/forms/legacy/pytorch_model.bin",
+        "golden/mini/model/sam.pth",
+        "golden/mini/forms/safetensors-tower-inside/model.safetensors",
+        "golden/mini/lora/peft_start/adapter_model.bin",
+        DATA "zip64.pt",
+        DATA "legacy4.pt",
+        "golden/mini/forms/clipmodel/pytorch_model.bin",
+        "golden/mini/model/clip/pytorch_model.bin",
+        "golden/mini/forms/released/pytorch_model-00001-of-00002.bin",
+        "golden/mini/forms/released/pytorch_model-00002-of-00002.bin",
+        "golden/mini/forms/prefixed/pytorch_model.bin",
     };
     gm_error e = { "" };
     size_t n;
@@ -143,24 +157,32 @@ START_TEST(safetensors_that_lie)
     header("{\"a\":}", 0, 8, "not valid JSON");
     header("{\"a\":1,\"a\":1}", 0, 8, "duplicate");
     header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
-           "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]}}", 0, 8, "a and b overlap");
-    header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}", 0, 8, "outside the 8 data bytes");
+           "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]}}",
+           0, 8, "a and b overlap");
+    header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}", 0, 8,
+           "outside the 8 data bytes");
     header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 0, 8, "outside");
     header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[-4,0]}}", 0, 8, "outside");
-    header("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,8]}}", 0, 8, "do not match");
-    header("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1,-2],\"data_offsets\":[0,8]}}", 0, 8, "do not match");
-    header("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 0, 8, "do not match");
-    header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1.5],\"data_offsets\":[0,8]}}", 0, 8, "whole number");
-    header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,2],\"data_offsets\":[0,8]}}", 0, 8, "at most 4 sizes");
-    header("{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[8],\"data_offsets\":[0,8]}}", 0, 8, "type F8_E4M3 is not read");
+    header("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,8]}}",
+           0, 8, "do not match");
+    header("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1,-2],\"data_offsets\":[0,8]}}", 0, 8,
+           "do not match");
+    header("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 0, 8,
+           "do not match");
+    header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1.5],\"data_offsets\":[0,8]}}", 0, 8,
+           "whole number");
+    header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,2],\"data_offsets\":[0,8]}}", 0, 8,
+           "at most 4 sizes");
+    header("{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[8],\"data_offsets\":[0,8]}}", 0, 8,
+           "type F8_E4M3 is not read");
     header("{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", 0, 8, "wanted dtype, shape");
     header("{\"a\":[]}", 0, 8, "wanted dtype, shape");
 }
 END_TEST
 
 /* A copy of the fixture with `len` bytes changed at the k-th occurrence of `find`, plus `offset`. */
-static void patched(const char *path, const char *find, size_t n, int k, int offset, const char *to, size_t len,
-                    const char *why)
+static void patched(const char *path, const char *find, size_t n, int k, int offset, const char *to,
+                    size_t len, const char *why)
 {
     gm_error e = { "" };
     size_t size;
@@ -187,16 +209,20 @@ START_TEST(torch_files_that_lie)
     ck_assert_ptr_nonnull(strstr(e.text, "compressed (method 8)"));
     const char *zip = DATA "zip2.pt", *old = DATA "legacy2.pt";
     patched(zip, "PK\1\2", 4, 0, 8, "\1", 1, "encrypted");
-    patched(zip, "PK\1\2", 4, 1, 42, "\xff\xff\xff\x7f", 4, "no zip entry where the directory says");
+    patched(zip, "PK\1\2", 4, 1, 42, "\xff\xff\xff\x7f", 4,
+            "no zip entry where the directory says");
     patched(zip, "PK\1\2", 4, 1, 20, "\xff\xff\xff\x7f\xff\xff\xff\x7f", 8, "lie past the end");
-    patched(zip, "PK\1\2", 4, 1, 20, "\x08\0\0\0\x08\0\0\0", 8, "has 8 bytes, wanted 24 elements of 4");
+    patched(zip, "PK\1\2", 4, 1, 20, "\x08\0\0\0\x08\0\0\0", 8,
+            "has 8 bytes, wanted 24 elements of 4");
     patched(zip, "PK\1\2", 4, 2, 46, "zip2/data/0", 11, "is there twice");
     patched(zip, "PK\5\6", 4, 0, 10, "\xff\x7f", 2, "does not fit");
     patched(DATA "zip64.pt", "PK\6\7", 4, 0, 0, "PKxx", 4, "zip64 locator");
     patched(DATA "zip64.pt", "PK\6\6", 4, 0, 0, "PKxx", 4, "zip64 end record");
     patched(zip, "data.pkl", 8, 1, 0, "data.pkx", 8, "without data.pkl");
-    patched(zip, "OrderedDict", 11, 0, 0, "OrderedDicx", 11, "refuses the global collections.OrderedDicx");
-    patched(zip, "FloatStorage", 12, 0, 0, "FlootStorage", 12, "refuses the global torch.FlootStorage");
+    patched(zip, "OrderedDict", 11, 0, 0, "OrderedDicx", 11,
+            "refuses the global collections.OrderedDicx");
+    patched(zip, "FloatStorage", 12, 0, 0, "FlootStorage", 12,
+            "refuses the global torch.FlootStorage");
     patched(zip, "_rebuild_tensor_v2", 18, 0, 0, "_rebuild_tensor_v9", 18, "_rebuild_tensor_v9");
     patched(zip, "QK\6", 3, 0, 0, "QK\x7f", 3, "tied: starts at element 127 of a storage of 24");
     patched(zip, "QK\6", 3, 0, 0, "QK\x0d", 3, "tied: its sizes reach past its 44 stored bytes");
@@ -233,7 +259,8 @@ START_TEST(views_stay_inside_their_storage)
             .name = "x", .name_length = 1, .type = GM_STORED_F32, .nd = 2, .dim = view[i].dim,
             .stride = view[i].stride, .data = (const uint8_t *)data, .avail = sizeof data }, &e);
         ck_assert_msg(bad == (view[i].why ? -1 : 0), "view %zu: %s", i, e.text);
-        if (view[i].why) ck_assert_msg(strstr(e.text, view[i].why) != NULL, "view %zu: %s", i, e.text);
+        if (view[i].why)
+            ck_assert_msg(strstr(e.text, view[i].why) != NULL, "view %zu: %s", i, e.text);
         else ck_assert(((float *)f->entry[0].x.data)[11] == 13);
         gm_file_close(f);
     }
@@ -288,12 +315,15 @@ static const gm_pickle_value *at(const gm_pickle_value *v, int64_t i)
     return v->u.list.item[i];
 }
 
-/* pickletools.dis agrees: [{'a\n"b': (1, -2, 1.5)}, True, None, 'é€', -70000] of protocol 0 and 2. */
+/* [{'a\n"b': (1, -2, 1.5)}, True, None, 'é€', -70000] in protocols 0 and 2. */
 START_TEST(pickles_that_are_read)
 {
-    static const char zero[] = "(lp0\n(dp1\nS'a\\n\"b'\np2\n(I1\nL-2L\nF1.5\ntp3\nsaI01\naNaV\xe9\\u20ac\np4\naI-70000\na.";
-    static const char two[] = "\x80\2]q\0(}q\1U\4a\n\"bq\2K\1J\xfe\xff\xff\xffG?\xf8\0\0\0\0\0\0\x87q\3s\x88NX\5\0\0\0"
-                              "\xc3\xa9\xe2\x82\xacq\4J\x90\xee\xfe\xff" "e.";
+    static const char zero[] =
+        "(lp0\n(dp1\nS'a\\n\"b'\np2\n(I1\nL-2L\nF1.5\ntp3\nsaI01\naNaV\xe9\\u20ac\np4\naI-70000\na.";
+    static const char two[] =
+        "\x80\2]q\0(}q\1U\4a\n\"bq\2K\1J\xfe\xff\xff\xffG?\xf8\0\0\0\0\0\0\x87q\3s\x88NX\5\0\0\0"
+        "\xc3\xa9\xe2\x82\xacq\4J\x90\xee\xfe\xff"
+        "e.";
     gm_error e = { "" };
     size_t n = _i ? sizeof two - 1 : sizeof zero - 1, used;
     gm_pickle *p = gm_pickle_read((const uint8_t *)(_i ? two : zero), n, NULL, 0, "P", &used, &e);
@@ -303,7 +333,8 @@ START_TEST(pickles_that_are_read)
     ck_assert_int_eq(v->kind, GM_P_LIST);
     ck_assert_int_eq(v->u.list.n, 5);
     ck_assert(t && t->kind == GM_P_TUPLE && t->u.list.n == 3);
-    ck_assert(at(t, 0)->u.i == 1 && at(t, 1)->u.i == -2 && at(t, 2)->kind == GM_P_FLOAT && at(t, 2)->u.f == 1.5);
+    ck_assert(at(t, 0)->u.i == 1 && at(t, 1)->u.i == -2 && at(t, 2)->kind == GM_P_FLOAT &&
+              at(t, 2)->u.f == 1.5);
     ck_assert(at(v, 1)->kind == GM_P_BOOL && at(v, 1)->u.i == 1 && at(v, 2)->kind == GM_P_NONE);
     ck_assert(gm_pickle_is(at(v, 3), "é€") && at(v, 4)->u.i == -70000);
     gm_pickle_free(p);
@@ -325,7 +356,8 @@ START_TEST(numbers_convert)
     ck_assert_uint_eq(gm_bf16_from_float(NAN) & 0x7fff, 0x7fc0);
 
     ck_assert_uint_eq(gm_f16_from_float(NAN) & 0x7fff, 0x7e00);
-    for (unsigned h = 0; h < 0x7c00; h++) {         /* every half is itself; what lies between goes to the nearer */
+    for (unsigned h = 0; h < 0x7c00;
+         h++) { /* every half is itself; what lies between goes to the nearer */
         uint16_t pair[2] = { (uint16_t)h, (uint16_t)(h + 1) };
         float v[2];
         gm_to_float(v, pair, GM_F16, 2);
