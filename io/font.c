@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-/* What one glyph needs while it is drawn, given out in order and taken back at once.  Enough for every
- * glyph of the font at LARGEST pixels; stb_truetype does not survive every failing malloc. */
+/* What one glyph needs while it is drawn, given out in order and taken back at once. Enough for
+ * every glyph of the font at LARGEST pixels; stb_truetype does not survive every failing malloc. */
 enum { LARGEST = 160, ROOM = 1 << 18 };
 typedef struct { size_t used; max_align_t room[ROOM / sizeof(max_align_t)]; } glyph_memory;
 
@@ -111,7 +111,8 @@ double gm_text_width(const gm_font *f, const char *text, size_t n)
     return w;
 }
 
-void gm_draw_text(gm_image *im, const gm_font *f, double x, double top, const char *text, size_t n, const gm_colour c)
+void gm_draw_text(gm_image *im, const gm_font *f, double x, double top, const char *text, size_t n,
+                  const gm_colour c)
 {
     double base = round(top + f->ascent);
     for (size_t i = 0; i < n;) {
@@ -120,10 +121,12 @@ void gm_draw_text(gm_image *im, const gm_font *f, double x, double top, const ch
         int glyph = stbtt_FindGlyphIndex(&f->info, ch);
         float part = (float)(x - floor(x));
         ((glyph_memory *)f->info.userdata)->used = 0;
-        unsigned char *cover = stbtt_GetGlyphBitmapSubpixel(&f->info, f->scale, f->scale, part, 0, glyph, &w, &h, &left, &up);
+        unsigned char *cover = stbtt_GetGlyphBitmapSubpixel(&f->info, f->scale, f->scale, part, 0,
+                                                            glyph, &w, &h, &left, &up);
         for (int64_t j = 0; cover && j < h; j++)
             for (int64_t k = 0; k < w; k++)
-                gm_draw_pixel(im, (int64_t)floor(x) + left + k, (int64_t)base + up + j, c, cover[j * w + k] / 255.0);
+                gm_draw_pixel(im, (int64_t)floor(x) + left + k, (int64_t)base + up + j, c,
+                              cover[j * w + k] / 255.0);
         x += advance(f, glyph);
     }
 }

@@ -6,7 +6,8 @@
 #include <string.h>
 #include "os.h"
 
-/* Binary PNM by hand: stb_image reads 16-bit samples in the wrong byte order and ignores the largest value. */
+/* Binary PNM by hand: stb_image reads 16-bit samples in the wrong byte order and ignores the
+ * largest value. */
 static void pnm_decode(uint8_t *rgb, const gm_image_header *h, const uint8_t *bytes)
 {
     const uint8_t *p = bytes + h->start;
@@ -16,7 +17,8 @@ static void pnm_decode(uint8_t *rgb, const gm_image_header *h, const uint8_t *by
             int64_t at = i * h->channels + (h->channels == 3 ? c : 0);
             int64_t v = wide ? p[2 * at] << 8 | p[2 * at + 1] : p[at];
             if (h->maxval == 65535) v >>= 8;                    /* as 16-bit PNG */
-            else if (h->maxval != 255) v = v < h->maxval ? (v * 255 + h->maxval / 2) / h->maxval : 255;
+            else if (h->maxval != 255)
+                v = v < h->maxval ? (v * 255 + h->maxval / 2) / h->maxval : 255;
             rgb[3 * i + c] = (uint8_t)v;
         }
     }
@@ -57,7 +59,8 @@ int gm_image_decode(gm_image *im, const uint8_t *bytes, size_t n, const char *na
     if (gm_image_probe(&h, bytes, n, name, e) != 0) return -1;
     gm_image got = { h.width, h.height, malloc((size_t)h.width * (size_t)h.height * 3) };
     if (!got.rgb)
-        return gm_fail(e, "%s: out of memory for %lld x %lld pixels", name, (long long)h.width, (long long)h.height);
+        return gm_fail(e, "%s: out of memory for %lld x %lld pixels", name, (long long)h.width,
+                       (long long)h.height);
     int bad = 0;
     if (h.format == GM_PNM) pnm_decode(got.rgb, &h, bytes);
     else if (h.format == GM_JPEG) bad = gm_jpeg_decode(got.rgb, &h, bytes, n, name, e);

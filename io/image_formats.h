@@ -20,9 +20,10 @@ typedef struct {
     size_t start;               /* PNM, BMP: where the samples begin */
 } gm_image_header;
 
-/* Tells the format from its first bytes, reads the sizes and checks that the file holds them: sides of at
- * least 1, at most GM_MAX_PIXELS, and an end that is there. */
-int gm_image_probe(gm_image_header *h, const uint8_t *bytes, size_t n, const char *name, gm_error *e);
+/* Tells the format from its first bytes, reads the sizes and checks that the file holds them: sides
+ * of at least 1, at most GM_MAX_PIXELS, and an end that is there. */
+int gm_image_probe(gm_image_header *h, const uint8_t *bytes, size_t n, const char *name,
+                   gm_error *e);
 
 /* The orientation (1..8) in a TIFF block as EXIF has it; 1 when it is not there or broken. */
 int gm_exif_orientation(const uint8_t *tiff, size_t n);

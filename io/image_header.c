@@ -1,4 +1,4 @@
-/* Formats by their first bytes, sizes before anything is allocated, and whether the file is whole. */
+/* Formats by their first bytes, sizes before anything is allocated, whether the file is whole. */
 #include "image_formats.h"
 
 #include <string.h>
@@ -15,7 +15,8 @@ static uint32_t little32(const uint8_t *p)
 
 static int cut(const char *name, const char *format, gm_error *e)
 {
-    return gm_fail(e, "%s: the %s file ends before the picture does: it is cut off or damaged", name, format);
+    return gm_fail(e, "%s: the %s file ends before the picture does: it is cut off or damaged",
+                   name, format);
 }
 
 /* Signature, then chunks of (length, type, data, CRC) up to IEND. */
@@ -29,7 +30,8 @@ static int png_header(gm_image_header *h, const uint8_t *b, size_t n, const char
         if (length > n - at - 12) return cut(name, "PNG", e);
         if (at == 8) {
             if (length != 13 || memcmp(type, "IHDR", 4))
-                return gm_fail(e, "%s: wanted a PNG header chunk first, found something else", name);
+                return gm_fail(e, "%s: wanted a PNG header chunk first, found something else",
+                               name);
             h->width = big32(data);
             h->height = big32(data + 4);
             h->wide = data[8] == 16;
@@ -61,10 +63,12 @@ static int bmp_header(gm_image_header *h, const uint8_t *b, size_t n, const char
         compression = little32(b + 30);
     }
     if (compression != 0 && compression != 3)
-        return gm_fail(e, "%s: wanted an uncompressed BMP, found compression %u", name, compression);
+        return gm_fail(e, "%s: wanted an uncompressed BMP, found compression %u", name,
+                       compression);
     if (bits != 1 && bits != 4 && bits != 8 && bits != 16 && bits != 24 && bits != 32)
         return gm_fail(e, "%s: wanted a BMP of 1 to 32 bits a pixel, found %u", name, bits);
-    if (h->width < 1 || h->height < 1 || h->width > GM_MAX_PIXELS || h->height > GM_MAX_PIXELS) return 0;
+    if (h->width < 1 || h->height < 1 || h->width > GM_MAX_PIXELS || h->height > GM_MAX_PIXELS)
+        return 0;
     uint64_t row = ((uint64_t)h->width * bits + 31) / 32 * 4;
     if (h->start > n || row * (uint64_t)h->height > n - h->start) return cut(name, "BMP", e);
     return 0;
@@ -96,15 +100,17 @@ static int pnm_header(gm_image_header *h, const uint8_t *b, size_t n, const char
     h->maxval = pnm_number(b, n, &at);
     h->start = at + 1;                                          /* one white space, then samples */
     if (h->width < 0 || h->height < 0 || h->maxval < 1 || h->maxval > 65535)
-        return gm_fail(e, "%s: wanted width, height and a largest value of 1 to 65535 in the PNM header, "
-                       "found something else", name);
+        return gm_fail(e, "%s: wanted width, height and a largest value of 1 to 65535 in the PNM "
+                       "header, found something else", name);
     if (h->width > GM_MAX_PIXELS || h->height > GM_MAX_PIXELS) return 0;
-    uint64_t need = (uint64_t)h->width * (uint64_t)h->height * (uint64_t)h->channels * (h->maxval > 255 ? 2 : 1);
+    uint64_t sample = (uint64_t)h->channels * (h->maxval > 255 ? 2 : 1);
+    uint64_t need = (uint64_t)h->width * (uint64_t)h->height * sample;
     if (h->start > n || need > n - h->start) return cut(name, "PNM", e);
     return 0;
 }
 
-/* From the first byte of a scan to the marker that ends it: 0xFF followed by neither 0 nor a restart. */
+/* From the first byte of a scan to the marker that ends it: 0xFF followed by neither 0 nor a
+ * restart. */
 static size_t jpeg_scan_end(const uint8_t *b, size_t n, size_t at)
 {
     while (at + 1 < n && !(b[at] == 0xFF && b[at + 1] != 0 && b[at + 1] != 0xFF
@@ -112,8 +118,8 @@ static size_t jpeg_scan_end(const uint8_t *b, size_t n, size_t at)
     return at;
 }
 
-/* Huffman tables of (class, 16 counts, values): whole, and at most 256 values each.  stb_image 2.27 takes
- * more and writes past its own. */
+/* Huffman tables of (class, 16 counts, values): whole, and at most 256 values each. stb_image 2.27
+ * takes more and writes past its own. */
 static bool good_tables(const uint8_t *p, size_t n)
 {
     while (n) {
@@ -127,7 +133,8 @@ static bool good_tables(const uint8_t *p, size_t n)
 }
 
 /* Marker segments of (0xFF, code, length, data) up to the end-of-image marker. */
-static int jpeg_header(gm_image_header *h, const uint8_t *b, size_t n, const char *name, gm_error *e)
+static int jpeg_header(gm_image_header *h, const uint8_t *b, size_t n, const char *name,
+                       gm_error *e)
 {
     for (size_t at = 2;;) {
         while (at < n && b[at] != 0xFF) at++;                   /* decoders skip stray bytes too */
@@ -153,7 +160,8 @@ static int jpeg_header(gm_image_header *h, const uint8_t *b, size_t n, const cha
         at += length;
         if (code == 0xDA) at = jpeg_scan_end(b, n, at);
     }
-    return h->channels ? 0 : gm_fail(e, "%s: wanted a JPEG with a picture, found no frame header", name);
+    if (h->channels) return 0;
+    return gm_fail(e, "%s: wanted a JPEG with a picture, found no frame header", name);
 }
 
 static int unknown(const uint8_t *b, size_t n, const char *name, gm_error *e)
@@ -166,8 +174,8 @@ static int unknown(const uint8_t *b, size_t n, const char *name, gm_error *e)
     char bytes[40] = "";
     for (size_t i = 0; i < n && i < 8; i++)
         for (int s = 4; s >= 0; s -= 4) strncat(bytes, &"0123456789abcdef"[b[i] >> s & 15], 1);
-    return gm_fail(e, "%s: wanted a PNG, JPEG, BMP or binary PNM (P5, P6) image, found one that starts with "
-                   "%s%s", name, bytes, what);
+    return gm_fail(e, "%s: wanted a PNG, JPEG, BMP or binary PNM (P5, P6) image, found one that "
+                   "starts with %s%s", name, bytes, what);
 }
 
 int gm_image_probe(gm_image_header *h, const uint8_t *b, size_t n, const char *name, gm_error *e)
@@ -194,8 +202,8 @@ int gm_image_probe(gm_image_header *h, const uint8_t *b, size_t n, const char *n
         return gm_fail(e, "%s: wanted an image of at least 1 x 1 pixels, found %lld x %lld", name,
                        (long long)h->width, (long long)h->height);
     if (h->width > GM_MAX_PIXELS || h->height > GM_MAX_PIXELS / h->width)
-        return gm_fail(e, "%s: the image is too large: %lld x %lld pixels, at most %lld in all (scale it down "
-                       "first; the model sees no more than about 1000 a side)", name, (long long)h->width,
-                       (long long)h->height, (long long)GM_MAX_PIXELS);
+        return gm_fail(e, "%s: the image is too large: %lld x %lld pixels, at most %lld in all "
+                       "(scale it down first; the model sees about 1000 a side)", name,
+                       (long long)h->width, (long long)h->height, (long long)GM_MAX_PIXELS);
     return 0;
 }

@@ -1,4 +1,5 @@
-/* JPEG through stb_image, where libjpeg-turbo is not installed: up to 3 levels off what the authors read. */
+/* JPEG through stb_image, where libjpeg-turbo is not installed: up to 3 levels off what the authors
+ * read. */
 #include "image_formats.h"
 
 const char *gm_jpeg_reader(void)

@@ -16,7 +16,8 @@ static void cmyk_to_rgb(uint8_t *rgb, const uint8_t *cmyk, size_t pixels)
 {
     for (size_t i = 0; i < pixels; i++) {
         int k = cmyk[4 * i + 3];
-        for (int c = 0; c < 3; c++) rgb[3 * i + c] = (uint8_t)(k - ((255 - cmyk[4 * i + c]) * k >> 8));
+        for (int c = 0; c < 3; c++)
+            rgb[3 * i + c] = (uint8_t)(k - ((255 - cmyk[4 * i + c]) * k >> 8));
     }
 }
 
@@ -39,7 +40,8 @@ int gm_jpeg_decode(uint8_t *rgb, const gm_image_header *h, const uint8_t *bytes,
         bad = gm_fail(e, "%s: out of memory for a JPEG of %lld x %lld pixels", name,
                       (long long)h->width, (long long)h->height);
     } else if (tjDecompress2(t, bytes, n, cmyk ? four : rgb, (int)h->width, 0, (int)h->height,
-                             cmyk ? TJPF_CMYK : TJPF_RGB, TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS) != 0) {
+                             cmyk ? TJPF_CMYK : TJPF_RGB,
+                             TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS) != 0) {
         const char *why = tjGetErrorStr2(t);
         if (tjGetErrorCode(t) != TJERR_WARNING || !harmless(why))
             bad = gm_fail(e, "%s: cannot be decoded: %s", name, why);

@@ -1,4 +1,5 @@
-/* The panel below an overlay: the caption, every phrase on its mask's colour behind its mask's number. */
+/* The panel below an overlay: the caption, every phrase on its mask's colour behind its mask's
+ * number. */
 #include "draw.h"
 
 #include <math.h>
@@ -7,7 +8,8 @@
 
 static const gm_colour ink = { 25, 25, 30 }, faint = { 120, 120, 125 };
 
-/* Where the next word goes.  Backgrounds are drawn first, then the text; without an image nothing is. */
+/* Where the next word goes. Backgrounds are drawn first, then the text; without an image nothing
+ * is. */
 typedef struct {
     gm_image *im;
     const gm_font *font;
@@ -29,7 +31,8 @@ static void next_line(pen *p)
 
 /* A word of n bytes, on a new line when it does not fit, cut when no line is long enough.
  * back: the colour behind it and behind the phrase's words before it, or NULL. */
-static void put_word(pen *p, const char *text, size_t n, const gm_colour colour, const uint8_t *back)
+static void put_word(pen *p, const char *text, size_t n, const gm_colour colour,
+                     const uint8_t *back)
 {
     double pad = round(gm_font_pixels(p->font) / 7);
     if (p->x > p->left && p->x + gm_text_width(p->font, text, n) > p->right) next_line(p);
@@ -78,7 +81,8 @@ static void put_badge(pen *p, int64_t mask, const char *text, size_t n)
     gm_mask_colour(mask, c);
     snprintf(number, sizeof number, "%lld", (long long)mask + 1);
     double w = gm_draw_badge(NULL, p->font, 0, 0, number, c) + gm_font_pixels(p->font) / 3;
-    if (p->x > p->left && p->x + w + gm_text_width(p->font, text, word(text, n)) > p->right) next_line(p);
+    if (p->x > p->left && p->x + w + gm_text_width(p->font, text, word(text, n)) > p->right)
+        next_line(p);
     if (!p->backs) gm_draw_badge(p->im, p->font, p->x, p->y, number, c);
     p->x += w;
 }
@@ -144,13 +148,15 @@ static void put_others(pen *p, const gm_answer *a)
     }
 }
 
-int64_t gm_draw_legend(gm_image *im, int64_t width, int64_t top, const gm_answer *a, const gm_font *f)
+int64_t gm_draw_legend(gm_image *im, int64_t width, int64_t top, const gm_answer *a,
+                       const gm_font *f)
 {
     double margin = round(0.9 * gm_font_pixels(f));
     bool caption = a->caption && a->caption[strspn(a->caption, " \n\t")];
     int64_t height = 0;
     for (int turn = 0; turn < 2; turn++) {
-        pen p = { .im = im, .font = f, .backs = turn == 0, .left = margin, .right = (double)width - margin,
+        pen p = { .im = im, .font = f, .backs = turn == 0, .left = margin,
+                  .right = (double)width - margin,
                   .x = margin, .y = (double)top + margin };
         if (caption) put_caption(&p, a);
         else if (!a->nmasks) put_text(&p, "(no answer)", faint);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Small images grow by a whole factor: to this width, within this height.  PAPER: the grey around. */
+/* Small images grow by a whole factor: to this width, within this height. PAPER: around them. */
 enum { WIDTH = 640, HEIGHT = 1024, PAPER = 250 };
 
 /* Where things are: the image, k times larger, `left` pixels from the picture's left edge.
@@ -45,11 +45,12 @@ static bool inside(const place *p, int64_t m, int64_t x, int64_t y)
     return p->in[(m * p->height + y) * p->width + x];
 }
 
-/* How far a pixel that is in mask m is from one that is not, at most `most`; most + 1 where it is further.
- * The image's border is no edge. */
+/* How far a pixel that is in mask m is from one that is not, at most `most`; most + 1 where it is
+ * further.  The image's border is no edge. */
 static int64_t depth(const place *p, int64_t m, int64_t x, int64_t y, int64_t most)
 {
-    static const int8_t step[8][2] = { { 1, 0 }, { -1, 0 }, { 0, 1 }, { 0, -1 }, { 1, 1 }, { 1, -1 }, { -1, 1 }, { -1, -1 } };
+    static const int8_t step[8][2] = { { 1, 0 }, { -1, 0 }, { 0, 1 }, { 0, -1 }, { 1, 1 },
+                                       { 1, -1 }, { -1, 1 }, { -1, -1 } };
     for (int64_t s = 1; s <= most; s++) {
         for (int i = 0; i < 8; i++) {
             int64_t r = i < 4 ? s : (s * 7 + 5) / 10;           /* a circle, not a square */
@@ -60,8 +61,9 @@ static int64_t depth(const place *p, int64_t m, int64_t x, int64_t y, int64_t mo
     return most + 1;
 }
 
-/* Half image, half the mean colour of the masks that lie there; each mask within a line of its full colour,
- * t thick, and a white one outside that, so that it shows on its own colour too.  The last is on top. */
+/* Half image, half the mean colour of the masks that lie there; each mask within a line of its full
+ * colour, t thick, and a white one outside that, so that it shows on its own colour too. The last
+ * is on top. */
 static void draw_masks(gm_image *out, const place *p, int64_t t)
 {
     for (int64_t y = 0; y < p->height; y++) {
@@ -82,7 +84,8 @@ static void draw_masks(gm_image *out, const place *p, int64_t t)
                 outlined = true;
             }
             if (!n) continue;
-            gm_colour mean = { (uint8_t)(sum[0] / n), (uint8_t)(sum[1] / n), (uint8_t)(sum[2] / n) };
+            gm_colour mean = { (uint8_t)(sum[0] / n), (uint8_t)(sum[1] / n),
+                               (uint8_t)(sum[2] / n) };
             gm_draw_pixel(out, p->left + x, y, outlined ? edge : mean, outlined ? 1 : 0.5);
         }
     }
@@ -101,7 +104,8 @@ static bool middle(const gm_answer *a, int64_t m, double *mx, double *my)
     }
     for (int64_t i = 0; i < a->width * a->height && n > 0; i++) {
         if (!(logits[i] > 0)) continue;
-        double x = (double)(i % a->width), y = (double)(i / a->width), d = hypot(x - sx / n, y - sy / n);
+        double x = (double)(i % a->width), y = (double)(i / a->width);
+        double d = hypot(x - sx / n, y - sy / n);
         if (d >= best) continue;
         best = d;
         *mx = x + 0.5;
@@ -141,7 +145,8 @@ static int draw_numbers(gm_image *out, const place *p, const gm_font *f, gm_erro
 }
 
 /* A frame of thickness t whose outer edge is the box, cut to the image. */
-static void draw_frame(gm_image *out, const place *p, const double b[4], double t, const gm_colour c)
+static void draw_frame(gm_image *out, const place *p, const double b[4], double t,
+                       const gm_colour c)
 {
     double x0 = fmin(fmax(b[0], 0), (double)p->width), x1 = fmin(fmax(b[2], 0), (double)p->width);
     double y0 = fmin(fmax(b[1], 0), (double)p->height), y1 = fmin(fmax(b[3], 0), (double)p->height);
@@ -153,14 +158,16 @@ static void draw_frame(gm_image *out, const place *p, const double b[4], double 
     gm_draw_rect(out, left + x1 - t, y0, t, h, 0, c, 1);
 }
 
-static void draw_boxes(gm_image *out, const place *p, const double (*boxes)[4], int64_t n, double t, const gm_font *f)
+static void draw_boxes(gm_image *out, const place *p, const double (*boxes)[4], int64_t n, double t,
+                       const gm_font *f)
 {
     static const gm_colour white = { 255, 255, 255 }, black = { 20, 20, 20 };
     for (int64_t i = 0; i < n; i++) {
         char name[40];
         double b[4];
         for (int j = 0; j < 4; j++) b[j] = boxes[i][j] * (double)p->k;
-        draw_frame(out, p, (double[]){ b[0] - t / 2, b[1] - t / 2, b[2] + t / 2, b[3] + t / 2 }, 2 * t, black);
+        draw_frame(out, p, (double[]){ b[0] - t / 2, b[1] - t / 2, b[2] + t / 2, b[3] + t / 2 },
+                   2 * t, black);
         draw_frame(out, p, b, t, white);
         snprintf(name, sizeof name, "region%lld", (long long)i + 1);
         double w = gm_draw_badge(NULL, f, 0, 0, name, white), h = gm_font_pixels(f);
@@ -177,16 +184,19 @@ static int make_canvas(gm_image *out, const gm_image *im, place *p, const gm_fon
     int64_t legend = gm_draw_legend(NULL, out->width, 0, p->a, f);
     out->height = p->height + legend;
     if (out->height > 2 * GM_MAX_PIXELS / out->width)
-        return gm_fail(e, "overlay: too large: %lld x %lld pixels", (long long)out->width, (long long)out->height);
+        return gm_fail(e, "overlay: too large: %lld x %lld pixels", (long long)out->width,
+                       (long long)out->height);
     if (gm_image_resize(&large, im, p->width, p->height, GM_BICUBIC, e) != 0) return -1;
     out->rgb = malloc((size_t)out->width * (size_t)out->height * 3);
     if (!out->rgb) {
         gm_image_free(&large);
-        return gm_fail(e, "overlay: out of memory for %lld x %lld pixels", (long long)out->width, (long long)out->height);
+        return gm_fail(e, "overlay: out of memory for %lld x %lld pixels", (long long)out->width,
+                       (long long)out->height);
     }
     memset(out->rgb, PAPER, (size_t)out->width * (size_t)out->height * 3);
     for (int64_t y = 0; y < p->height; y++)
-        memcpy(out->rgb + 3 * (y * out->width + p->left), large.rgb + 3 * y * p->width, (size_t)(3 * p->width));
+        memcpy(out->rgb + 3 * (y * out->width + p->left), large.rgb + 3 * y * p->width,
+               (size_t)(3 * p->width));
     gm_image_free(&large);
     gm_draw_legend(out, out->width, p->height, p->a, f);
     return 0;
@@ -196,8 +206,9 @@ int gm_overlay_write(const char *path, const gm_image *im, const gm_answer *a,
                      const double (*boxes)[4], int64_t nboxes, gm_error *e)
 {
     if (a->nmasks && (a->width != im->width || a->height != im->height))
-        return gm_fail(e, "%s: wanted masks of the image's %lld x %lld pixels, found %lld x %lld", path,
-                       (long long)im->width, (long long)im->height, (long long)a->width, (long long)a->height);
+        return gm_fail(e, "%s: wanted masks of the image's %lld x %lld pixels, found %lld x %lld",
+                       path, (long long)im->width, (long long)im->height, (long long)a->width,
+                       (long long)a->height);
     int64_t k = (WIDTH + im->width - 1) / im->width;
     if (k > HEIGHT / im->height) k = HEIGHT / im->height;
     if (k < 1) k = 1;
@@ -212,7 +223,8 @@ int gm_overlay_write(const char *path, const gm_image *im, const gm_answer *a,
         int64_t t = (int64_t)fmax(2, round((double)p.width / 256));
         draw_masks(&out, &p, t);
         draw_boxes(&out, &p, boxes, nboxes, (double)t, small);
-        bad = draw_numbers(&out, &p, small, e) != 0 || gm_png_write(path, out.rgb, out.width, out.height, 3, e) != 0;
+        bad = draw_numbers(&out, &p, small, e) != 0
+            || gm_png_write(path, out.rgb, out.width, out.height, 3, e) != 0;
     }
     free(p.in);
     gm_image_free(&out);

@@ -21,17 +21,19 @@ void gm_size_sam(int64_t width, int64_t height, int64_t S, int64_t *ow, int64_t 
     *oh = (int64_t)((double)height * scale + 0.5);
 }
 
-/* transformers 4.28.1 image_processing_clip.py, CLIPImageProcessor.preprocess: bicubic resize of the
- * shortest side, centre crop, 1/255 in double, then float32. */
+/* transformers 4.28.1 image_processing_clip.py, CLIPImageProcessor.preprocess: bicubic resize of
+ * the shortest side, centre crop, 1/255 in double, then float32. */
 int gm_pixels_clip(float *out, const gm_image *im, const gm_config *g, gm_error *e)
 {
     int64_t side = g->clip.crop, ow, oh;
     gm_size_clip(im->width, im->height, g->clip.shortest, &ow, &oh);
     if (side < 1 || side > g->clip.shortest)
-        return gm_fail(e, "global encoder: wanted a crop of 1 to %lld pixels (the shortest side), found %lld",
+        return gm_fail(e, "global encoder: wanted a crop of 1 to %lld pixels (the shortest side), "
+                       "found %lld",
                        (long long)g->clip.shortest, (long long)side);
     gm_image crop;
-    if (gm_image_resize_part(&crop, im, ow, oh, GM_BICUBIC, (ow - side) / 2, (oh - side) / 2, side, side, e) != 0)
+    if (gm_image_resize_part(&crop, im, ow, oh, GM_BICUBIC, (ow - side) / 2, (oh - side) / 2, side,
+                             side, e) != 0)
         return -1;
     for (int64_t c = 0; c < 3; c++) {
         for (int64_t i = 0; i < side * side; i++) {
@@ -47,19 +49,23 @@ int gm_pixels_clip(float *out, const gm_image *im, const gm_config *g, gm_error 
  * grounding_image_ecoder_preprocess: normalised on 0..255 values, padded right and below with 0. */
 int gm_pixels_sam(float *out, const gm_image *im, int64_t S, int64_t resized[2], gm_error *e)
 {
-    static const float mean[3] = { 123.675f, 116.28f, 103.53f }, std[3] = { 58.395f, 57.12f, 57.375f };
+    static const float mean[3] = { 123.675f, 116.28f, 103.53f };
+    static const float std[3] = { 58.395f, 57.12f, 57.375f };
     int64_t ow, oh;
     gm_size_sam(im->width, im->height, S, &ow, &oh);
     if (ow < 1 || oh < 1)
-        return gm_fail(e, "the image is too narrow for the grounding encoder: %lld x %lld pixels would become "
-                       "%lld x %lld", (long long)im->width, (long long)im->height, (long long)ow, (long long)oh);
+        return gm_fail(e, "the image is too narrow for the grounding encoder: %lld x %lld pixels "
+                       "would become %lld x %lld", (long long)im->width, (long long)im->height,
+                       (long long)ow, (long long)oh);
     gm_image small;
     if (gm_image_resize(&small, im, ow, oh, GM_BILINEAR, e) != 0) return -1;
     memset(out, 0, (size_t)(3 * S * S) * sizeof *out);
     for (int64_t c = 0; c < 3; c++)
-        for (int64_t y = 0; y < oh; y++)
+        for (int64_t y = 0; y < oh; y++) {
+            const uint8_t *row = small.rgb + 3 * y * ow + c;
             for (int64_t x = 0; x < ow; x++)
-                out[(c * S + y) * S + x] = ((float)small.rgb[3 * (y * ow + x) + c] - mean[c]) / std[c];
+                out[(c * S + y) * S + x] = ((float)row[3 * x] - mean[c]) / std[c];
+        }
     resized[0] = oh;
     resized[1] = ow;
     gm_image_free(&small);
@@ -88,8 +94,10 @@ static float half_then_bf16(double v)
     return round_significand(x, 7);
 }
 
-/* groundingLMM eval/region_captioning/infer.py: x over width, y over height, then .half().to(bfloat16). */
-void gm_boxes_normalise(float *out, const double (*boxes)[4], int64_t n, int64_t width, int64_t height, bool bf16)
+/* groundingLMM eval/region_captioning/infer.py: x over width, y over height, then
+ * .half().to(bfloat16). */
+void gm_boxes_normalise(float *out, const double (*boxes)[4], int64_t n, int64_t width,
+                        int64_t height, bool bf16)
 {
     for (int64_t i = 0; i < 4 * n; i++) {
         double v = boxes[i / 4][i % 4] / (double)(i % 2 ? height : width);

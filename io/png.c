@@ -25,7 +25,8 @@ static void chunk(png *p, const char *type, const uint8_t *data, size_t n)
     memcpy(head + 4, type, 4);
     uLong sum = crc32(crc32(0, NULL, 0), head + 4, 4);
     put32(crc, (uint32_t)(n ? crc32(sum, data, (uInt)n) : sum));
-    p->failed = p->failed || fwrite(head, 1, 8, p->file) != 8 || (n && fwrite(data, 1, n, p->file) != n)
+    p->failed = p->failed || fwrite(head, 1, 8, p->file) != 8
+        || (n && fwrite(data, 1, n, p->file) != n)
              || fwrite(crc, 1, 4, p->file) != 4;
 }
 
@@ -43,7 +44,8 @@ static void squeeze(png *p, bool end)
 }
 
 /* The Paeth filter: what left, up and upper left foretell, taken away (PNG specification 9.4). */
-static void filter_row(uint8_t *out, const uint8_t *row, const uint8_t *above, int64_t n, int64_t channels)
+static void filter_row(uint8_t *out, const uint8_t *row, const uint8_t *above, int64_t n,
+                       int64_t channels)
 {
     *out++ = 4;
     for (int64_t i = 0; i < n; i++) {
@@ -54,7 +56,8 @@ static void filter_row(uint8_t *out, const uint8_t *row, const uint8_t *above, i
     }
 }
 
-static void write_picture(png *p, const uint8_t *pixels, int64_t width, int64_t height, int channels)
+static void write_picture(png *p, const uint8_t *pixels, int64_t width, int64_t height,
+                          int channels)
 {
     uint8_t head[13] = { 0 };
     put32(head, (uint32_t)width);
@@ -76,21 +79,26 @@ static void write_picture(png *p, const uint8_t *pixels, int64_t width, int64_t 
     chunk(p, "IEND", NULL, 0);
 }
 
-int gm_png_write(const char *path, const uint8_t *pixels, int64_t width, int64_t height, int channels, gm_error *e)
+int gm_png_write(const char *path, const uint8_t *pixels, int64_t width, int64_t height,
+                 int channels, gm_error *e)
 {
-    if (width < 1 || height < 1 || height > 2 * GM_MAX_PIXELS / width || (channels != 1 && channels != 3))
-        return gm_fail(e, "%s: wanted a picture of 1 to %lld pixels in 1 or 3 channels, found %lld x %lld in %d", path,
-                       (long long)(2 * GM_MAX_PIXELS), (long long)width, (long long)height, channels);
+    if (width < 1 || height < 1 || height > 2 * GM_MAX_PIXELS / width
+        || (channels != 1 && channels != 3))
+        return gm_fail(e, "%s: wanted a picture of 1 to %lld pixels in 1 or 3 channels, found %lld "
+                       "x %lld in %d", path, (long long)(2 * GM_MAX_PIXELS), (long long)width,
+                       (long long)height, channels);
     gm_writer w;
     if (gm_create(&w, path, e) != 0) return -1;
-    png p = { .file = w.file, .block = malloc(BLOCK), .row = malloc((size_t)(width * channels) + 1) };
+    png p = { .file = w.file, .block = malloc(BLOCK),
+              .row = malloc((size_t)(width * channels) + 1) };
     bool room = p.block && p.row && deflateInit(&p.z, 4) == Z_OK;
     if (room) {
         write_picture(&p, pixels, width, height, channels);
         if (p.failed) gm_fail(e, "%s: cannot write: %s", path, strerror(errno));
         deflateEnd(&p.z);
     } else {
-        gm_fail(e, "%s: out of memory for a PNG of %lld x %lld", path, (long long)width, (long long)height);
+        gm_fail(e, "%s: out of memory for a PNG of %lld x %lld", path, (long long)width,
+                (long long)height);
     }
     free(p.row);
     free(p.block);

@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-enum { BITS = 22 };             /* of the fixed-point weights: 32 - 8 (sample) - 2 (sign, overshoot) */
+/* Of the fixed-point weights: 32 - 8 (sample) - 2 (sign, overshoot). */
+enum { BITS = 22 };
 
 /* Output i is the sum of weight[i * room + k] * input[first[i] + k], k < count[i]. */
 typedef struct { int64_t n, room, *first, *count; int32_t *weight; } taps;
@@ -33,8 +34,8 @@ static void taps_free(taps *t)
     free(t->weight);
 }
 
-/* The taps of outputs [start, start + n) of a resize of `in` samples to `out`.  False: out of memory;
- * taps_free in any case. */
+/* The taps of outputs [start, start + n) of a resize of `in` samples to `out`. False: out of
+ * memory; taps_free in any case. */
 static bool make_taps(taps *t, int64_t in, int64_t out, int64_t start, int64_t n, gm_filter f)
 {
     double scale = (double)in / (double)out, wide = scale < 1 ? 1 : scale;
@@ -112,8 +113,9 @@ int gm_image_resize_part(gm_image *out, const gm_image *in, int64_t ow, int64_t 
 {
     *out = (gm_image){ 0 };
     if (ow < 1 || oh < 1 || w < 1 || h < 1 || x0 < 0 || y0 < 0 || w > ow - x0 || h > oh - y0)
-        return gm_fail(e, "resizing an image: wanted a part inside %lld x %lld, found %lld x %lld at %lld, %lld",
-                       (long long)ow, (long long)oh, (long long)w, (long long)h, (long long)x0, (long long)y0);
+        return gm_fail(e, "resizing an image: wanted a part inside %lld x %lld, found %lld x %lld "
+                       "at %lld, %lld", (long long)ow, (long long)oh, (long long)w, (long long)h,
+                       (long long)x0, (long long)y0);
     taps tx = { 0 }, ty = { 0 };
     uint8_t *middle = NULL, *rgb = NULL;
     if (make_taps(&tx, in->width, ow, x0, w, f) && make_taps(&ty, in->height, oh, y0, h, f)) {
@@ -131,10 +133,12 @@ int gm_image_resize_part(gm_image *out, const gm_image *in, int64_t ow, int64_t 
     free(middle);
     if (out->rgb) return 0;
     free(rgb);
-    return gm_fail(e, "resizing an image to %lld x %lld: out of memory", (long long)ow, (long long)oh);
+    return gm_fail(e, "resizing an image to %lld x %lld: out of memory", (long long)ow,
+                   (long long)oh);
 }
 
-int gm_image_resize(gm_image *out, const gm_image *in, int64_t ow, int64_t oh, gm_filter f, gm_error *e)
+int gm_image_resize(gm_image *out, const gm_image *in, int64_t ow, int64_t oh, gm_filter f,
+                    gm_error *e)
 {
     return gm_image_resize_part(out, in, ow, oh, f, 0, 0, ow, oh, e);
 }

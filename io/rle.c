@@ -1,5 +1,5 @@
-/* COCO run-length masks: pycocotools maskApi.c rleEncode, rleDecode, rleArea, rleToBbox, rleToString,
- * rleFrString; groundingLMM eval/utils.py mask_to_rle_pytorch, coco_encode_rle. */
+/* COCO run-length masks: pycocotools maskApi.c rleEncode, rleDecode, rleArea, rleToBbox,
+ * rleToString, rleFrString; groundingLMM eval/utils.py mask_to_rle_pytorch, coco_encode_rle. */
 #include "rle.h"
 
 #include <stdbool.h>
@@ -10,7 +10,8 @@
 static int check_size(int64_t height, int64_t width, gm_error *e)
 {
     if (height > 0 && width > 0 && height <= UINT32_MAX / width) return 0;
-    return gm_fail(e, "mask: wanted 1 to 2^32 - 1 pixels, found %lld x %lld", (long long)width, (long long)height);
+    return gm_fail(e, "mask: wanted 1 to 2^32 - 1 pixels, found %lld x %lld", (long long)width,
+                   (long long)height);
 }
 
 static bool inside(const uint8_t *mask, const float *logits, int64_t i)
@@ -38,7 +39,8 @@ static int64_t runs(uint32_t *count, const uint8_t *mask, const float *logits, i
     return n + 1;
 }
 
-static int encode(gm_rle *r, const uint8_t *mask, const float *logits, int64_t H, int64_t W, gm_error *e)
+static int encode(gm_rle *r, const uint8_t *mask, const float *logits, int64_t H, int64_t W,
+                  gm_error *e)
 {
     *r = (gm_rle){ 0 };
     if (check_size(H, W, e) != 0) return -1;
@@ -78,7 +80,8 @@ void gm_rle_decode(uint8_t *mask, const gm_rle *r)
  * character, low bits first, 32 marks that more follow, offset 48; 16 in the last is the sign. */
 char *gm_rle_text(const gm_rle *r, gm_error *e)
 {
-    char *text = malloc((size_t)r->n * 7 + 1), *p = text;       /* 33 bits and a sign: 7 characters */
+    /* 33 bits and a sign take 7 characters. */
+    char *text = malloc((size_t)r->n * 7 + 1), *p = text;
     if (!text) {
         gm_fail(e, "mask of %lld runs: out of memory", (long long)r->n);
         return NULL;

@@ -1,15 +1,17 @@
-/* COCO run-length masks (pycocotools): runs down the columns, 0s first, and their compressed text. */
+/* COCO run-length masks (pycocotools): runs down the columns, 0s first, their compressed text. */
 #ifndef GM_IO_RLE_H
 #define GM_IO_RLE_H
 #include "../ref/error.h"
 
-/* Runs of 0s and 1s in turn, column by column; count[0] (0s) may be 0.  They add up to height x width. */
+/* Runs of 0s and 1s in turn, column by column; count[0] (0s) may be 0. They add up to height x
+ * width. */
 typedef struct { int64_t height, width, n; uint32_t *count; } gm_rle;
 
 /* mask: height x width bytes, row by row; not 0 is inside. */
 int gm_rle_encode(gm_rle *r, const uint8_t *mask, int64_t height, int64_t width, gm_error *e);
 /* Inside where logits > 0 (NaN is outside). */
-int gm_rle_encode_logits(gm_rle *r, const float *logits, int64_t height, int64_t width, gm_error *e);
+int gm_rle_encode_logits(gm_rle *r, const float *logits, int64_t height, int64_t width,
+                         gm_error *e);
 /* mask: height x width bytes, set to 0 and 1. */
 void gm_rle_decode(uint8_t *mask, const gm_rle *r);
 

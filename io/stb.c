@@ -1,5 +1,5 @@
-/* stb_image: reads PNG and BMP, and JPEG where jpeg_stb.c is built in.  Static: the library exports none of
- * its names. */
+/* stb_image: reads PNG and BMP, and JPEG where jpeg_stb.c is built in. Static: the library exports
+ * none of its names. */
 #include "image_formats.h"
 
 #include <stdlib.h>
@@ -18,7 +18,8 @@
 #define STB_IMAGE_IMPLEMENTATION
 #include <stb/stb_image.h>
 
-/* The samples of a 16-bit PNG without their low bytes; stbi_load does the same but leaks when out of memory. */
+/* The samples of a 16-bit PNG without their low bytes; stbi_load does the same but leaks when out
+ * of memory. */
 static uint8_t *load(const uint8_t *bytes, int n, bool wide, int *width, int *height)
 {
     int channels;

@@ -1,4 +1,5 @@
-/* Image files: decoded bytes against OpenCV's and Pillow's, orientations, and everything that is no image. */
+/* Image files: decoded bytes against OpenCV's and Pillow's, orientations, and everything that is no
+ * image. */
 #include <check.h>
 #include <jansson.h>
 #include <math.h>
@@ -40,14 +41,17 @@ static void check_list(const char *list, const char *folder, int atleast)
         ck_assert_int_eq(im.height, json_integer_value(json_object_get(want, "height")));
         sha256(hash, im.rgb, (size_t)(im.width * im.height * 3));
         if (is_jpeg(name) && strcmp(gm_jpeg_reader(), "libjpeg-turbo")) jpeg_by_size++;
-        else ck_assert_msg(!strcmp(hash, json_string_value(json_object_get(want, "rgb"))), "%s: other pixels", name);
+        else
+            ck_assert_msg(!strcmp(hash, json_string_value(json_object_get(want, "rgb"))),
+                          "%s: other pixels", name);
         gm_image_free(&im);
         free(path);
         seen++;
     }
     json_decref(j);
     if (jpeg_by_size)
-        printf("%s: %d JPEGs compared by size alone: %s reads them, the stored pixels are libjpeg-turbo's\n",
+        printf("%s: %d JPEGs compared by size alone: %s reads them, the stored pixels are "
+               "libjpeg-turbo's\n",
                list, jpeg_by_size, gm_jpeg_reader());
     ck_assert_int_ge(seen, atleast);
 }
@@ -72,8 +76,8 @@ START_TEST(files_of_every_kind)
 }
 END_TEST
 
-/* Where the stored picture's corners go, by the EXIF table: orientation 6 means "row 0 is the right side,
- * column 0 the top". */
+/* Where the stored picture's corners go, by the EXIF table: orientation 6 means "row 0 is the right
+ * side, column 0 the top". */
 START_TEST(orientations)
 {
     gm_image im[9];
@@ -88,7 +92,8 @@ START_TEST(orientations)
         for (int64_t x = 0; x < w; x++) {
             const uint8_t *want = im[1].rgb + 3 * (y * w + x);
             int64_t r = w - 1 - x, d = h - 1 - y;               /* from the right, from below */
-            int64_t at[9] = { 0, y * w + x, y * w + r, d * w + r, d * w + x, x * h + y, x * h + d, r * h + d, r * h + y };
+            int64_t at[9] = { 0, y * w + x, y * w + r, d * w + r, d * w + x, x * h + y, x * h + d,
+                              r * h + d, r * h + y };
             for (int o = 2; o <= 8; o++) ck_assert_mem_eq(im[o].rgb + 3 * at[o], want, 3);
         }
     }
@@ -108,7 +113,7 @@ START_TEST(exif_blocks)
     little[8] = little[9] = 0xFF;                               /* 65535 entries */
     ck_assert_int_eq(gm_exif_orientation(little, 26), 1);
     for (uint32_t at = 15; at; at = at < 30 ? at + 1 : at * 2) {
-        memcpy(little + 4, &(uint8_t[]){ (uint8_t)at, (uint8_t)(at >> 8), (uint8_t)(at >> 16), (uint8_t)(at >> 24) }, 4);
+        for (int i = 0; i < 4; i++) little[4 + i] = (uint8_t)(at >> 8 * i);
         ck_assert_int_eq(gm_exif_orientation(little, 26), 1);
     }
 }
@@ -126,7 +131,8 @@ START_TEST(pnm_by_hand)
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
         gm_error e = { "" };
         gm_image im;
-        ck_assert_msg(gm_image_decode(&im, (const uint8_t *)c[i].file, c[i].n, "x.ppm", &e) == 0, "%s", e.text);
+        ck_assert_msg(gm_image_decode(&im, (const uint8_t *)c[i].file, c[i].n, "x.ppm", &e) == 0,
+                      "%s", e.text);
         ck_assert_int_eq(im.width, 2);
         ck_assert_int_eq(im.height, 1);
         ck_assert_mem_eq(im.rgb, c[i].want, 6);
@@ -140,7 +146,8 @@ static void refused(const uint8_t *bytes, size_t n, const char *name, const char
 {
     gm_error e = { "" };
     gm_image im = { 1, 1, (uint8_t *)"" };
-    ck_assert_msg(gm_image_decode(&im, bytes, n, name, &e) == -1, "%s: %zu bytes were taken for an image", name, n);
+    ck_assert_msg(gm_image_decode(&im, bytes, n, name, &e) == -1,
+                  "%s: %zu bytes were taken for an image", name, n);
     ck_assert_ptr_null(im.rgb);
     ck_assert_msg(strstr(e.text, name) == e.text && strstr(e.text, part), "%s", e.text);
     ck_assert_uint_lt(strlen(e.text), 300);
@@ -204,7 +211,8 @@ START_TEST(huge_headers)
         ck_assert_msg(map && (copy = malloc(n)), "%s", e.text);
         memcpy(copy, map, n);
         gm_unmap(map, n);
-        size_t at = c[i].at ? c[i].at : 5;                      /* JPEG: 5 after the frame header's marker */
+        /* JPEG: the sides stand 5 bytes after the frame header's marker. */
+        size_t at = c[i].at ? c[i].at : 5;
         while (!c[i].at && memcmp(copy + at - 5, "\xff\xc0", 2)) at++;
         memcpy(copy + at, c[i].side, c[i].bytes);
         refused((uint8_t *)copy, n, c[i].file, i == 2 ? "ends before" : "too large: 20000 x 20000");
@@ -217,21 +225,25 @@ END_TEST
 
 START_TEST(boxes_to_the_bit)
 {
-    json_t *j = load("golden/spots/boxes.json"), *boxes = json_object_get(j, "boxes"), *bits = json_object_get(j, "bf16");
+    json_t *j = load("golden/spots/boxes.json"), *boxes = json_object_get(j, "boxes");
+    json_t *bits = json_object_get(j, "bf16");
     size_t n = json_array_size(boxes);
     ck_assert_uint_eq(n, 200);
     for (size_t i = 0; i < n; i++) {
         double box[1][4];
         float got[4];
-        for (size_t k = 0; k < 4; k++) box[0][k] = json_real_value(json_array_get(json_array_get(boxes, i), k));
+        for (size_t k = 0; k < 4; k++)
+            box[0][k] = json_real_value(json_array_get(json_array_get(boxes, i), k));
         gm_boxes_normalise(got, (const double (*)[4])box, 1, 1, 1, true);
         for (size_t k = 0; k < 4; k++) {
             uint32_t b;
             memcpy(&b, got + k, 4);
-            ck_assert_uint_eq(b, (uint32_t)json_integer_value(json_array_get(bits, 4 * i + k)) << 16);
+            int64_t want = json_integer_value(json_array_get(bits, 4 * i + k));
+            ck_assert_uint_eq(b, (uint32_t)want << 16);
         }
         gm_boxes_normalise(got, (const double (*)[4])box, 1, 2, 4, false);
-        for (size_t k = 0; k < 4; k++) ck_assert_float_eq(got[k], (float)(box[0][k] / (k % 2 ? 4 : 2)));
+        for (size_t k = 0; k < 4; k++)
+            ck_assert_float_eq(got[k], (float)(box[0][k] / (k % 2 ? 4 : 2)));
     }
     json_decref(j);
 }
@@ -240,11 +252,13 @@ END_TEST
 /* torch.tensor(v).half().bfloat16() of torch 1.13 at the edges of half's range. */
 START_TEST(boxes_at_the_edges_of_half)
 {
-    const double box[2][4] = { { 65519.99, 65520, -65519, 1e300 }, { 0x1p-25, 0x1.8p-24, 0x1p-14 - 0x1p-26, -0.0 } };
+    const double box[2][4] = { { 65519.99, 65520, -65519, 1e300 },
+                               { 0x1p-25, 0x1.8p-24, 0x1p-14 - 0x1p-26, -0.0 } };
     const float want[8] = { 65536, HUGE_VALF, -65536, HUGE_VALF, 0, 0x1p-23f, 0x1p-14f, -0.0f };
     float got[8];
     gm_boxes_normalise(got, box, 2, 1, 1, true);
-    for (int i = 0; i < 8; i++) ck_assert_msg(!memcmp(got + i, want + i, 4), "%d: %a", i, (double)got[i]);
+    for (int i = 0; i < 8; i++)
+        ck_assert_msg(!memcmp(got + i, want + i, 4), "%d: %a", i, (double)got[i]);
 }
 END_TEST
 

@@ -18,7 +18,8 @@ static gm_image grey(int64_t w, int64_t h)
 }
 
 /* Logits of a rectangle [x0, x1) x [y0, y1); *m gets its area. */
-static float *rectangle(gm_mask *m, int64_t w, int64_t h, int64_t x0, int64_t y0, int64_t x1, int64_t y1)
+static float *rectangle(gm_mask *m, int64_t w, int64_t h, int64_t x0, int64_t y0, int64_t x1,
+                        int64_t y1)
 {
     float *l = malloc((size_t)(w * h) * sizeof *l);
     ck_assert_ptr_nonnull(l);
@@ -76,9 +77,11 @@ START_TEST(masks_outlines_and_legend)
 {
     gm_image im = grey(700, 300);
     gm_mask mask[2];
-    float *l0 = rectangle(&mask[0], 700, 300, 50, 50, 250, 250), *l1 = rectangle(&mask[1], 700, 300, 150, 100, 500, 290);
+    float *l0 = rectangle(&mask[0], 700, 300, 50, 50, 250, 250);
+    float *l1 = rectangle(&mask[1], 700, 300, 150, 100, 500, 290);
     gm_span span[2] = { { 0, 5, 0 }, { 10, 15, 1 } };
-    gm_answer a = { .caption = (char *)"a cat and a dog", .span = span, .nspans = 2, .mask = mask, .nmasks = 2,
+    gm_answer a = { .caption = (char *)"a cat and a dog", .span = span, .nspans = 2, .mask = mask,
+                    .nmasks = 2,
                     .width = 700, .height = 300 };
     gm_image out = overlay(&im, &a, NULL, 0);
     uint8_t c[2][3], half[3], both[3], white[3] = { 255, 255, 255 };
@@ -88,19 +91,22 @@ START_TEST(masks_outlines_and_legend)
     ck_assert_int_gt(out.height, 330);
     ck_assert_mem_eq(pixel(&out, 10, 10), im.rgb, 3);                   /* outside: untouched */
     ck_assert_mem_eq(pixel(&out, 49, 150), im.rgb, 3);
-    ck_assert_mem_eq(pixel(&out, 50, 150), white, 3);                   /* rim, line, half-strength inside */
+    /* A rim, a line, half-strength inside. */
+    ck_assert_mem_eq(pixel(&out, 50, 150), white, 3);
     ck_assert_mem_eq(pixel(&out, 54, 150), c[0], 3);
     for (int i = 0; i < 3; i++) {
         half[i] = (uint8_t)lround(100 + (c[0][i] - 100) * 0.5);
         both[i] = (uint8_t)lround(100 + ((c[0][i] + c[1][i]) / 2 - 100) * 0.5);
     }
     ck_assert_mem_eq(pixel(&out, 80, 80), half, 3);
-    ck_assert_mem_eq(pixel(&out, 170, 120), both, 3);                   /* where masks overlap: their mean */
+    /* Where masks overlap, their mean. */
+    ck_assert_mem_eq(pixel(&out, 170, 120), both, 3);
     for (int k = 0; k < 2; k++) {
         uint8_t back[3];
         for (int i = 0; i < 3; i++) back[i] = (uint8_t)(255 - (255 - c[k][i]) * 2 / 5);
-        ck_assert_int_gt(count(&out, 300, out.height, back), 200);      /* the phrase's background */
-        ck_assert_int_gt(count(&out, 300, out.height, c[k]), 50);       /* its badge */
+        /* The phrase's background and its badge. */
+        ck_assert_int_gt(count(&out, 300, out.height, back), 200);
+        ck_assert_int_gt(count(&out, 300, out.height, c[k]), 50);
         ck_assert_int_eq(count(&out, 0, 300, back), 0);
     }
     gm_image again = overlay(&im, &a, NULL, 0);
@@ -113,7 +119,8 @@ START_TEST(masks_outlines_and_legend)
 }
 END_TEST
 
-/* A phrase whose mask is empty says so, one whose mask is not does not; no word is lost when lines wrap. */
+/* A phrase whose mask is empty says so, one whose mask is not does not; no word is lost when lines
+ * wrap. */
 START_TEST(empty_masks_and_long_captions)
 {
     const uint8_t faint[3] = { 120, 120, 125 };
@@ -123,7 +130,8 @@ START_TEST(empty_masks_and_long_captions)
     char words[4000] = "a cat";
     for (int full = 0; full < 2; full++) {
         float *l = rectangle(&mask, 640, 40, 0, 0, full ? 9 : 0, 9);
-        gm_answer a = { .caption = words, .span = &span, .nspans = 1, .mask = &mask, .nmasks = 1, .width = 640, .height = 40 };
+        gm_answer a = { .caption = words, .span = &span, .nspans = 1, .mask = &mask, .nmasks = 1,
+                        .width = 640, .height = 40 };
         gm_image out = overlay(&im, &a, NULL, 0);
         if (full) ck_assert_int_eq(count(&out, 40, out.height, faint), 0);
         else ck_assert_int_gt(count(&out, 40, out.height, faint), 30);
@@ -145,9 +153,13 @@ END_TEST
 
 START_TEST(every_shape_of_answer)
 {
-    static const int64_t size[][2] = { { 1, 1 }, { 97, 131 }, { 3, 900 }, { 900, 2 }, { 256, 256 }, { 1500, 30 } };
-    const double boxes[4][4] = { { 1, 1, 60, 50 }, { -10, -1e300, 1e300, INFINITY }, { NAN, 5, 9, NAN }, { 9, 9, 2, 2 } };
-    char *captions[] = { NULL, (char *)"", (char *)" \n ", (char *)"\xff\xc3 \xe2\x82 \xf0\x9f\x98\x80 \xc0\x80 na\xc3\xafve\nline", (char *)"abc" };
+    static const int64_t size[][2] = { { 1, 1 }, { 97, 131 }, { 3, 900 }, { 900, 2 }, { 256, 256 },
+                                       { 1500, 30 } };
+    const double boxes[4][4] = { { 1, 1, 60, 50 }, { -10, -1e300, 1e300, INFINITY },
+                                 { NAN, 5, 9, NAN }, { 9, 9, 2, 2 } };
+    char *captions[] = { NULL, (char *)"", (char *)" \n ",
+                         (char *)"\xff\xc3 \xe2\x82 \xf0\x9f\x98\x80 \xc0\x80 na\xc3\xafve\nline",
+                         (char *)"abc" };
     for (size_t s = 0; s < sizeof size / sizeof *size; s++) {
         int64_t w = size[s][0], h = size[s][1];
         gm_image im = grey(w, h);
@@ -159,7 +171,8 @@ START_TEST(every_shape_of_answer)
         }
         gm_span span[4] = { { 0, 2, 7 }, { 1, 3, -1 }, { 2, 1, 2 }, { 3, 99, 99 } };
         for (size_t k = 0; k < sizeof captions / sizeof *captions; k++) {
-            gm_answer a = { .caption = captions[k], .span = span, .nspans = captions[k] ? 4 : 0, .mask = mask,
+            gm_answer a = { .caption = captions[k], .span = span, .nspans = captions[k] ? 4 : 0,
+                            .mask = mask,
                             .nmasks = k == 3 ? 20 : 0, .width = w, .height = h };
             gm_image out = overlay(&im, &a, boxes, 4);
             ck_assert_int_gt(out.height, h);

@@ -21,7 +21,8 @@ static int64_t integer(json_t *j, const char *key)
     return json_integer_value(json_object_get(j, key));
 }
 
-/* The image at folder/name; width 0 where its stored pixels are libjpeg-turbo's and this build's are not. */
+/* The image at folder/name; width 0 where its stored pixels are libjpeg-turbo's and this build's
+ * are not. */
 static gm_image source(const char *folder, const char *name)
 {
     gm_error e = { "" };
@@ -39,9 +40,11 @@ static void check_resize(const gm_image *im, json_t *want, gm_filter f, const ch
     gm_error e = { "" };
     gm_image out;
     char hash[65];
-    ck_assert_msg(gm_image_resize(&out, im, integer(want, "width"), integer(want, "height"), f, &e) == 0, "%s", e.text);
+    ck_assert_msg(gm_image_resize(&out, im, integer(want, "width"), integer(want, "height"), f,
+                                  &e) == 0, "%s", e.text);
     sha256(hash, out.rgb, (size_t)(out.width * out.height * 3));
-    ck_assert_msg(!strcmp(hash, json_string_value(json_object_get(want, "rgb"))), "%s: other pixels", name);
+    ck_assert_msg(!strcmp(hash, json_string_value(json_object_get(want, "rgb"))),
+                  "%s: other pixels", name);
     gm_image_free(&out);
 }
 
@@ -77,7 +80,8 @@ START_TEST(both_encoders_pixels)
 {
     json_t *j = load("golden/images.json"), *want;
     int64_t side = integer(j, "clip_side"), S = integer(j, "sam_side"), resized[2];
-    gm_config g = { .clip = { .shortest = side, .crop = side, .mean = { 0.48145466f, 0.4578275f, 0.40821073f },
+    gm_config g = { .clip = { .shortest = side, .crop = side,
+                              .mean = { 0.48145466f, 0.4578275f, 0.40821073f },
                               .std = { 0.26862954f, 0.26130258f, 0.27577711f } } };
     float *x = malloc((size_t)(3 * S * S) * sizeof *x);
     ck_assert_ptr_nonnull(x);
@@ -91,8 +95,10 @@ START_TEST(both_encoders_pixels)
         const char *clip = json_string_value(json_object_get(want, "clip_pixels"));
         ck_assert_msg(gm_pixels_clip(x, &im, &g, &e) == 0, "%s", e.text);
         sha256(hash, x, (size_t)(3 * side * side) * sizeof *x);
-        /* An image of height 1 is taken for channels first by transformers; nothing to compare with. */
-        ck_assert_msg(clip ? !strcmp(hash, clip) : im.height == 1, "%s: other pixels for the global encoder", name);
+        /* An image of height 1 is taken for channels first by transformers; nothing to compare
+         * with. */
+        ck_assert_msg(clip ? !strcmp(hash, clip) : im.height == 1,
+                      "%s: other pixels for the global encoder", name);
         memset(x, 0xFF, (size_t)(3 * S * S) * sizeof *x);
         ck_assert_msg(gm_pixels_sam(x, &im, S, resized, &e) == 0, "%s", e.text);
         sha256(hash, x, (size_t)(3 * S * S) * sizeof *x);
@@ -110,18 +116,23 @@ END_TEST
 
 START_TEST(a_part_is_a_piece_of_the_whole)
 {
-    static const int64_t size[][4] = { { 37, 91, 50, 20 }, { 1, 1, 9, 9 }, { 300, 2, 7, 40 }, { 64, 64, 64, 64 } };
+    static const int64_t size[][4] = { { 37, 91, 50, 20 }, { 1, 1, 9, 9 }, { 300, 2, 7, 40 },
+                                       { 64, 64, 64, 64 } };
     for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
         gm_error e = { "" };
-        gm_image in = { size[i][0], size[i][1], malloc((size_t)(size[i][0] * size[i][1] * 3)) }, all, part;
+        gm_image in = { size[i][0], size[i][1], malloc((size_t)(size[i][0] * size[i][1] * 3)) };
+        gm_image all, part;
         ck_assert_ptr_nonnull(in.rgb);
-        for (int64_t k = 0; k < in.width * in.height * 3; k++) in.rgb[k] = (uint8_t)(k * k * 31 + k);
+        for (int64_t k = 0; k < in.width * in.height * 3; k++)
+            in.rgb[k] = (uint8_t)(k * k * 31 + k);
         int64_t ow = size[i][2], oh = size[i][3], x0 = ow / 3, y0 = oh / 4, w = ow / 2, h = oh / 2;
         for (int f = GM_BILINEAR; f <= GM_BICUBIC; f++) {
             ck_assert_int_eq(gm_image_resize(&all, &in, ow, oh, (gm_filter)f, &e), 0);
-            ck_assert_int_eq(gm_image_resize_part(&part, &in, ow, oh, (gm_filter)f, x0, y0, w, h, &e), 0);
+            ck_assert_int_eq(gm_image_resize_part(&part, &in, ow, oh, (gm_filter)f, x0, y0, w, h,
+                                                  &e), 0);
             for (int64_t y = 0; y < h; y++)
-                ck_assert_mem_eq(part.rgb + 3 * y * w, all.rgb + 3 * ((y0 + y) * ow + x0), (size_t)(3 * w));
+                ck_assert_mem_eq(part.rgb + 3 * y * w, all.rgb + 3 * ((y0 + y) * ow + x0),
+                                 (size_t)(3 * w));
             gm_image_free(&part);
             gm_image_free(&all);
         }

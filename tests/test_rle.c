@@ -23,7 +23,8 @@ static void check_mask(const uint8_t *mask, int64_t H, int64_t W, json_t *want)
     float *logits = malloc((size_t)(H * W) * sizeof *logits);
     uint8_t *again = malloc((size_t)(H * W));
     ck_assert(logits && again);
-    for (int64_t i = 0; i < H * W; i++) logits[i] = mask[i] ? 1e-30f : i % 3 ? -0.0f : i % 2 ? NAN : -5;
+    for (int64_t i = 0; i < H * W; i++)
+        logits[i] = mask[i] ? 1e-30f : i % 3 ? -0.0f : i % 2 ? NAN : -5;
     char *text = gm_rle_from_logits(logits, H, W, &e);
     ck_assert_msg(text && !strcmp(text, counts), "%s", e.text);
     free(text);
@@ -48,7 +49,8 @@ static void check_mask(const uint8_t *mask, int64_t H, int64_t W, json_t *want)
 
 START_TEST(equal_to_pycocotools)
 {
-    json_t *j = json_load_file("golden/rle.json", 0, NULL), *one, *masks = json_object_get(j, "masks");
+    json_t *j = json_load_file("golden/rle.json", 0, NULL), *one;
+    json_t *masks = json_object_get(j, "masks");
     size_t i;
     ck_assert_uint_ge(json_array_size(masks), 20);
     json_array_foreach(masks, i, one) {
@@ -56,7 +58,8 @@ START_TEST(equal_to_pycocotools)
         uint8_t *mask = malloc((size_t)(H * W));
         ck_assert_ptr_nonnull(mask);
         for (int64_t y = 0; y < H; y++) {
-            const char *row = json_string_value(json_array_get(json_object_get(one, "rows"), (size_t)y));
+            const char *row = json_string_value(json_array_get(json_object_get(one, "rows"),
+                                                               (size_t)y));
             for (int64_t x = 0; x < W; x++) mask[y * W + x] = row[x] == '1';
         }
         check_mask(mask, H, W, one);
@@ -69,12 +72,14 @@ END_TEST
 START_TEST(a_large_disc)
 {
     json_t *j = json_load_file("golden/rle.json", 0, NULL), *disc = json_object_get(j, "large");
-    int64_t H = at(disc, "size", 0), W = at(disc, "size", 1), cx = at(disc, "centre", 0), cy = at(disc, "centre", 1);
+    int64_t H = at(disc, "size", 0), W = at(disc, "size", 1);
+    int64_t cx = at(disc, "centre", 0), cy = at(disc, "centre", 1);
     int64_t r = json_integer_value(json_object_get(disc, "radius"));
     uint8_t *mask = malloc((size_t)(H * W));
     ck_assert_ptr_nonnull(mask);
     for (int64_t y = 0; y < H; y++)
-        for (int64_t x = 0; x < W; x++) mask[y * W + x] = (y - cy) * (y - cy) + (x - cx) * (x - cx) < r * r;
+        for (int64_t x = 0; x < W; x++)
+            mask[y * W + x] = (y - cy) * (y - cy) + (x - cx) * (x - cx) < r * r;
     check_mask(mask, H, W, disc);
     free(mask);
     json_decref(j);
@@ -83,7 +88,8 @@ END_TEST
 
 START_TEST(broken_text)
 {
-    static const char *const text[] = { "", "1", "0", "S1S1S1", "~~~", "\x80", "ooooooooooooooo", "`", "o", "R10", "@5S1" };
+    static const char *const text[] = { "", "1", "0", "S1S1S1", "~~~", "\x80", "ooooooooooooooo",
+                                        "`", "o", "R10", "@5S1" };
     for (size_t i = 0; i < sizeof text / sizeof *text; i++) {
         gm_error e = { "" };
         gm_rle r;
@@ -113,7 +119,8 @@ START_TEST(png_there_and_back)
         ck_assert_msg(gm_image_read(&im, path, &e) == 0, "%s", e.text);
         ck_assert_int_eq(im.width, 31);
         ck_assert_int_eq(im.height, 17);
-        for (int i = 0; i < 31 * 17 * 3; i++) ck_assert_uint_eq(im.rgb[i], pixels[channels == 1 ? i / 3 : i]);
+        for (int i = 0; i < 31 * 17 * 3; i++)
+            ck_assert_uint_eq(im.rgb[i], pixels[channels == 1 ? i / 3 : i]);
         gm_image_free(&im);
         remove(path);
     }
@@ -130,7 +137,8 @@ START_TEST(png_where_none_can_be)
     }
     gm_error e = { "" };
     ck_assert_int_eq(gm_png_write("build/a.png", (const uint8_t *)"abcd", 1, 1, 4, &e), -1);
-    ck_assert_int_eq(gm_png_write("build/a.png", (const uint8_t *)"abcd", 1LL << 40, 1LL << 40, 1, &e), -1);
+    ck_assert_int_eq(gm_png_write("build/a.png", (const uint8_t *)"abcd", 1LL << 40, 1LL << 40, 1,
+                                  &e), -1);
     ck_assert(!gm_is_file("build/a.png"));
 }
 END_TEST

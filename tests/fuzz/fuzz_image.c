@@ -1,5 +1,5 @@
-/* Image files: bytes -> decode -> both encoders' pixels.  What is decoded has the sizes that the header
- * promised, and pixels are finite. */
+/* Image files: bytes -> decode -> both encoders' pixels. What is decoded has the sizes that the
+ * header promised, and pixels are finite. */
 #include <math.h>
 #include <stdlib.h>
 #include "../../io/image_formats.h"
@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     bad = gm_image_decode(&im, data, n, "file", &e);
     must(!bad == !e.text[0] && !bad == (im.rgb != NULL));
     if (bad) return 0;
-    must(im.width * im.height == h.width * h.height && (im.width == h.width || im.width == h.height));
+    must(im.width * im.height == h.width * h.height
+         && (im.width == h.width || im.width == h.height));
     float clip[3 * CLIP * CLIP], sam[3 * SAM * SAM];
     int64_t resized[2];
     must(gm_pixels_clip(clip, &im, &g, &e) == 0);
