@@ -194,20 +194,20 @@ static int add_refer(gm_text *out, const gm_prompts *p, const gm_ask *q, int64_t
 
 /* "region1 <bbox>", or the items of all boxes: the release's group form where the file has group
  * templates, else joined by commas. */
-static void add_regions(gm_text *out, const gm_prompts *p, int64_t n)
+static void add_regions(gm_text *out, const gm_prompts *p, int64_t before, int64_t n)
 {
     bool group = n > 1 && json_object_get(p->root, "region_group");
     const char *item = text_of(p, group ? "region_group_item" : "region_item");
     for (int64_t i = 1; i <= n; i++) {
         char number[24];
-        snprintf(number, sizeof number, "%lld", (long long)i);
+        snprintf(number, sizeof number, "%lld", (long long)(before + i));
         if (i > 1 && !group) gm_text_adds(out, ", ");
         fill(out, item, number, NULL);
     }
 }
 
 static int add_region(gm_text *out, const gm_prompts *p, const gm_ask *q, int64_t index,
-                      gm_error *e)
+                      int64_t before, gm_error *e)
 {
     const char *template = q->text, *boxed = q->text ? strstr(q->text, "<bbox>") : NULL;
     if (boxed) {
@@ -224,7 +224,7 @@ static int add_region(gm_text *out, const gm_prompts *p, const gm_ask *q, int64_
                        "belong, found \"%s\"",
                        (long long)q->nboxes, template);
     gm_text regions = { 0 };
-    add_regions(&regions, p, q->nboxes);
+    add_regions(&regions, p, before, q->nboxes);
     if (!regions.failed) fill(out, template, regions.s, NULL);
     out->failed |= regions.failed;
     gm_text_drop(&regions);
@@ -275,7 +275,8 @@ static int check_words(const gm_ask *q, gm_error *e)
     return 0;
 }
 
-char *gm_prompt_user(const gm_prompts *p, const gm_ask *q, int64_t index, bool first, gm_error *e)
+char *gm_prompt_user(const gm_prompts *p, const gm_ask *q, int64_t index, bool first,
+                     int64_t before, gm_error *e)
 {
     gm_text out = { 0 };
     int bad = check_words(q, e);
@@ -283,7 +284,7 @@ char *gm_prompt_user(const gm_prompts *p, const gm_ask *q, int64_t index, bool f
     if (first) gm_text_adds(&out, q->task == GM_CHAT && chat ? chat : text_of(p, "begin"));
     if (!bad) switch (q->task) {
         case GM_REFER: bad = add_refer(&out, p, q, index, e); break;
-        case GM_REGION: bad = add_region(&out, p, q, index, e); break;
+        case GM_REGION: bad = add_region(&out, p, q, index, before, e); break;
         case GM_PHRASE: bad = add_phrase(&out, p, q, index, e); break;
         case GM_CHAT: gm_text_adds(&out, q->text); break;
         default: bad = add_plain(&out, p, q, index, e);

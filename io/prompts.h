@@ -16,11 +16,12 @@ void gm_prompts_free(gm_prompts *p);
 
 /* The user's message for a task (spec 1.4, 1.9), malloc'ed.  first: the conversation starts, so the
  * file's `begin` (for CHAT its `chat_begin`, if it has one) comes in front.  index: which of the
- * task's templates.  REGION asks about the q->nboxes regions; PHRASE with q->forced asks gcg's
+ * task's templates.  REGION asks about the q->nboxes regions, numbered on from `before`; PHRASE with q->forced asks gcg's
  * question, the caption being the answer (gm_forced_answer).  Text given by the user goes in as it
  * stands, but for REFER's expression, stripped and in lower case; "<image>" in it is an error
  * (QUIRKS Q5). */
-char *gm_prompt_user(const gm_prompts *p, const gm_ask *q, int64_t index, bool first, gm_error *e);
+char *gm_prompt_user(const gm_prompts *p, const gm_ask *q, int64_t index, bool first,
+                     int64_t before, gm_error *e);
 
 /* turn 2i is the user's, 2i + 1 the assistant's; an odd count ends with the open assistant turn.
  * name: "llava_v1" or "llava_llama_2" (spec 1.1), or another one of the file.  malloc'ed. */

@@ -17,8 +17,8 @@ struct gm_session {
     int64_t width, height;
     char **turn;                        /* user, assistant, user, ... */
     int64_t nturns;
-    float *box;                         /* (nboxes, 4) in 0..1; kept from turn to turn */
-    int64_t nboxes;
+    float *box, *latest;                /* (n, 4) in 0..1: one for every <bbox> so far; those last given */
+    int64_t nboxes, nlatest;
 };
 
 gm_session *gm_session_new(gm_model *m, const gm_image *image, gm_error *e)
@@ -42,9 +42,10 @@ void gm_session_reset(gm_session *s)
     for (int64_t i = 0; i < s->nturns; i++) free(s->turn[i]);
     free(s->turn);
     free(s->box);
+    free(s->latest);
     s->turn = NULL;
-    s->box = NULL;
-    s->nturns = s->nboxes = 0;
+    s->box = s->latest = NULL;
+    s->nturns = s->nboxes = s->nlatest = 0;
 }
 
 void gm_session_free(gm_session *s)
@@ -70,24 +71,51 @@ void gm_answer_free(gm_answer *a)
 
 /* ---- the question ---- */
 
-/* Boxes given with a question replace the session's; without any, the session's stay. */
+static int check_box(const gm_session *s, const double b[4], int64_t number, gm_error *e)
+{
+    bool finite = isfinite(b[0]) && isfinite(b[1]) && isfinite(b[2]) && isfinite(b[3]);
+    bool inside = b[0] >= 0 && b[1] >= 0 && b[2] <= (double)s->width && b[3] <= (double)s->height;
+    if (finite && inside && b[0] < b[2] && b[1] < b[3]) return 0;
+    return gm_fail(e, "box %lld (%g, %g, %g, %g): wanted x1 < x2 and y1 < y2 inside the image of %lld x %lld",
+                   (long long)number, b[0], b[1], b[2], b[3], (long long)s->width, (long long)s->height);
+}
+
+/* The boxes of a question become the session's latest; a question without any is about those of the last one. */
 static int take_boxes(gm_session *s, const gm_ask *q, gm_error *e)
 {
     if (q->nboxes <= 0) return 0;
-    for (int64_t i = 0; i < q->nboxes; i++) {
-        const double *b = q->boxes[i];
-        bool finite = isfinite(b[0]) && isfinite(b[1]) && isfinite(b[2]) && isfinite(b[3]);
-        if (!finite || b[0] >= b[2] || b[1] >= b[3] || b[0] < 0 || b[1] < 0 || b[2] > (double)s->width ||
-            b[3] > (double)s->height)
-            return gm_fail(e, "box %lld (%g, %g, %g, %g): wanted x1 < x2 and y1 < y2 inside the image of %lld x %lld",
-                           (long long)i + 1, b[0], b[1], b[2], b[3], (long long)s->width, (long long)s->height);
-    }
-    float *box = malloc((size_t)q->nboxes * 4 * sizeof *box);
-    if (!box) return gm_fail(e, "out of memory for %lld boxes", (long long)q->nboxes);
-    gm_boxes_normalise(box, q->boxes, q->nboxes, s->width, s->height, s->model->net.config.bf16);
-    free(s->box);
-    s->box = box;
-    s->nboxes = q->nboxes;
+    for (int64_t i = 0; i < q->nboxes; i++)
+        if (check_box(s, q->boxes[i], i + 1, e) != 0) return -1;
+    float *latest = malloc((size_t)q->nboxes * 4 * sizeof *latest);
+    if (!latest) return gm_fail(e, "out of memory for %lld boxes", (long long)q->nboxes);
+    gm_boxes_normalise(latest, q->boxes, q->nboxes, s->width, s->height, s->model->net.config.bf16);
+    free(s->latest);
+    s->latest = latest;
+    s->nlatest = q->nboxes;
+    return 0;
+}
+
+static int64_t count(const char *text, const char *what)
+{
+    int64_t n = 0;
+    for (const char *t = text; (t = strstr(t, what)); t += strlen(what)) n++;
+    return n;
+}
+
+/* Every <bbox> of the conversation has its box, in order: those of this message are appended.  One box serves all
+ * of them (C2), surplus boxes are left out. */
+static int append_boxes(gm_session *s, const char *message, gm_error *e)
+{
+    int64_t n = count(message, "<bbox>");
+    if (!n) return 0;
+    if (s->nlatest < n && s->nlatest != 1)
+        return gm_fail(e, "the prompt has %lld <bbox>, but the boxes given are %lld", (long long)n, (long long)s->nlatest);
+    float *more = realloc(s->box, (size_t)(s->nboxes + n) * 4 * sizeof *more);
+    if (!more) return gm_fail(e, "out of memory for %lld boxes", (long long)n);
+    s->box = more;
+    for (int64_t i = 0; i < n; i++)
+        memcpy(s->box + 4 * (s->nboxes + i), s->latest + 4 * (s->nlatest == 1 ? 0 : i), 4 * sizeof *s->box);
+    s->nboxes += n;
     return 0;
 }
 
@@ -264,13 +292,6 @@ static char *history_text(const char *text)
     return t;
 }
 
-static bool mentions(const int32_t *ids, int64_t n, int32_t id)
-{
-    for (int64_t i = 0; i < n; i++)
-        if (ids[i] == id) return true;
-    return false;
-}
-
 /* Runs the question that stands as the last turn. */
 static gm_answer *answer(gm_session *s, const gm_ask *q, gm_error *e)
 {
@@ -288,7 +309,7 @@ static gm_answer *answer(gm_session *s, const gm_ask *q, gm_error *e)
             .no_masks = q->no_masks, .temperature = q->temperature, .top_p = q->top_p, .seed = q->seed,
             .on_ids = on_ids, .on_stage = on_stage, .user = &t,
         };
-        if (s->nboxes && mentions(ids, n, s->model->net.bbox)) o.box = gm_from(s->c, GM_F32, s->box, 2, GM_DIMS(s->nboxes, 4));
+        if (s->nboxes) o.box = gm_from(s->c, GM_F32, s->box, 2, GM_DIMS(s->nboxes, 4));
         ok = gm_generate(s->c, &s->model->net, &s->scene, &o, &g) == 0;
         if (!ok) gm_fail(e, "%s", gm_error_text(s->c));
         if (ok) ok = fill_answer(s, a, &g, nprompt, e) == 0;
@@ -309,14 +330,15 @@ gm_answer *gm_session_ask(gm_session *s, const gm_ask *q, gm_error *e)
 {
     gm_backend_threads(s->model->threads);
     if (take_boxes(s, q, e) != 0) return NULL;
-    gm_ask with_boxes = *q;
-    with_boxes.nboxes = s->nboxes;
-    if (push_turn(s, gm_prompt_user(s->model->prompts, &with_boxes, q->variant, s->nturns == 0, e), e) != 0) return NULL;
-    gm_answer *a = answer(s, q, e);
-    if (!a || push_turn(s, history_text(a->text), e) != 0) {
-        pop_turn(s);                                        /* the question did not happen */
-        gm_answer_free(a);
-        return NULL;
-    }
-    return a;
+    int64_t before = s->nboxes;
+    gm_ask asked = *q;
+    asked.nboxes = s->nlatest;
+    char *message = gm_prompt_user(s->model->prompts, &asked, q->variant, s->nturns == 0, before, e);
+    if (push_turn(s, message, e) != 0) return NULL;
+    gm_answer *a = append_boxes(s, message, e) == 0 ? answer(s, q, e) : NULL;
+    if (a && push_turn(s, history_text(a->text), e) == 0) return a;
+    pop_turn(s);                                            /* the question did not happen */
+    s->nboxes = before;
+    gm_answer_free(a);
+    return NULL;
 }

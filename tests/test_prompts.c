@@ -21,7 +21,7 @@ static gm_prompts *open_prompts(const char *path)
 static void check_prompt(const gm_prompts *p, gm_ask q, int64_t index, bool first, const char *want)
 {
     gm_error e = { "" };
-    char *got = gm_prompt_user(p, &q, index, first, &e);
+    char *got = gm_prompt_user(p, &q, index, first, 0, &e);
     ck_assert_msg(got != NULL, "%s", e.text);
     ck_assert_str_eq(got, want);
     free(got);
@@ -30,7 +30,7 @@ static void check_prompt(const gm_prompts *p, gm_ask q, int64_t index, bool firs
 static void check_no_prompt(const gm_prompts *p, gm_ask q, int64_t index, const char *why)
 {
     gm_error e = { "" };
-    char *got = gm_prompt_user(p, &q, index, true, &e);
+    char *got = gm_prompt_user(p, &q, index, true, 0, &e);
     ck_assert_msg(got == NULL, "found \"%s\", wanted an error: %s", got, why);
     ck_assert_msg(strstr(e.text, why) != NULL, "wanted: %s, found: %s", why, e.text);
 }
@@ -411,7 +411,7 @@ START_TEST(released_prompts)
         gm_ask q = { .task = GM_CHAT, .boxes = box };
         int64_t index;
         if (!released_question(text_in(row, "name"), &q, &index)) continue;
-        char *user = gm_prompt_user(p, &q, index, true, &e);
+        char *user = gm_prompt_user(p, &q, index, true, 0, &e);
         ck_assert_msg(user != NULL, "%s: %s", text_in(row, "name"), e.text);
         char *s = gm_conversation(p, "llava_v1", (const char *const[]){ user }, 1, &e);
         ck_assert_str_eq(s, text_in(row, "prompt"));

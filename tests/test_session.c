@@ -136,6 +136,24 @@ START_TEST(a_conversation_keeps_image_boxes_and_masks)
 }
 END_TEST
 
+START_TEST(regions_are_numbered_through_a_conversation)
+{
+    scene x = open_scene(NANO, CASES "region6.png", NULL);
+    const double left[1][4] = { { 0, 0, 100, 200 } }, right[1][4] = { { 100, 50, 250, 250 } };
+    gm_answer *one = ask(&x, (gm_ask){ .task = GM_REGION, .boxes = left, .nboxes = 1 });
+    gm_answer *two = ask(&x, (gm_ask){ .task = GM_REGION, .boxes = right, .nboxes = 1 });
+    gm_answer *same = ask(&x, (gm_ask){ .task = GM_REGION });
+    char *prompt = gm_detokenize(x.m, same->prompt_ids, same->nprompt_ids, NULL);
+    const char *first = strstr(prompt, "region1 <bbox>"), *second = strstr(prompt, "region2 <bbox>");
+    ck_assert(first && second > first && strstr(second, "region3 <bbox>"));
+    free(prompt);
+    gm_answer_free(one);
+    gm_answer_free(two);
+    gm_answer_free(same);
+    close_scene(&x);
+}
+END_TEST
+
 START_TEST(refused_questions_leave_no_trace)
 {
     scene x = open_scene(NANO, CASES "refer4.png", NULL);
@@ -247,6 +265,7 @@ Suite *test_session(void)
     tcase_add_test(t, answers_are_the_authors);
     tcase_add_test(t, forced_phrases_are_the_training_pass);
     tcase_add_test(t, a_conversation_keeps_image_boxes_and_masks);
+    tcase_add_test(t, regions_are_numbered_through_a_conversation);
     tcase_add_test(t, refused_questions_leave_no_trace);
     tcase_add_test(t, two_models_and_both_tables_at_once);
     tcase_add_test(t, text_streams_as_it_is_written);

@@ -38,7 +38,7 @@ static void ask(const gm_prompts *p, const char *text)
         gm_error e = { "" };
         gm_ask q = { .task = (gm_task)(k % 6), .text = k / 6 % 2 ? text : NULL, .boxes = box,
                      .nboxes = k % 4, .forced = k % 5 == 0 };
-        char *user = gm_prompt_user(p, &q, k / 12, k % 2 == 0, &e);
+        char *user = gm_prompt_user(p, &q, k / 12, k % 2 == 0, k % 3, &e);
         if (!user) {
             must(e.text[0] != 0);
             continue;
