@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* '*' stands for any text. */
+/* One '*' a pattern: any text. */
 static const char *const unused[] = {
     "*.rotary_emb.inv_freq", /* recomputed from positions (spec 9.2 A4) */
     "*.embeddings.position_ids", /* 0, 1, 2, ... */
-    "*.vision_model.post_layernorm.*", /* behind every state that is read */
+    GM_TOWER "vision_model.post_layernorm.*", /* behind every state that is read */
     /* the rest of a whole CLIPModel */
     "text_model.*", "text_projection.weight", "visual_projection.weight", "logit_scale",
     GM_GROUNDING "pixel_mean", GM_GROUNDING "pixel_std",
