@@ -22,11 +22,8 @@ static const char *const unused[] = {
 
 static bool matches(const char *name, const char *pattern)
 {
-    const char *star = strchr(pattern, '*');
-    if (!star) return strcmp(name, pattern) == 0;
-    size_t head = (size_t)(star - pattern), tail = strlen(star + 1), n = strlen(name);
-    return n >= head + tail && memcmp(name, pattern, head) == 0 &&
-           strcmp(name + n - tail, star + 1) == 0;
+    if (*pattern != '*') return *name == *pattern && (!*name || matches(name + 1, pattern + 1));
+    return matches(name, pattern + 1) || (*name && matches(name + 1, pattern));
 }
 
 bool gm_name_unused(const char *name)
