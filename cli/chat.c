@@ -20,7 +20,7 @@ static const command_text TEXT = {
         "  /gcg             describe the image, a mask for each phrase\n"
         "  /refer TEXT      mask what TEXT names\n"
         "  /box X1,Y1,X2,Y2 a box in pixels, for the next <bbox> of a question\n"
-        "  /masks           list the masks of the last answer\n"
+        "  /masks           list the masks of the conversation\n"
         "  /save [DIR]      write the last answer, its masks and the overlay (default out)\n"
         "  /reset           forget the conversation and its boxes, keep the image\n"
         "  /help, /quit\n"
@@ -168,7 +168,7 @@ static int ask(chat *c, gm_task task, const char *text, gm_error *e)
     c->turns++;
     c->answers++;
     if (!(c->t.stream && c->t.text)) puts(a->caption);
-    if (c->t.stream) terminal_masks(&c->t, a);
+    if (c->t.stream && c->t.notes) terminal_masks(&c->t, a, false);
     fflush(stdout);
     return c->cs.out ? save(c, c->cs.out, e) : 0;
 }
@@ -191,7 +191,7 @@ static int command(chat *c, const char *line, gm_error *e)
     if (argument_of(line, "/help")) {
         printf("%s", strstr(TEXT.about, "  /gcg"));
     } else if (argument_of(line, "/masks")) {
-        if (c->last && c->last->nmasks) terminal_masks(&c->t, c->last);
+        if (c->last && c->last->nmasks) terminal_masks(&c->t, c->last, true);
         else puts("  no masks");
     } else if (argument_of(line, "/reset")) {
         gm_session_reset(c->session);

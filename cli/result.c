@@ -202,6 +202,27 @@ char *result_name(json_t *used, const char *out, const char *base, const char *i
     return NULL;
 }
 
+/* Is the file that `holder` names under key there?  So is one that it does not name. */
+static bool file_there(const char *out, const json_t *holder, const char *key)
+{
+    const char *file = json_string_value(json_object_get(holder, key));
+    char *path = file ? gm_path_join(out, file) : NULL;
+    bool there = !file || (path && gm_is_file(path));
+    free(path);
+    return there;
+}
+
+/* Of this version, with all its files? */
+static bool complete(const char *out, const json_t *result)
+{
+    const char *version = json_string_value(json_object_get(result, "glamm"));
+    const json_t *masks = json_object_get(result, "masks");
+    bool whole = version && strcmp(version, GM_VERSION) == 0 && file_there(out, result, "overlay");
+    for (size_t i = 0; whole && i < json_array_size(masks); i++)
+        whole = file_there(out, json_array_get(masks, i), "file");
+    return whole;
+}
+
 json_t *result_stored(const char *out, const char *name, const json_t *request)
 {
     bool there;
@@ -209,7 +230,7 @@ json_t *result_stored(const char *out, const char *name, const json_t *request)
     /* compared as written: a number that was read back may differ in its last digits */
     char *want = json_dumps(request, JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
     char *found = j ? json_dumps(json_object_get(j, "request"), JSON_SORT_KEYS | JSON_REAL_PRECISION(15)) : NULL;
-    bool same = want && found && strcmp(want, found) == 0;
+    bool same = want && found && strcmp(want, found) == 0 && complete(out, j);
     free(want);
     free(found);
     if (same) return j;

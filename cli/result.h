@@ -17,7 +17,7 @@ json_t *result_json(json_t *request, const char *name, const gm_answer *a, doubl
  * (a JSON object, to which it is added), nor one whose NAME.json is about another image or not ours. */
 char *result_name(json_t *used, const char *out, const char *base, const char *image, gm_error *e);
 
-/* out/NAME.json when it answers this very request, else NULL. */
+/* out/NAME.json when this version answered this very request and all files are there, else NULL. */
 json_t *result_stored(const char *out, const char *name, const json_t *request);
 
 /* Writes overlay and masks, then NAME.json (last, so that it stands for a complete result). */

@@ -139,7 +139,9 @@ static int ask(runner *r, const item *it, const question *q, const ticket *k, gm
     json_t *result = result_json(k->request, k->name, a, total, e);
     int bad = result ? result_write(r->rs.out, k->name, result, &r->image, a, q, e) : -1;
     if (!bad) print_result(r, it, result, r->t.stream && r->t.text);
-    if (!bad && r->t.stream) terminal_masks(&r->t, a);
+    if (!bad && r->t.stream && r->t.notes) terminal_masks(&r->t, a, false);
+    if (!bad && r->t.progress && r->total == 1)
+        fprintf(stderr, "  %s/%s%s\n", r->rs.out, k->name, a->nmasks ? ".overlay.png" : ".json");
     if (r->ms.verbose) print_times(a, total);
     r->masks = a->nmasks;
     json_decref(result);
@@ -230,8 +232,8 @@ static void print_end(runner *r)
     if (r->skipped && r->t.notes)
         fprintf(stderr, "%lld of %lld complete already in %s (--redo asks again)\n", (long long)r->skipped,
                 (long long)r->total, r->rs.out);
-    if (r->done && r->t.progress)
-        fprintf(stderr, "%lld result%s written to %s\n", (long long)r->done, r->done > 1 ? "s" : "", r->rs.out);
+    if (r->done && r->t.progress && r->total > 1)
+        fprintf(stderr, "%lld of %lld written to %s\n", (long long)r->done, (long long)r->total, r->rs.out);
 }
 
 /* The command line's own questions, for images that no list describes. */

@@ -155,14 +155,14 @@ static const gm_span *phrase_of(const gm_answer *a, int64_t k)
     return NULL;
 }
 
-void terminal_masks(terminal *t, const gm_answer *a)
+void terminal_masks(terminal *t, const gm_answer *a, bool all)
 {
     char buf[32];
     double pixels = (double)a->width * (double)a->height;
-    for (int64_t k = 0; t->notes && k < a->nmasks; k++) {
+    for (int64_t k = 0; k < a->nmasks; k++) {
         const gm_mask *m = &a->mask[k];
         const gm_span *s = phrase_of(a, k);
-        if (m->in_prompt) continue;
+        if (m->in_prompt && !all) continue;
         printf("  %smask %lld%s  %5.1f %% of the image, x %lld y %lld, %lld x %lld", terminal_colour(t, k, buf),
                (long long)k, terminal_plain(t), 100 * (double)m->area / pixels, (long long)m->box[0],
                (long long)m->box[1], (long long)m->box[2], (long long)m->box[3]);

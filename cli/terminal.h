@@ -39,7 +39,7 @@ void terminal_log(void *user, const char *line);
 /* Escape sequences of mask k's colour and of its end on this terminal, "" without colours.  buf of 32. */
 const char *terminal_colour(const terminal *t, int64_t k, char *buf);
 const char *terminal_plain(const terminal *t);
-/* After an answer on a terminal: its new masks, a line each, on stdout. */
-void terminal_masks(terminal *t, const gm_answer *a);
+/* The masks of an answer, a line each, on stdout; all: those of earlier turns too. */
+void terminal_masks(terminal *t, const gm_answer *a, bool all);
 
 #endif

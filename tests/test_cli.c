@@ -13,6 +13,7 @@
 #define SCENE "golden/nano/cases/gcg2.png"
 #define MINI "golden/mini/model"
 #define SHORT MINI " --max-tokens 6"     /* fast; its answers mean nothing */
+#define MASKED SHORT " --phrase 'a <p> dog </p> and <p> a cat </p>' --forced"
 #define OUT OUTPUT "/out"
 
 /* One of the results, as written. */
@@ -162,6 +163,24 @@ START_TEST(a_run_leaves_a_complete_result)
 }
 END_TEST
 
+/* Spans count bytes and code points, each under its name. */
+START_TEST(spans_in_bytes_and_code_points)
+{
+    clean_output();
+    ck_assert_int_eq(shell("$G run " SHORT " " SCENE " --phrase 'd\xc3\xa9j\xc3\xa0 <p> \xe2\x82\xac" "3 </p> vu' --forced "
+                           "--out " OUT), 0);
+    json_t *r = result("gcg2"), *p = json_array_get(json_object_get(r, "phrases"), 0);
+    json_t *bytes = json_pack("[i,i]", 7, 11), *points = json_pack("[i,i]", 5, 7);
+    ck_assert_str_eq(text_in(r, "caption"), "d\xc3\xa9j\xc3\xa0 \xe2\x82\xac" "3 vu");
+    ck_assert_str_eq(text_in(p, "text"), "\xe2\x82\xac" "3");
+    ck_assert(json_equal(json_object_get(p, "bytes"), bytes));
+    ck_assert(json_equal(json_object_get(p, "code_points"), points));
+    json_decref(bytes);
+    json_decref(points);
+    json_decref(r);
+}
+END_TEST
+
 START_TEST(json_stands_alone_on_stdout)
 {
     clean_output();
@@ -206,16 +225,21 @@ START_TEST(a_second_run_resumes)
 {
     const char *both = SCENE " golden/nano/cases/gcg0.png";
     clean_output();
-    ck_assert_int_eq(shell("$G run " SHORT " " SCENE " --out " OUT), 0);
-    char *caption = gm_copy_text(said());
-    caption[strlen(caption) - 1] = 0;
+    ck_assert_int_eq(shell("$G run " MASKED " " SCENE " --out " OUT), 0);
+    ck_assert_str_eq(said(), "a dog and a cat\n");
     json_t *before = result("gcg2");
-    ck_assert_int_eq(shell("$G run " SHORT " %s --out " OUT, both), 0);
+    ck_assert_int_eq(shell("$G run " MASKED " %s --out " OUT, both), 0);
     check_contains(complained(), "1 of 2 complete already");
-    check_contains(said(), caption);
+    check_contains(said(), SCENE ": a dog and a cat\n");
     json_t *after = result("gcg2");
     ck_assert(json_equal(before, after));
-    /* another question, another picture and --redo are asked */
+    /* one with a file missing, another question, another picture and --redo are asked */
+    ck_assert_int_eq(shell("rm " OUT "/gcg2.overlay.png; $G run " MASKED " %s --out " OUT, both), 0);
+    check_contains(complained(), "1 of 2 complete already");
+    ck_assert_int_eq(shell("rm " OUT "/gcg2.mask1.png; $G run " MASKED " %s --out " OUT, both), 0);
+    check_contains(complained(), "1 of 2 complete already");
+    ck_assert_int_eq(shell("$G run " MASKED " %s --out " OUT, both), 0);
+    check_contains(complained(), "2 of 2 complete already");
     ck_assert_int_eq(shell("$G run " SHORT " %s --out " OUT " --task caption", both), 0);
     ck_assert_str_eq(complained(), "");
     ck_assert(!gm_is_file(OUT "/gcg2.mask0.png"));              /* a caption has none: the old ones are gone */
@@ -231,7 +255,6 @@ START_TEST(a_second_run_resumes)
                            " golden/nano/cases/gcg0.png --task caption --out " OUT "; cat " OUT "/gcg0.json"), 0);
     check_contains(said(), "mine");
     ck_assert(gm_is_file(OUT "/gcg0-2.json"));
-    free(caption);
     json_decref(before);
     json_decref(after);
 }
@@ -381,14 +404,17 @@ START_TEST(info_counts_and_checks)
     ck_assert_msg(j != NULL, "no JSON: %s", said());
     ck_assert_uint_eq(json_array_size(json_object_get(j, "tensors")), 521);
     json_decref(j);
-    /* a NaN in the last tensor is found, by name, and only when asked for */
-    ck_assert_int_eq(shell("cp -rL " NANO " %s/m && chmod -R u+w %s/m && printf '\\377\\377' | dd "
-                           "of=%s/m/model.safetensors conv=notrunc bs=1 seek=$(($(wc -c < %s/m/model.safetensors) - 2)) "
-                           "status=none", OUTPUT, OUTPUT, OUTPUT, OUTPUT), 0);
-    ck_assert_int_eq(shell("$G info %s/m", OUTPUT), 0);
-    ck_assert_int_eq(shell("$G info %s/m --check", OUTPUT), 1);
-    check_contains(said(), "not finite: model.");
-    check_contains(said(), "1 with NaN");
+    /* a NaN, an infinity as the last value: found, by name, and only when asked for */
+    static const char *const last[] = { "\\377\\377", "\\200\\177" };
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(shell("rm -rf %s/m && cp -rL " NANO " %s/m && chmod -R u+w %s/m && f=%s/m/model.safetensors && "
+                               "printf '%s' | dd of=$f conv=notrunc bs=1 seek=$(($(wc -c < $f) - 2)) status=none",
+                               OUTPUT, OUTPUT, OUTPUT, OUTPUT, last[i]), 0);
+        ck_assert_int_eq(shell("$G info %s/m", OUTPUT), 0);
+        ck_assert_int_eq(shell("$G info %s/m --check", OUTPUT), 1);
+        check_contains(said(), "not finite: model.");
+        check_contains(said(), "1 with NaN");
+    }
     ck_assert_int_eq(shell("$G info " NANO " --check"), 0);
 }
 END_TEST
@@ -405,6 +431,7 @@ Suite *test_cli(void)
     t = tcase_create("run");
     tcase_set_timeout(t, 120);
     tcase_add_test(t, a_run_leaves_a_complete_result);
+    tcase_add_test(t, spans_in_bytes_and_code_points);
     tcase_add_test(t, json_stands_alone_on_stdout);
     tcase_add_test(t, a_bad_image_does_not_stop_the_rest);
     tcase_add_test(t, a_second_run_resumes);
