@@ -83,7 +83,6 @@ region "a box upside down" "box" --box 20,80,50,50
 region "a box outside" "box" --box 10,10,5000,50
 region "a box before the image" "box" --box=-10,10,50,50
 region "a box of no width" "box" --box 20,20,20,60
-region "a region task without boxes" "box"
 run "fewer boxes than <bbox>" "box" $mini $image --task chat --prompt "<bbox>, <bbox> and <bbox>" --box 1,1,9,9 --box 2,2,9,9
 run "an empty prompt" "empty|prompt" $mini $image --task chat --prompt ""
 long=$(printf 'word %.0s' $(seq 3000))
@@ -105,6 +104,7 @@ else
 fi
 mkdir "$work/small"
 if mount -t tmpfs -o size=8k none "$work/small" 2> /dev/null; then
+    cat /dev/zero > "$work/small/rest" 2> /dev/null
     refused "a full output folder" "space|write" "$glamm" run $mini $image --out "$work/small/out"
     umount "$work/small"
 else

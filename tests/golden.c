@@ -1,6 +1,10 @@
 /* Golden values against this program: every case of every folder, on each kernel table.
  *
- *     golden [--backend ref|cpu] [--case NAME] [--tensor NAME] [--model DIR] [--clip DIR] [--all] FOLDER...
+ *     golden [--backend ref|cpu] [--case NAME] [--tensor NAME] [--model DIR] [--clip DIR] [--all] [--cached]
+ *            FOLDER...
+ *
+ * --all prints every row, not the worst of each case; --cached leaves generation without KV cache out, which
+ * computes the whole model again for every token.
  *
  * A folder is laid out as golden/README.md says.  Where it has forms/, its cases run on each of these
  * checkpoints too.  The last line is `N passed, N failed, N not yet`; exit status 1 when anything failed. */
@@ -59,7 +63,7 @@ static void run_model(const options *o, const char *folder, const char *model, c
     double start = gm_seconds();
     snprintf(r->place, sizeof r->place, "--backend %s --model %s%s%s %s", backend, model, clip ? " --clip " : "",
              clip ? clip : "", folder);
-    printf("\n%s\n", r->place);
+    printf("\n%s%s\n", r->place, r->cached ? " (generation with the KV cache only)" : "");
     char *cases = gm_path_join(folder, "cases"), *sam = gm_path_join(folder, "model/sam.pth");
     if (!cases || !sam || gm_list_dir(cases, &files, &n, &e) || !(m = open_model(model, sam, &mo, &e)))
         golden_failed(r, "-", "", "%s", e.text);
@@ -126,7 +130,7 @@ static void run_folder(const options *o, const char *folder)
 static int usage(void)
 {
     fprintf(stderr, "usage: golden [--backend ref|cpu] [--case NAME] [--tensor NAME] [--model DIR] [--clip DIR] "
-                    "[--all] FOLDER...\n");
+                    "[--all] [--cached] FOLDER...\n");
     return 2;
 }
 
@@ -144,6 +148,7 @@ int main(int argc, char **argv)
         while (k < n && strcmp(argv[i], wanted[k].name) != 0) k++;
         if (k < n && i + 1 < argc) *wanted[k].value = argv[++i];
         else if (strcmp(argv[i], "--all") == 0) r.all = true;
+        else if (strcmp(argv[i], "--cached") == 0) r.cached = true;
         else return usage();
     }
     if (i == argc) return usage();
