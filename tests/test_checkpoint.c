@@ -7,6 +7,7 @@
 #include <string.h>
 #include "../io/config.h"
 #include "../io/file.h"
+#include "../io/names.h"
 #include "../io/os.h"
 
 #define MINI "golden/mini/"
@@ -80,6 +81,59 @@ START_TEST(every_form_has_the_same_weights)
     same_weights(got, want, form[_i].rounded);
     gm_checkpoint_free(got);
     gm_checkpoint_free(want);
+}
+END_TEST
+
+/* Every tensor of every form is demanded or known to be unused, and none is missing. */
+START_TEST(every_form_fits_the_model)
+{
+    static const char *const path[] = { "model", "forms/released", "forms/legacy", "forms/prefixed",
+                                        "forms/safetensors-tower-inside" };
+    for (size_t i = 0; i < sizeof path / sizeof *path; i++) {
+        char folder[100];
+        gm_error e = { "" };
+        snprintf(folder, sizeof folder, MINI "%s", path[i]);
+        gm_model_options o = { .clip = _i ? MINI "forms/clipmodel" : NULL };
+        gm_model *m = gm_model_open(folder, &o, &e);
+        ck_assert_msg(m != NULL, "%s", e.text);
+        gm_model_free(m);
+    }
+}
+END_TEST
+
+START_TEST(names_are_known)
+{
+    static const struct { const char *name; bool unused; } list[] = {
+        { "model.layers.31.self_attn.rotary_emb.inv_freq", true },
+        { GM_TOWER "vision_model.embeddings.position_ids", true },
+        { GM_TOWER "vision_model.post_layernorm.bias", true },
+        { GM_TOWER "vision_model.pre_layrnorm.bias", false },
+        { "text_model.final_layer_norm.weight", true },
+        { "logit_scale", true },
+        { "logit_scales", false },
+        { GM_GROUNDING "prompt_encoder.point_embeddings.3.weight", true },
+        { GM_GROUNDING "prompt_encoder.no_mask_embed.weight", false },
+        { GM_GROUNDING "mask_decoder.output_hypernetworks_mlps.3.layers.2.bias", true },
+        { GM_GROUNDING "mask_decoder.output_hypernetworks_mlps.0.layers.2.bias", false },
+        { GM_GROUNDING "pixel_mean", true },
+        { "lm_head.weight", false },
+    };
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        ck_assert_msg(gm_name_unused(list[i].name) == list[i].unused, "%s", list[i].name);
+    static const struct { gm_name_source source; const char *stored, *want; } rename[] = {
+        { GM_FROM_MODEL, "base_model.model.model.norm.weight", "model.norm.weight" },
+        { GM_FROM_MODEL, "module.lm_head.weight", "lm_head.weight" },
+        { GM_FROM_MODEL, "a.q_proj.base_layer.weight", "a.q_proj.weight" },
+        { GM_FROM_MODEL, "model.norm.weight", "model.norm.weight" },
+        { GM_FROM_CLIP, "vision_model.x", GM_TOWER "vision_model.x" },
+        { GM_FROM_SAM, "mask_decoder.x", GM_GROUNDING "mask_decoder.x" },
+        { GM_FROM_SAM, GM_GROUNDING "x", GM_GROUNDING "x" },
+    };
+    for (size_t i = 0; i < sizeof rename / sizeof *rename; i++) {
+        char *got = gm_memory_name(rename[i].source, rename[i].stored);
+        ck_assert_str_eq(got, rename[i].want);
+        free(got);
+    }
 }
 END_TEST
 
@@ -419,6 +473,8 @@ Suite *test_checkpoint(void)
     Suite *s = suite_create("checkpoint");
     TCase *t = tcase_create("checkpoint");
     tcase_add_loop_test(t, every_form_has_the_same_weights, 0, 7);
+    tcase_add_loop_test(t, every_form_fits_the_model, 0, 2);
+    tcase_add_test(t, names_are_known);
     tcase_add_loop_test(t, lora_merges, 0, 2);
     tcase_add_test(t, lora_of_peft_is_that_of_training);
     tcase_add_test(t, folders_that_are_not_right);
