@@ -61,32 +61,40 @@ static int64_t depth(const place *p, int64_t m, int64_t x, int64_t y, int64_t mo
     return most + 1;
 }
 
-/* Half image, half the mean colour of the masks that lie there; each mask within a line of its full
- * colour, t thick, and a white one outside that, so that it shows on its own colour too. The last
- * is on top. */
+/* What a pixel shows of one mask. */
+typedef enum { OUTSIDE, INSIDE, LINE, RIM } part;
+
+static part part_of(const place *p, int64_t m, int64_t x, int64_t y, int64_t t)
+{
+    if (!inside(p, m, x, y)) return OUTSIDE;
+    int64_t rim = (t + 1) / 2, d = depth(p, m, x, y, rim + t);
+    return d > rim + t ? INSIDE : d > rim ? LINE : RIM;
+}
+
+/* Half image, half mask; within each mask's edge a line of its full colour, t thick, and a white rim
+ * outside that, so that it shows on its own colour too.  Where masks overlap they take turns in
+ * slanting stripes; edges go before insides. */
 static void draw_masks(gm_image *out, const place *p, int64_t t)
 {
+    static const gm_colour white = { 255, 255, 255 };
     for (int64_t y = 0; y < p->height; y++) {
         for (int64_t x = 0; x < p->width; x++) {
-            int sum[3] = { 0 }, n = 0;
-            gm_colour edge;
-            bool outlined = false;
+            int64_t insides = 0, edges = 0;
             for (int64_t m = 0; m < p->a->nmasks; m++) {
-                if (!inside(p, m, x, y)) continue;
-                gm_colour c;
-                gm_mask_colour(m, c);
-                for (int i = 0; i < 3; i++) sum[i] += c[i];
-                n++;
-                int64_t white = (t + 1) / 2, d = depth(p, m, x, y, white + t);
-                if (d > white + t) continue;
-                if (d <= white) memset(edge, 255, 3);
-                else memcpy(edge, c, 3);
-                outlined = true;
+                part now = part_of(p, m, x, y, t);
+                insides += now == INSIDE;
+                edges += now > INSIDE;
             }
-            if (!n) continue;
-            gm_colour mean = { (uint8_t)(sum[0] / n), (uint8_t)(sum[1] / n),
-                               (uint8_t)(sum[2] / n) };
-            gm_draw_pixel(out, p->left + x, y, outlined ? edge : mean, outlined ? 1 : 0.5);
+            if (!insides && !edges) continue;
+            int64_t turn = (x + y) / (4 * t) % (edges ? edges : insides), m = 0;
+            part now = OUTSIDE;
+            for (;; m++) {
+                now = part_of(p, m, x, y, t);
+                if (now != OUTSIDE && (!edges || now > INSIDE) && turn-- == 0) break;
+            }
+            gm_colour c;
+            gm_mask_colour(m, c);
+            gm_draw_pixel(out, p->left + x, y, now == RIM ? white : c, now == INSIDE ? 0.5 : 1);
         }
     }
 }
