@@ -71,8 +71,8 @@ static part part_of(const place *p, int64_t m, int64_t x, int64_t y, int64_t t)
     return d > rim + t ? INSIDE : d > rim ? LINE : RIM;
 }
 
-/* Half image, half mask; within each mask's edge a line of its full colour, t thick, and a white rim
- * outside that, so that it shows on its own colour too.  Where masks overlap they take turns in
+/* Half image, half mask; within each mask's edge a line of its full colour, t thick, and a white
+ * rim outside that, so that it shows on its own colour too.  Where masks overlap they take turns in
  * slanting stripes; edges go before insides. */
 static void draw_masks(gm_image *out, const place *p, int64_t t)
 {
