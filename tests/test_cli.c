@@ -354,7 +354,7 @@ START_TEST(chat_from_a_pipe)
     ck_assert_str_eq(complained(), "");
     ck_assert_ptr_null(strstr(said(), ">"));
     json_t *turn[4], *again;
-    char name[20];
+    char name[32];
     for (int i = 0; i < 4; i++) {
         snprintf(name, sizeof name, "gcg2-turn%d", i + 1);
         turn[i] = result(name);
