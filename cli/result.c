@@ -142,12 +142,18 @@ static json_t *ids_json(const int32_t *id, int64_t n)
     return list;
 }
 
+/* To the microsecond. */
+static json_t *seconds_json(double s)
+{
+    return json_real(round(s * 1e6) / 1e6);
+}
+
 json_t *result_json(json_t *request, const char *name, const gm_answer *a, double total_seconds, gm_error *e)
 {
     json_t *masks = masks_json(a, name, e), *seconds = json_object();
     for (int i = 0; i < a->ntimings; i++)
-        json_object_set_new(seconds, a->timing[i].stage, json_real(a->timing[i].seconds));
-    json_object_set_new(seconds, "total", json_real(total_seconds));
+        json_object_set_new(seconds, a->timing[i].stage, seconds_json(a->timing[i].seconds));
+    json_object_set_new(seconds, "total", seconds_json(total_seconds));
     json_t *r = masks ? json_pack("{ss sO sI sI so so so so ss so so ss so}", "glamm", GM_VERSION,
         "request", request, "width", (json_int_t)a->width, "height", (json_int_t)a->height,
         "answer", text_json(a->text), "caption", text_json(a->caption), "phrases", phrases_json(a),
