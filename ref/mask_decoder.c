@@ -107,9 +107,9 @@ int gm_mask_decoder_bind(mask_decoder *m, gm_weights *w, const gm_config *g, int
 }
 
 /* x row k of the Fourier matrix, every product rounded: (R, 1) -> (R, C/2). */
-static gm_tensor rounded_product(gm_ctx *c, const mask_decoder *m, gm_tensor x, int64_t k)
+static gm_tensor rounded_product(gm_ctx *c, gm_tensor gaussian, gm_tensor x, int64_t k)
 {
-    gm_tensor row = gm_reshape(c, gm_slice(c, m->gaussian, 0, k, 1), 2, GM_DIMS(-1, 1));
+    gm_tensor row = gm_reshape(c, gm_slice(c, gaussian, 0, k, 1), 2, GM_DIMS(-1, 1));
     return gm_round_bf16(c, gm_linear(c, x, row, GM_NONE), true);
 }
 
@@ -117,9 +117,10 @@ static gm_tensor rounded_product(gm_ctx *c, const mask_decoder *m, gm_tensor x, 
  * PyTorch's CPU kernel for at most 4096 multiplications rounds every product (Q4). */
 static gm_tensor fourier(gm_ctx *c, const mask_decoder *m, gm_tensor x, gm_tensor y)
 {
-    if (m->bf16 && m->G * m->G * gm_numel(m->gaussian) <= 4096)
-        return gm_round_bf16(c, gm_add(c, rounded_product(c, m, x, 0), rounded_product(c, m, y, 1)), true);
-    gm_tensor a = gm_linear(c, gm_concat(c, x, y, 1), gm_transpose(c, m->gaussian), GM_NONE);
+    gm_tensor gaussian = gm_round_bf16(c, m->gaussian, m->bf16);            /* (2, C/2); a checkpoint may hold it in float32 */
+    if (m->bf16 && m->G * m->G * gm_numel(gaussian) <= 4096)
+        return gm_round_bf16(c, gm_add(c, rounded_product(c, gaussian, x, 0), rounded_product(c, gaussian, y, 1)), true);
+    gm_tensor a = gm_linear(c, gm_concat(c, x, y, 1), gm_transpose(c, gaussian), GM_NONE);
     return gm_round_bf16(c, a, m->bf16);
 }
 
