@@ -24,6 +24,12 @@ typedef struct {
 extern const bench_row bench_rows[];
 extern const int bench_nrows;
 
+/* rows.c: of at most 15 values. */
+double bench_median(const double *x, int n);
+
+/* nano.c: a row. */
+int bench_nano(bench_result *r, bool quick);
+
 /* child.c: runs a row in a process of its own, so that its memory and processor time are its own. */
 int bench_in_child(const bench_row *row, bool quick, bench_result *r);
 /* Runs a program (argv ends in NULL), its output dropped; seconds and peak_mb of r. */

@@ -1,7 +1,6 @@
 /* The rows.  Each repetition of a module stands between two of sgemm, so that a machine that slows
  * down slows both; times are medians. */
 #include <cblas.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(const double *x, int n)
+double bench_median(const double *x, int n)
 {
     double s[MAX_REPEATS];
     memcpy(s, x, (size_t)n * sizeof *s);
@@ -91,10 +90,10 @@ static int measure(bench_result *r, subject *parts, const double *weight, int np
         rate[i] = SGEMM_GFLOP / yard;
         before = after;
     }
-    r->seconds = median(seconds, n);
-    r->ratio = median(ratio, n);
+    r->seconds = bench_median(seconds, n);
+    r->ratio = bench_median(ratio, n);
     snprintf(r->note + strlen(r->note), sizeof r->note - strlen(r->note), "%d runs; sgemm %.0f GFLOP/s beside them", n,
-             median(rate, n));
+             bench_median(rate, n));
     return 0;
 }
 
@@ -106,7 +105,7 @@ static int row_sgemm(bench_result *r, bool quick)
     (void)quick;
     sgemm_seconds(&y);
     for (int i = 0; i < N; i++) seconds[i] = sgemm_seconds(&y);
-    r->seconds = median(seconds, N);
+    r->seconds = bench_median(seconds, N);
     r->gflop = SGEMM_GFLOP;
     r->ratio = 1;
     return 0;
@@ -133,7 +132,7 @@ static int row_decode(bench_result *r, bool quick)
         seconds[i] = 0;
         for (int k = 0; k < COPIES; k++) seconds[i] += subject_seconds(&s[k], run_linear) / COPIES;
     }
-    r->seconds = median(seconds, N);
+    r->seconds = bench_median(seconds, N);
     r->gflop = 2e-9 * OUT * IN;
     snprintf(r->note, sizeof r->note, "%.1f GB/s of weights", 2e-9 * OUT * IN / r->seconds);
     return 0;
@@ -204,69 +203,12 @@ static int row_region(bench_result *r, bool quick)
     return measure(r, s, quick ? WEIGHT : &WHOLE, parts, run_region, quick ? 2 : 3);
 }
 
-/* "clip 0.01, sam 0.05, ..." from the timings of a result file; nothing when there is none. */
-static void stages(char *text, size_t size, const char *path)
-{
-    json_t *root = json_load_file(path, 0, NULL), *value;
-    const char *stage;
-    size_t n = 0;
-    json_object_foreach(json_object_get(root, "timings"), stage, value)
-        if (n < size) n += (size_t)snprintf(text + n, size - n, "%s%s %.3f", n ? ", " : "", stage, json_number_value(value));
-    json_decref(root);
-}
-
-static const char PROGRAM[] = "build/glamm", MODEL[] = "models/nano", OUT[] = "build/bench-out";
-
-/* First image and result file of a folder. */
-static char *first_with(const char *folder, const char *ending)
-{
-    char **names = NULL, *path = NULL;
-    int64_t n = 0;
-    if (gm_list_dir(folder, &names, &n, NULL)) return NULL;
-    for (int64_t i = 0; i < n && !path; i++) {
-        size_t have = strlen(names[i]), want = strlen(ending);
-        if (have > want && !strcmp(names[i] + have - want, ending)) path = gm_path_join(folder, names[i]);
-    }
-    gm_free_list(names, n);
-    return path;
-}
-
-/* Start of the program to the overlay on disk. */
-static int row_nano(bench_result *r, bool quick)
-{
-    enum { N = 5 };
-    double seconds[N];
-    char *image = first_with(MODEL, ".png");
-    (void)quick;
-    if (!image || !gm_is_file(PROGRAM)) {
-        snprintf(r->note, sizeof r->note, "wanted %s and a PNG in %s: not there", PROGRAM, MODEL);
-        return -1;
-    }
-    char *argv[] = { (char *)PROGRAM, "run", (char *)MODEL, image, "--redo", "--out", (char *)OUT, NULL };
-    for (int i = 0; i < N; i++) {
-        bench_result one = { 0 };
-        if (bench_program(argv, &one)) {
-            snprintf(r->note, sizeof r->note, "%s run %s %s failed", PROGRAM, MODEL, image);
-            return -1;
-        }
-        seconds[i] = one.seconds;
-        r->peak_mb = one.peak_mb;
-    }
-    r->seconds = median(seconds, N);
-    r->target = 1;
-    char *result = first_with(OUT, ".json");
-    if (result) stages(r->note, sizeof r->note, result);
-    free(result);
-    free(image);
-    return 0;
-}
-
 const bench_row bench_rows[] = {
     { "sgemm", "cblas_sgemm 4096 x 5120 x 1280, the yardstick", row_sgemm },
     { "clip", "CLIP ViT-L/14 at 336 pixels, 23 layers, f32", row_clip },
     { "sam", "SAM ViT-H encoder at 1024 pixels, f32", row_sam },
     { "region", "region encoder, 1024 channels, 192 x 192 top level, one box, f32", row_region },
     { "decode", "one row times 11008 x 4096 in bf16", row_decode },
-    { "nano", "glamm run models/nano, start to written overlay", row_nano },
+    { "nano", "glamm run models/nano, start to written overlay", bench_nano },
 };
 const int bench_nrows = sizeof bench_rows / sizeof *bench_rows;
