@@ -56,6 +56,24 @@ bool gm_is_weight(gm_tensor x) { return x.type == GM_F32 || x.type == GM_BF16 ||
 bool gm_is_vector(gm_tensor x, int64_t n) { return x.type == GM_F32 && x.nd == 1 && x.dim[0] == n; }
 gm_tensor gm_like(gm_ctx *c, gm_tensor x) { return gm_new(c, GM_F32, x.nd, x.dim); }
 
+/* Row numbers come from texts and other files than the table does, so they are looked at on the host. */
+bool gm_rows_exist(gm_ctx *c, const char *op, gm_tensor rows, int64_t R)
+{
+    int32_t part[256];
+    for (int64_t at = 0; at < rows.dim[0]; at += 256) {
+        gm_tensor x = rows;
+        x.data = (int32_t *)rows.data + at;
+        x.dim[0] = rows.dim[0] - at < 256 ? rows.dim[0] - at : 256;
+        gm_to_host(c, part, x);
+        for (int64_t i = 0; i < x.dim[0]; i++) {
+            if (part[i] >= 0 && part[i] < R) continue;
+            gm_set_error(c, "%s: wanted a row below %lld, found row %d", op, (long long)R, part[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
 void *gm_scratch(gm_ctx *c, size_t bytes)
 {
     if (!bytes) return NULL;

@@ -50,7 +50,8 @@ gm_tensor gm_scale(gm_ctx *c, gm_tensor x, float s)
 gm_tensor gm_rope(gm_ctx *c, gm_tensor x, gm_tensor angle)
 {
     int64_t R = gm_rows(x, 1), HD = angle.nd == 2 ? 2 * angle.dim[1] : 0;
-    bool ok = x.nd >= 1 && HD > 0 && angle.dim[0] == R && x.dim[x.nd - 1] % HD == 0 && gm_is_float(x);
+    bool ok = x.nd >= 1 && HD > 0 && angle.dim[0] == R && x.dim[x.nd - 1] % HD == 0 && gm_is_float(x) &&
+              gm_is_float(angle);
     if (!gm_front(c, "rope", ok, "f32 (..., NH HD) and angles (R, HD / 2)", x, angle)) return GM_NONE;
     gm_tensor y = gm_like(c, x);
     if (!y.data) return GM_NONE;

@@ -1,28 +1,10 @@
 /* Fronts of the ops that only move values.  Shapes in ops.h, formulas in docs/OPS.md. */
 #include "front.h"
 
-/* Ids come from texts and from other files than the table does: each must be one of its R rows. */
-static bool rows_exist(gm_ctx *c, gm_tensor rows, int64_t R)
-{
-    int32_t part[256];
-    for (int64_t at = 0; at < rows.dim[0]; at += 256) {
-        gm_tensor x = rows;
-        x.data = (int32_t *)rows.data + at;
-        x.dim[0] = rows.dim[0] - at < 256 ? rows.dim[0] - at : 256;
-        gm_to_host(c, part, x);
-        for (int64_t i = 0; i < x.dim[0]; i++) {
-            if (part[i] >= 0 && part[i] < R) continue;
-            gm_set_error(c, "gather: wanted a row below %lld, found row %d", (long long)R, part[i]);
-            return false;
-        }
-    }
-    return true;
-}
-
 gm_tensor gm_gather(gm_ctx *c, gm_tensor x, gm_tensor rows)
 {
     bool ok = x.nd == 2 && gm_is_weight(x) && rows.nd == 1 && rows.type == GM_I32;
-    if (!gm_front(c, "gather", ok, "(R, C) and i32 (N)", x, rows) || !rows_exist(c, rows, x.dim[0])) return GM_NONE;
+    if (!gm_front(c, "gather", ok, "(R, C) and i32 (N)", x, rows) || !gm_rows_exist(c, "gather", rows, x.dim[0])) return GM_NONE;
     gm_tensor y = gm_new(c, GM_F32, 2, GM_DIMS(rows.dim[0], x.dim[1]));
     if (!y.data) return GM_NONE;
     int bad = c->k->gather(y.data, x.data, x.type, rows.data, rows.dim[0], x.dim[0], x.dim[1]);

@@ -114,7 +114,9 @@ gm_tensor gm_roi_align(gm_ctx *c, gm_tensor x, gm_tensor box, gm_tensor image, i
 {
     bool ok = x.nd == 4 && gm_is_float(x) && box.nd == 2 && box.dim[1] == 4 && gm_is_float(box) && image.nd == 1 &&
               image.dim[0] == box.dim[0] && image.type == GM_I32 && P > 0 && S > 0;
-    if (!gm_front(c, "roi_align", ok, "f32 (B, C, H, W), boxes (N, 4), i32 images (N)", x, box)) return GM_NONE;
+    if (!gm_front(c, "roi_align", ok, "f32 (B, C, H, W), boxes (N, 4), i32 images (N)", x, box) ||
+        !gm_rows_exist(c, "roi_align", image, x.dim[0]))
+        return GM_NONE;
     gm_tensor y = gm_new(c, GM_F32, 4, GM_DIMS(box.dim[0], x.dim[1], P, P));
     if (!y.data) return GM_NONE;
     int bad = c->k->roi_align(y.data, x.data, box.data, image.data, box.dim[0], x.dim[0], x.dim[1], x.dim[2],
