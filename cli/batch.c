@@ -28,7 +28,8 @@ static bool is_input(const char *name)
 {
     const char *mask = strstr(name, ".mask");
     if (ends_with(name, ".overlay.png")) return false;
-    if (mask && mask[5] && strspn(mask + 5, "0123456789") + strlen(".png") == strlen(mask + 5)) return false;
+    if (mask && mask[5] && strspn(mask + 5, "0123456789") + strlen(".png") == strlen(mask + 5))
+        return false;
     for (size_t i = 0; i < sizeof EXTENSIONS / sizeof *EXTENSIONS; i++)
         if (ends_with(name, EXTENSIONS[i])) return true;
     return false;
@@ -94,11 +95,12 @@ static int add_folder(batch *b, const char *folder, const asked *given, gm_error
     }
     gm_free_list(name, n);
     if (bad || found) return bad;
-    snprintf(why.text, sizeof why.text, "%s: wanted a folder with images, found none in it", folder);
+    snprintf(why.text, sizeof why.text, "%s: wanted a folder with images, found none in it",
+             folder);
     return add_problem(b, folder, why.text, e);
 }
 
-/* "key": a text or a list of texts, appended to out (room for all values of the line); -1: neither. */
+/* "key": a text or a list of texts, written to out (room for all of the line); -1: neither. */
 static int64_t texts_of(const json_t *line, const char *key, const char **out, gm_error *e)
 {
     const json_t *v = json_object_get(line, key);
@@ -177,12 +179,13 @@ static void name_from_id(char *id)
         if (*id == '/' || iscntrl((unsigned char)*id)) *id = '_';
 }
 
-/* What is wrong with one line, found while reading it, goes into *why; -1 only when out of memory. */
+/* What is wrong with the line goes into *why; -1 only when out of memory. */
 static int add_line(batch *b, const char *list, const char *text, size_t n, const asked *given,
                     gm_error *why, gm_error *e)
 {
     json_error_t je;
-    json_t *line = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je), *id = json_object_get(line, "id");
+    json_t *line = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je),
+           *id = json_object_get(line, "id");
     const char *image = json_string_value(json_object_get(line, "image"));
     if (!line) gm_fail(why, "%s at column %d", je.text, je.column);
     else if (!image || !*image) gm_fail(why, "wanted an object with \"image\": PATH");

@@ -6,7 +6,7 @@
 
 typedef struct {
     char *image;                /* path */
-    char *id;                   /* what its results are called: the list's "id", else the file's base name */
+    char *id; /* what its results are called: the list's "id", else the file's base name */
     question *q; int64_t nq;
     char *problem;              /* why nothing can be asked (a bad line of a list), or NULL */
     json_t *line;               /* the list's line, which holds the questions' texts; NULL */
@@ -16,11 +16,12 @@ typedef struct {
 
 typedef struct { item *item; int64_t n, room; } batch;
 
-/* Files as they are, folders' images by name (without results of this program), and one item per line of
- * every .jsonl: {"image": .., "id": .., "task": .., "expression": text or [texts], "phrase": likewise,
- * "boxes": [[x1, y1, x2, y2], ..], "prompt": .., "forced": true}; other keys are left alone.  What a line
- * does not say is as in `given`.  An image's path is taken from here, else from the list's folder.
- * A bad line or an empty folder becomes an item with a problem; -1 only when out of memory. */
+/* Files as they are, folders' images by name (without results of this program), and one item per
+ * line of every .jsonl: {"image": .., "id": .., "task": .., "expression": text or [texts],
+ * "phrase": likewise, "boxes": [[x1, y1, x2, y2], ..], "prompt": .., "forced": true}; other keys
+ * are left alone.  What a line does not say is as in `given`.  An image's path is taken from here,
+ * else from the list's folder. A bad line or an empty folder becomes an item with a problem; -1
+ * only when out of memory. */
 int batch_read(batch *b, char *const *path, int n, const asked *given, gm_error *e);
 void batch_free(batch *b);
 bool is_list(const char *path);

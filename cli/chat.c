@@ -9,25 +9,28 @@
 #include "terminal.h"
 
 static const command_text TEXT = {
-    .name = "chat", .arguments = "MODEL IMAGE", .at_least = 2, .at_most = 2,
+    .name = "chat",
+    .arguments = "MODEL IMAGE",
+    .at_least = 2,
+    .at_most = 2,
     .summary = "a conversation about one image",
-    .about =
-        "Each line is a question; the model sees the whole conversation. From a pipe each line gets one line of "
-        "answer and there are no prompts. With --out every answer is saved as it comes: NAME-turn1.json, masks and "
-        "overlay.\n"
-        "\n"
-        "Lines that start with / are commands\n"
-        "  /gcg             describe the image, a mask for each phrase\n"
-        "  /refer TEXT      mask what TEXT names\n"
-        "  /box X1,Y1,X2,Y2 a box in pixels, for the next <bbox> of a question\n"
-        "  /masks           list the masks of the conversation\n"
-        "  /save [DIR]      write the last answer, its masks and the overlay (default out)\n"
-        "  /reset           forget the conversation and its boxes, keep the image\n"
-        "  /help, /quit\n"
-        "\n"
-        "Examples\n"
-        "  glamm chat models/nano photo.png\n"
-        "  printf '/gcg\\nWhat is in region1 <bbox>?\\n' | glamm chat models/nano photo.png --box 40,60,120,150\n",
+    .about = "Each line is a question; the model sees the whole conversation. From a pipe each "
+             "line gets one line of answer and there are no prompts. With --out every answer is "
+             "saved as it comes: NAME-turn1.json, masks and overlay.\n"
+             "\n"
+             "Lines that start with / are commands\n"
+             "  /gcg             describe the image, a mask for each phrase\n"
+             "  /refer TEXT      mask what TEXT names\n"
+             "  /box X1,Y1,X2,Y2 a box in pixels, for the next <bbox> of a question\n"
+             "  /masks           list the masks of the conversation\n"
+             "  /save [DIR]      write the last answer, its masks and the overlay (default out)\n"
+             "  /reset           forget the conversation and its boxes, keep the image\n"
+             "  /help, /quit\n"
+             "\n"
+             "Examples\n"
+             "  glamm chat models/nano photo.png\n"
+             "  printf '/gcg\\nWhat is in region1 <bbox>?\\n' | glamm chat models/nano photo.png "
+             "--box 40,60,120,150\n",
 };
 
 typedef struct { const char *out; text_list boxes; } chat_settings;
@@ -119,7 +122,8 @@ static int save(chat *c, const char *folder, gm_error *e)
     c->asked.boxes = (const double (*)[4])c->box;       /* which may have moved since */
     json_t *used = json_object();
     char *name = result_name(used, folder, base, c->image_path, e);
-    json_t *request = request_json(c->model_path, c->image_path, &c->ms, &c->as, &c->asked, c->turns - 1, e);
+    json_t *request =
+        request_json(c->model_path, c->image_path, &c->ms, &c->as, &c->asked, c->turns - 1, e);
     json_t *result = name && request ? result_json(request, name, c->last, c->seconds, e) : NULL;
     int bad = result ? result_write(folder, name, result, &c->image, c->last, &c->asked, e) : -1;
     if (!bad && c->t.stream && c->t.notes) printf("  saved as %s/%s.json\n", folder, name);
@@ -146,7 +150,9 @@ static int ask(chat *c, gm_task task, const char *text, gm_error *e)
                           "\"What is in region1 <bbox>?\"");
     char *copy = text ? gm_copy_text(text) : NULL;
     if (text && !copy) return gm_fail(e, "out of memory");
-    question q = { .task = task, .text = copy, .boxes = (const double (*)[4])c->box, .nboxes = c->nboxes };
+    question q = {
+        .task = task, .text = copy, .boxes = (const double (*)[4])c->box, .nboxes = c->nboxes
+    };
     gm_ask how = question_ask(&q, &c->as);
     how.on_text = terminal_text;
     how.on_stage = terminal_stage;
@@ -222,7 +228,9 @@ static void converse(chat *c)
             free(line);
             return;
         }
-        int bad = *line == '/' ? command(c, line, &e) : line[strspn(line, " \t")] ? ask(c, GM_CHAT, line, &e) : 0;
+        int bad = *line == '/'                ? command(c, line, &e)
+                  : line[strspn(line, " \t")] ? ask(c, GM_CHAT, line, &e)
+                                              : 0;
         if (bad) report(c, e.text);
         fflush(stdout);
         free(line);

@@ -16,29 +16,39 @@
 #include "settings.h"
 
 static const command_text TEXT = {
-    .name = "info", .arguments = "MODEL", .at_least = 1, .at_most = 1,
+    .name = "info",
+    .arguments = "MODEL",
+    .at_least = 1,
+    .at_most = 1,
     .summary = "architecture, parameters, memory plan of a model",
-    .about =
-        "Reads configuration and headers, not the weights: the memory plan stands before anything is loaded. The "
-        "stages of the plan are estimates for one image, a 128-token prompt and 512 new tokens. --check reads every "
-        "weight and names those with NaN or infinite values (exit status 1).\n"
-        "\n"
-        "Examples\n"
-        "  glamm info models/nano\n"
-        "  glamm info models/nano --check --tensors\n"
-        "  glamm info GLaMM-GCG --clip clip-vit-large-patch14-336 --json\n",
+    .about = "Reads configuration and headers, not the weights: the memory plan stands before "
+             "anything is loaded. The stages of the plan are estimates for one image, a 128-token "
+             "prompt and 512 new tokens. --check reads every weight and names those with NaN or "
+             "infinite values (exit status 1).\n"
+             "\n"
+             "Examples\n"
+             "  glamm info models/nano\n"
+             "  glamm info models/nano --check --tensors\n"
+             "  glamm info GLaMM-GCG --clip clip-vit-large-patch14-336 --json\n",
 };
 
 typedef struct { int tensors, check, json; } info_settings;
 #define AT(field) offsetof(info_settings, field)
 static const option INFO_OPTIONS[] = {
-    { "tensors", 0, OPTION_FLAG, AT(tensors), NULL, "List every tensor: type, sizes, file, whether it is used.", 0, 0 },
-    { "check", 0, OPTION_FLAG, AT(check), NULL, "Read every weight; name those that are not finite.", 0, 0 },
+    { "tensors", 0, OPTION_FLAG, AT(tensors), NULL,
+      "List every tensor: type, sizes, file, whether it is used.", 0, 0 },
+    { "check", 0, OPTION_FLAG, AT(check), NULL,
+      "Read every weight; name those that are not finite.", 0, 0 },
     { "json", 0, OPTION_FLAG, AT(json), NULL, "Print one JSON object.", 0, 0 },
 };
 #undef AT
 
-typedef struct { const char *name, *prefix; int64_t tensors, parameters; double bytes; int types; } module;
+typedef struct {
+    const char *name, *prefix;
+    int64_t tensors, parameters;
+    double bytes;
+    int types;
+} module;
 
 typedef struct {
     const char *path;
@@ -92,7 +102,8 @@ static double used_bytes(const info *f)
     double sum = 0;
     for (int64_t i = 0; i < f->nstored; i++)
         if (f->stored[i].used)
-            sum += (double)gm_numel(f->stored[i].tensor) * (double)gm_type_size(f->stored[i].tensor.type);
+            sum += (double)gm_numel(f->stored[i].tensor) *
+                   (double)gm_type_size(f->stored[i].tensor.type);
     return sum;
 }
 
@@ -119,7 +130,8 @@ static int gather(info *f, gm_checkpoint *k, const info_settings *s, gm_error *e
     f->stored = calloc((size_t)f->nstored + 1, sizeof *f->stored);
     f->modules = malloc(sizeof MODULES);
     f->bad = calloc((size_t)f->nstored + 1, sizeof *f->bad);
-    if (!f->stored || !f->modules || !f->bad) return gm_fail(e, "out of memory for %lld tensors", (long long)f->nstored);
+    if (!f->stored || !f->modules || !f->bad)
+        return gm_fail(e, "out of memory for %lld tensors", (long long)f->nstored);
     gm_checkpoint_tensors(k, f->stored, f->nstored);
     memcpy(f->modules, MODULES, sizeof MODULES);
     count_parameters(f);
@@ -137,7 +149,8 @@ static const char *types_of(const module *m, char *buf)
     size_t n = 0;
     buf[0] = 0;
     for (int t = 0; t < GM_NTYPES; t++)
-        if (m->types >> t & 1) n += (size_t)sprintf(buf + n, "%s%s", n ? ", " : "", gm_type_name((gm_dtype)t));
+        if (m->types >> t & 1)
+            n += (size_t)sprintf(buf + n, "%s%s", n ? ", " : "", gm_type_name((gm_dtype)t));
     return buf;
 }
 
@@ -154,35 +167,43 @@ static void print_architecture(const info *f)
 {
     const gm_config *g = f->g;
     const glamm *m = &f->net;
-    long long n = g->clip.patch > 0 ? g->clip.image / g->clip.patch : 0, clip = g->clip.hidden, hidden = g->llm.hidden;
+    long long n = g->clip.patch > 0 ? g->clip.image / g->clip.patch : 0, clip = g->clip.hidden,
+              hidden = g->llm.hidden;
     printf("\narchitecture\n");
-    printf("  CLIP tower      %lld x %lld pixels, patches of %lld: %lld tokens; %lld layers (state %lld is used), "
-           "width %lld, %lld heads, MLP %lld\n", (long long)g->clip.image, (long long)g->clip.image,
-           (long long)g->clip.patch, n * n, (long long)g->clip.layers, (long long)m->clip.select, clip,
-           (long long)g->clip.heads, (long long)g->clip.inter);
-    printf("  V-L projector   %lld -> %lld -> %lld, GELU\n", clip, (long long)m->projector.w0.dim[0], hidden);
-    printf("  region encoder  4 levels, maps of %lld, %lld, %lld, %lld; width %lld, %lld fuse steps, %lld groups, "
-           "RoI constant %lld\n", 8 * n, 4 * n, 2 * n, n, clip, (long long)m->region.nfuse,
-           (long long)g->region.groups, (long long)g->region.scale);
-    printf("  LLaMA           %lld layers, width %lld, %lld heads of %lld (%lld key/value), MLP %lld, vocabulary %lld, "
-           "%lld positions\n", (long long)g->llm.layers, hidden, (long long)g->llm.heads, (long long)m->llama.HD,
+    printf("  CLIP tower      %lld x %lld pixels, patches of %lld: %lld tokens; %lld layers (state "
+           "%lld is used), width %lld, %lld heads, MLP %lld\n",
+           (long long)g->clip.image, (long long)g->clip.image, (long long)g->clip.patch, n * n,
+           (long long)g->clip.layers, (long long)m->clip.select, clip, (long long)g->clip.heads,
+           (long long)g->clip.inter);
+    printf("  V-L projector   %lld -> %lld -> %lld, GELU\n", clip,
+           (long long)m->projector.w0.dim[0], hidden);
+    printf("  region encoder  4 levels, maps of %lld, %lld, %lld, %lld; width %lld, %lld fuse "
+           "steps, %lld groups, RoI constant %lld\n",
+           8 * n, 4 * n, 2 * n, n, clip, (long long)m->region.nfuse, (long long)g->region.groups,
+           (long long)g->region.scale);
+    printf("  LLaMA           %lld layers, width %lld, %lld heads of %lld (%lld key/value), MLP "
+           "%lld, vocabulary %lld, %lld positions\n",
+           (long long)g->llm.layers, hidden, (long long)g->llm.heads, (long long)m->llama.HD,
            (long long)g->llm.kv_heads, (long long)g->llm.inter, (long long)g->llm.vocab,
            (long long)g->llm.max_positions);
-    printf("  L-P projection  %lld -> %lld -> %lld, ReLU\n", hidden, (long long)m->text_fcs.w0.dim[0],
-           (long long)m->text_fcs.w2.dim[0]);
-    printf("  SAM encoder     %lld x %lld pixels, patches of %lld: %lld x %lld tokens; %lld blocks, width %lld, "
-           "%lld heads; windows:", (long long)gm_sam_side(m), (long long)gm_sam_side(m), (long long)m->sam.P,
-           (long long)m->sam.G, (long long)m->sam.G, (long long)m->sam.L, (long long)m->sam.patch_w.dim[0],
-           (long long)m->sam.NH);
+    printf("  L-P projection  %lld -> %lld -> %lld, ReLU\n", hidden,
+           (long long)m->text_fcs.w0.dim[0], (long long)m->text_fcs.w2.dim[0]);
+    printf("  SAM encoder     %lld x %lld pixels, patches of %lld: %lld x %lld tokens; %lld "
+           "blocks, width %lld, %lld heads; windows:",
+           (long long)gm_sam_side(m), (long long)gm_sam_side(m), (long long)m->sam.P,
+           (long long)m->sam.G, (long long)m->sam.G, (long long)m->sam.L,
+           (long long)m->sam.patch_w.dim[0], (long long)m->sam.NH);
     for (int64_t l = 0; l < m->sam.L; l++) {
         if (m->sam.block[l].S) printf(" %lld", (long long)m->sam.block[l].S);
         else printf(" global");
     }
-    printf("\n  mask decoder    %lld two-way layers, width %lld, %lld heads; masks of %lld x %lld before enlarging\n",
+    printf("\n  mask decoder    %lld two-way layers, width %lld, %lld heads; masks of %lld x %lld "
+           "before enlarging\n",
            (long long)m->decoder.L, (long long)m->decoder.no_mask.dim[1], (long long)m->decoder.NH,
            (long long)(4 * m->sam.G), (long long)(4 * m->sam.G));
-    printf("  rounding        %s\n", g->bf16 ? "as a bfloat16 release rounds (docs/QUIRKS.md Q4); --exact-f32 switches "
-                                               "it off" : "none: a float32 checkpoint");
+    printf("  rounding        %s\n",
+           g->bf16 ? "as a bfloat16 release rounds (docs/QUIRKS.md Q4); --exact-f32 switches it off"
+                   : "none: a float32 checkpoint");
 }
 
 static void print_modules(const info *f)
@@ -193,8 +214,8 @@ static void print_modules(const info *f)
     for (int i = 0; i <= NMODULES; i++) {
         const module *m = i < NMODULES ? &f->modules[i] : &all;
         if (m->tensors == 0) continue;
-        printf("  %-20s %8lld %15lld %12s  %s\n", m->name, (long long)m->tensors, (long long)m->parameters,
-               size_text(m->bytes, size), types_of(m, types));
+        printf("  %-20s %8lld %15lld %12s  %s\n", m->name, (long long)m->tensors,
+               (long long)m->parameters, size_text(m->bytes, size), types_of(m, types));
         all.tensors += m->tensors;
         all.parameters += m->parameters;
         all.bytes += m->bytes;
@@ -208,14 +229,18 @@ static void print_plan(const info *f)
     printf("\nmemory plan\n");
     for (int i = 0; i < f->plan.n; i++) {
         const plan_row *r = &f->plan.row[i];
-        printf("  %-20s %12s  %s%s\n", r->name, size_text(r->bytes, size), r->at_once ? "while it runs: " : "", r->what);
+        printf("  %-20s %12s  %s%s\n", r->name, size_text(r->bytes, size),
+               r->at_once ? "while it runs: " : "", r->what);
     }
-    printf("  %-20s %12s  what stays, and the largest stage\n", "in all, about", size_text(f->plan.total, size));
+    printf("  %-20s %12s  what stays, and the largest stage\n", "in all, about",
+           size_text(f->plan.total, size));
     printf("  %-20s %12s  %s available now: %s\n", "this machine",
-           size_text((double)gm_machine_memory(), size), size_text((double)gm_available_memory(), other),
+           size_text((double)gm_machine_memory(), size),
+           size_text((double)gm_available_memory(), other),
            f->plan.total <= (double)gm_available_memory() ? "it fits"
            : f->plan.total - f->plan.row[0].bytes <= (double)gm_available_memory()
-               ? "weights will be read again from disk as they are needed (slow)" : "it does not fit");
+               ? "weights will be read again from disk as they are needed (slow)"
+               : "it does not fit");
 }
 
 static void print_tensors(const info *f)
@@ -225,15 +250,16 @@ static void print_tensors(const info *f)
     for (int64_t i = 0; i < f->nstored; i++) {
         const gm_stored *s = &f->stored[i];
         const char *slash = strrchr(s->file, '/');
-        printf("%-4s %-24s %-6s %-40s %s\n", gm_type_name(s->tensor.type), gm_shape_text(shape, s->tensor),
-               s->used ? "yes" : "no", slash ? slash + 1 : s->file, s->name);
+        printf("%-4s %-24s %-6s %-40s %s\n", gm_type_name(s->tensor.type),
+               gm_shape_text(shape, s->tensor), s->used ? "yes" : "no", slash ? slash + 1 : s->file,
+               s->name);
     }
 }
 
 static void print_check(const info *f)
 {
-    printf("\ncheck                %lld tensors, %lld with NaN or infinite values\n", (long long)f->nstored,
-           (long long)f->nbad);
+    printf("\ncheck                %lld tensors, %lld with NaN or infinite values\n",
+           (long long)f->nstored, (long long)f->nbad);
     for (int64_t i = 0; i < f->nstored; i++)
         if (f->bad[i]) printf("  not finite: %s\n", f->stored[i].name);
 }
@@ -244,8 +270,10 @@ static void print_text(const info *f, const info_settings *s)
     print_architecture(f);
     print_modules(f);
     if (f->plan.n) print_plan(f);
-    printf("\nprogram\n  version              %s\n  JPEG reader          %s\n  kernels              %s\n"
-           "  BLAS                 %s\n", GM_VERSION, gm_jpeg_reader(), f->kernels.name, f->blas);
+    printf("\nprogram\n  version              %s\n  JPEG reader          %s\n  kernels             "
+           " %s\n"
+           "  BLAS                 %s\n",
+           GM_VERSION, gm_jpeg_reader(), f->kernels.name, f->blas);
     if (s->tensors) print_tensors(f);
     if (s->check) print_check(f);
 }
@@ -257,23 +285,28 @@ static json_t *sizes_json(const info *f)
     const gm_config *g = f->g;
     const glamm *m = &f->net;
     json_t *windows = json_array();
-    for (int64_t l = 0; l < m->sam.L; l++) json_array_append_new(windows, json_integer(m->sam.block[l].S));
+    for (int64_t l = 0; l < m->sam.L; l++)
+        json_array_append_new(windows, json_integer(m->sam.block[l].S));
     json_t *clip = json_pack("{sI sI sI sI sI sI sI}", "image", (json_int_t)g->clip.image, "patch",
-        (json_int_t)g->clip.patch, "layers", (json_int_t)g->clip.layers, "state", (json_int_t)m->clip.select,
-        "hidden", (json_int_t)g->clip.hidden, "heads", (json_int_t)g->clip.heads, "inter", (json_int_t)g->clip.inter);
-    json_t *language = json_pack("{sI sI sI sI sI sI sI}", "layers", (json_int_t)g->llm.layers, "hidden",
-        (json_int_t)g->llm.hidden, "heads", (json_int_t)g->llm.heads, "kv_heads", (json_int_t)g->llm.kv_heads,
-        "inter", (json_int_t)g->llm.inter, "vocab", (json_int_t)g->llm.vocab, "max_positions",
-        (json_int_t)g->llm.max_positions);
+                             (json_int_t)g->clip.patch, "layers", (json_int_t)g->clip.layers,
+                             "state", (json_int_t)m->clip.select, "hidden",
+                             (json_int_t)g->clip.hidden, "heads", (json_int_t)g->clip.heads,
+                             "inter", (json_int_t)g->clip.inter);
+    json_t *language =
+        json_pack("{sI sI sI sI sI sI sI}", "layers", (json_int_t)g->llm.layers, "hidden",
+                  (json_int_t)g->llm.hidden, "heads", (json_int_t)g->llm.heads, "kv_heads",
+                  (json_int_t)g->llm.kv_heads, "inter", (json_int_t)g->llm.inter, "vocab",
+                  (json_int_t)g->llm.vocab, "max_positions", (json_int_t)g->llm.max_positions);
     json_t *region = json_pack("{sI sI sI}", "fuse_steps", (json_int_t)m->region.nfuse, "groups",
         (json_int_t)g->region.groups, "scale", (json_int_t)g->region.scale);
     json_t *sam = json_pack("{sI sI sI sI sI so}", "image", (json_int_t)gm_sam_side(m), "patch",
-        (json_int_t)m->sam.P, "layers", (json_int_t)m->sam.L, "hidden", (json_int_t)m->sam.patch_w.dim[0], "heads",
-        (json_int_t)m->sam.NH, "windows", windows);
+                            (json_int_t)m->sam.P, "layers", (json_int_t)m->sam.L, "hidden",
+                            (json_int_t)m->sam.patch_w.dim[0], "heads", (json_int_t)m->sam.NH,
+                            "windows", windows);
     json_t *decoder = json_pack("{sI sI sI}", "layers", (json_int_t)m->decoder.L, "hidden",
         (json_int_t)m->decoder.no_mask.dim[1], "heads", (json_int_t)m->decoder.NH);
-    return json_pack("{so so so so so sb}", "clip", clip, "region", region, "llama", language, "sam", sam,
-                     "mask_decoder", decoder, "bf16_rounding", g->bf16);
+    return json_pack("{so so so so so sb}", "clip", clip, "region", region, "llama", language,
+                     "sam", sam, "mask_decoder", decoder, "bf16_rounding", g->bf16);
 }
 
 static json_t *tensors_json(const info *f)
@@ -282,7 +315,8 @@ static json_t *tensors_json(const info *f)
     for (int64_t i = 0; i < f->nstored; i++) {
         const gm_stored *s = &f->stored[i];
         json_t *shape = json_array();
-        for (int d = 0; d < s->tensor.nd; d++) json_array_append_new(shape, json_integer(s->tensor.dim[d]));
+        for (int d = 0; d < s->tensor.nd; d++)
+            json_array_append_new(shape, json_integer(s->tensor.dim[d]));
         json_array_append_new(list, json_pack("{ss ss so ss sb}", "name", s->name, "type",
             gm_type_name(s->tensor.type), "shape", shape, "file", s->file, "used", s->used));
     }
@@ -296,20 +330,23 @@ static void print_json(const info *f, const info_settings *s)
     for (int i = 0; i < NMODULES; i++) {
         const module *m = &f->modules[i];
         if (m->tensors)
-            json_array_append_new(modules, json_pack("{ss sI sI sI ss}", "name", m->name, "tensors",
-                (json_int_t)m->tensors, "parameters", (json_int_t)m->parameters, "bytes", (json_int_t)m->bytes,
-                "types", types_of(m, types)));
+            json_array_append_new(
+                modules, json_pack("{ss sI sI sI ss}", "name", m->name, "tensors",
+                                   (json_int_t)m->tensors, "parameters", (json_int_t)m->parameters,
+                                   "bytes", (json_int_t)m->bytes, "types", types_of(m, types)));
     }
     for (int i = 0; i < f->plan.n; i++)
-        json_object_set_new(plan, f->plan.row[i].name, json_integer((json_int_t)f->plan.row[i].bytes));
+        json_object_set_new(plan, f->plan.row[i].name,
+                            json_integer((json_int_t)f->plan.row[i].bytes));
     json_object_set_new(plan, "total", json_integer((json_int_t)f->plan.total));
     json_object_set_new(plan, "machine", json_integer((json_int_t)gm_machine_memory()));
     json_object_set_new(plan, "available", json_integer((json_int_t)gm_available_memory()));
     for (int64_t i = 0; i < f->nstored; i++)
         if (f->bad[i]) json_array_append_new(bad, json_string(f->stored[i].name));
-    json_t *j = json_pack("{ss ss so so so ss ss ss}", "glamm", GM_VERSION, "model", f->path, "architecture",
-        sizes_json(f), "modules", modules, "memory_bytes", plan, "jpeg_reader", gm_jpeg_reader(), "kernels",
-        f->kernels.name, "blas", f->blas);
+    json_t *j = json_pack("{ss ss so so so ss ss ss}", "glamm", GM_VERSION, "model", f->path,
+                          "architecture", sizes_json(f), "modules", modules, "memory_bytes", plan,
+                          "jpeg_reader", gm_jpeg_reader(), "kernels", f->kernels.name, "blas",
+                          f->blas);
     if (j && s->check) json_object_set(j, "not_finite", bad);
     if (j && s->tensors) json_object_set_new(j, "tensors", tensors_json(f));
     if (j) json_dumpf(j, stdout, JSON_INDENT(1));

@@ -6,7 +6,11 @@
 #include "commands.h"
 #include "options.h"
 
-typedef struct { const char *name; int (*run)(int argc, char **argv); const char *summary; } command;
+typedef struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} command;
 
 static const command COMMANDS[] = {
     { "run", cmd_run, "ask about images; write answers, masks and pictures" },
@@ -20,9 +24,11 @@ enum { NCOMMANDS = sizeof COMMANDS / sizeof *COMMANDS - 1 };
 
 static void help(FILE *f)
 {
-    fprintf(f, "glamm: describes images and marks what it speaks of, with pixel masks (GLaMM in C)\n\n"
-               "Usage: glamm COMMAND ...\n\nCommands\n");
-    for (int i = 0; i < NCOMMANDS; i++) fprintf(f, "  %-10s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
+    fprintf(f,
+            "glamm: describes images and marks what it speaks of, with pixel masks (GLaMM in C)\n\n"
+            "Usage: glamm COMMAND ...\n\nCommands\n");
+    for (int i = 0; i < NCOMMANDS; i++)
+        fprintf(f, "  %-10s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
     fprintf(f, "\n  --help     this text; glamm COMMAND --help has the options of one command\n"
                "  --version  the version\n\n"
                "Example\n  glamm run models/nano photo.png --out out\n\n"

@@ -27,7 +27,8 @@ void text_list_free(text_list *l)
     *l = (text_list){ 0 };
 }
 
-/* Insertions, removals and replacements that turn a into b (Levenshtein); words longer than MAX_WORD are cut. */
+/* Insertions, removals and replacements that turn a into b (Levenshtein); words longer than
+ * MAX_WORD are cut. */
 static int word_distance(const char *a, const char *b)
 {
     int row[MAX_WORD + 1], nb = (int)strlen(b);
@@ -62,7 +63,8 @@ const char *nearest_word(const char *found, const char *const *list, int n)
     return best;
 }
 
-/* Prints text from column `at`, breaking at spaces before HELP_WIDTH; continuation lines are indented. */
+/* Prints text from column `at`, breaking at spaces before HELP_WIDTH; continuation lines are
+ * indented. */
 static void print_wrapped(const char *text, int at, int indent)
 {
     int column = at;
@@ -93,7 +95,8 @@ static void print_about(const char *text)
             printf("%.*s\n", (int)line, text);
         } else {
             print_wrapped(text, 0, 0);
-            while (text[line] == '\n' && text[line + 1] && text[line + 1] != '\n' && text[line + 1] != ' ')
+            while (text[line] == '\n' && text[line + 1] && text[line + 1] != '\n' &&
+                   text[line + 1] != ' ')
                 line += 1 + strcspn(text + line + 1, "\n");
         }
         text += line;
@@ -106,7 +109,8 @@ static void print_option(const option *o)
     char head[160];
     int n = o->letter ? snprintf(head, sizeof head, "  -%c, --%s", o->letter, o->name)
                       : snprintf(head, sizeof head, "      --%s", o->name);
-    if (o->kind != OPTION_FLAG) n += snprintf(head + n, sizeof head - (size_t)n, " %s", o->argument);
+    if (o->kind != OPTION_FLAG)
+        n += snprintf(head + n, sizeof head - (size_t)n, " %s", o->argument);
     printf("%s", head);
     if (n + 2 > HELP_INDENT) {
         putchar('\n');
@@ -119,7 +123,8 @@ static void print_option(const option *o)
 static void print_help(const command_text *c, const option_group *g, int groups)
 {
     static const option help = { "help", 'h', OPTION_FLAG, 0, NULL, "This text.", 0, 0 };
-    printf("glamm %s: %s\n\nUsage: glamm %s %s [options]\n\n", c->name, c->summary, c->name, c->arguments);
+    printf("glamm %s: %s\n\nUsage: glamm %s %s [options]\n\n", c->name, c->summary, c->name,
+           c->arguments);
     print_about(c->about);
     for (int k = 0; k < groups; k++) {
         printf("\n%s\n", g[k].title);
@@ -129,12 +134,14 @@ static void print_help(const command_text *c, const option_group *g, int groups)
 }
 
 /* The option called name (length n; one letter for a short one), and its group's struct. */
-static const option *find(const option_group *g, int groups, const char *name, size_t n, int is_short, void **base)
+static const option *find(const option_group *g, int groups, const char *name, size_t n,
+                          int is_short, void **base)
 {
     for (int k = 0; k < groups; k++)
         for (int i = 0; i < g[k].n; i++) {
             const option *o = &g[k].row[i];
-            int same = is_short ? o->letter && o->letter == *name : strlen(o->name) == n && !strncmp(o->name, name, n);
+            int same = is_short ? o->letter && o->letter == *name
+                                : strlen(o->name) == n && !strncmp(o->name, name, n);
             if (same) {
                 *base = g[k].base;
                 return o;
@@ -149,7 +156,8 @@ static int unknown(const command_text *c, const option_group *g, int groups, con
     char name[MAX_WORD + 1];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(found, "="), found);
     for (int k = 0; k < groups && !best && name[1] == '-'; k++)
-        for (int i = 0; i < g[k].n && !best; i++) best = nearest_word(name + 2, &g[k].row[i].name, 1);
+        for (int i = 0; i < g[k].n && !best; i++)
+            best = nearest_word(name + 2, &g[k].row[i].name, 1);
     if (best) return misuse(c, "%s: there is no such option; did you mean --%s?", name, best);
     return misuse(c, "%s: there is no such option", name);
 }
@@ -202,7 +210,8 @@ static int store(const command_text *c, const option *o, void *base, const char 
 }
 
 /* The option at argv[*i], and its value, which may be argv[*i + 1]; PARSED or 2. */
-static int take(const command_text *c, const option_group *g, int groups, int argc, char **argv, int *i)
+static int take(const command_text *c, const option_group *g, int groups, int argc, char **argv,
+                int *i)
 {
     const char *a = argv[*i];
     int is_short = a[1] != '-';
@@ -218,13 +227,15 @@ static int take(const command_text *c, const option_group *g, int groups, int ar
         return PARSED;
     }
     if (!value) {
-        if (*i + 1 >= argc) return misuse(c, "--%s: wanted %s after it, found nothing", o->name, o->argument);
+        if (*i + 1 >= argc)
+            return misuse(c, "--%s: wanted %s after it, found nothing", o->name, o->argument);
         value = argv[++*i];
     }
     return store(c, o, base, value, argc);
 }
 
-int options_parse(const command_text *c, const option_group *g, int groups, int argc, char **argv, int *n)
+int options_parse(const command_text *c, const option_group *g, int groups, int argc, char **argv,
+                  int *n)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
@@ -242,6 +253,7 @@ int options_parse(const command_text *c, const option_group *g, int groups, int 
     }
     *n = kept;
     if (kept < c->at_least) return misuse(c, "wanted %s, found %d of them", c->arguments, kept);
-    if (c->at_most >= 0 && kept > c->at_most) return misuse(c, "%s: one argument too many", argv[c->at_most]);
+    if (c->at_most >= 0 && kept > c->at_most)
+        return misuse(c, "%s: one argument too many", argv[c->at_most]);
     return PARSED;
 }

@@ -13,7 +13,8 @@ typedef enum {
     OPTION_LIST                 /* text_list: the option may be repeated */
 } option_kind;
 
-/* Values of a repeatable option, in order; item is malloc'ed (text_list_free), its texts are argv's. */
+/* Values of a repeatable option, in order; item is malloc'ed (text_list_free), its texts are
+ * argv's. */
 typedef struct { const char **item; int n; } text_list;
 
 typedef struct {
@@ -33,16 +34,18 @@ typedef struct {
     const char *name;           /* "run" */
     const char *arguments;      /* "MODEL IMAGE..." */
     const char *summary;        /* one line */
-    const char *about;          /* paragraphs, wrapped when printed; a line that starts with a space is kept */
+    const char *about;          /* paragraphs, wrapped; a line that starts with a space is kept */
     int at_least, at_most;      /* positional arguments; at_most -1: any number */
 } command_text;
 
 enum { PARSED = -1 };
 
-/* Sorts argv into options, stored through the groups, and positional arguments: argv[0] .. argv[*n - 1]
- * afterwards (argv[0], the command's name, is dropped).  --name value, --name=value, -x value; "--" ends
- * the options.  Returns PARSED, 0 after --help (printed), 2 after a misuse (named on stderr). */
-int options_parse(const command_text *c, const option_group *g, int groups, int argc, char **argv, int *n);
+/* Sorts argv into options, stored through the groups, and positional arguments: argv[0] ..
+ * argv[*n - 1] afterwards (argv[0], the command's name, is dropped).  --name value, --name=value, -x value;
+ * "--" ends the options.  Returns PARSED, 0 after --help (printed), 2 after a misuse (named on
+ * stderr). */
+int options_parse(const command_text *c, const option_group *g, int groups, int argc, char **argv,
+                  int *n);
 
 /* "glamm NAME: " and the printf text on stderr, with a pointer to --help; returns 2. */
 int misuse(const command_text *c, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,4 +1,5 @@
-/* The memory plan.  Every formula counts the tensors that are alive together in the step that holds most. */
+/* The memory plan.  Every formula counts the tensors that are alive together in the step that holds
+ * most. */
 #include "plan.h"
 
 /* Freed blocks are kept for reuse and rarely fit exactly. */
@@ -12,7 +13,8 @@ static void add(memory_plan *p, const char *name, const char *what, double bytes
 static double clip_bytes(const glamm *m)
 {
     double T = (double)gm_image_token_count(m) + 1, C = (double)m->config.clip.hidden;
-    return SLACK * 4 * T * (18 * C + 3 * (double)m->config.clip.inter);     /* a block's tensors; five kept states */
+    return SLACK * 4 * T *
+           (18 * C + 3 * (double)m->config.clip.inter); /* a block's tensors; five kept states */
 }
 
 /* Three and a half copies of the largest map beside four levels twice over (4/3 of it each). */
@@ -32,14 +34,16 @@ static double prefill_bytes(const glamm *m, double T)
 static double cache_bytes(const glamm *m, double N)
 {
     double keys = 2 * (double)m->llama.L * (double)(m->llama.NKV * m->llama.HD);
-    return 4 * N * (keys + (double)m->config.llm.hidden);           /* and the final states, for the masks */
+    return 4 * N * (keys + (double)m->config.llm.hidden); /* and the final states, for the masks */
 }
 
 static double sam_bytes(const glamm *m, const gm_kernels *k)
 {
     int64_t G = m->sam.G, T = G * G, C = m->sam.patch_w.dim[0], NH = m->sam.NH;
     if (!m->sam.L || NH < 1) return 0;
-    gm_attn global = { .B = 1, .TQ = T, .TK = T, .KS = T, .NH = NH, .NKV = NH, .HD = C / NH, .GH = G, .GW = G };
+    gm_attn global = {
+        .B = 1, .TQ = T, .TK = T, .KS = T, .NH = NH, .NKV = NH, .HD = C / NH, .GH = G, .GW = G
+    };
     double scratch = k->attention_scratch ? (double)k->attention_scratch(&global) : 0;
     return scratch + SLACK * 4 * (double)(T * (12 * C + 2 * m->sam.block[0].lin1_w.dim[0]));
 }
@@ -55,9 +59,11 @@ memory_plan plan_memory(const glamm *m, const gm_kernels *k, double mapped, doub
 {
     memory_plan p = { .n = 0 };
     double T = (double)gm_image_token_count(m) + PLAN_PROMPT, most = 0;
-    add(&p, "weights, mapped", "read from the files as needed, shared with the page cache", mapped, false);
+    add(&p, "weights, mapped", "read from the files as needed, shared with the page cache", mapped,
+        false);
     add(&p, "weights, copied", "converted to float32 or merged", owned, false);
-    add(&p, "KV cache", "float32, a 128-token prompt and 512 new tokens", cache_bytes(m, T + PLAN_ANSWER), false);
+    add(&p, "KV cache", "float32, a 128-token prompt and 512 new tokens",
+        cache_bytes(m, T + PLAN_ANSWER), false);
     add(&p, "CLIP", "one image", clip_bytes(m), true);
     add(&p, "region encoder", "with boxes", region_bytes(m, k), true);
     add(&p, "prefill", "a 128-token prompt and the image", prefill_bytes(m, T), true);

@@ -28,7 +28,8 @@ static json_t *text_or_null(const char *s)
     return s ? text_json(s) : json_null();
 }
 
-/* FNV-1a (64 bit) of a file, in hexadecimal: tells a picture that was changed from the one answered. */
+/* FNV-1a (64 bit) of a file, in hexadecimal: tells a picture that was changed from the one
+ * answered. */
 static int fingerprint(const char *path, char hex[17], gm_error *e)
 {
     size_t n;
@@ -45,24 +46,27 @@ static json_t *boxes_json(const double (*boxes)[4], int64_t n)
 {
     json_t *list = json_array();
     for (int64_t i = 0; i < n; i++)
-        json_array_append_new(list, json_pack("[f,f,f,f]", boxes[i][0], boxes[i][1], boxes[i][2], boxes[i][3]));
+        json_array_append_new(
+            list, json_pack("[f,f,f,f]", boxes[i][0], boxes[i][1], boxes[i][2], boxes[i][3]));
     return list;
 }
 
-json_t *request_json(const char *model, const char *image, const model_settings *ms, const ask_settings *as,
-                     const question *q, int64_t turn, gm_error *e)
+json_t *request_json(const char *model, const char *image, const model_settings *ms,
+                     const ask_settings *as, const question *q, int64_t turn, gm_error *e)
 {
     char hex[17];
     if (fingerprint(image, hex, e)) return NULL;
-    json_t *r = json_pack("{so so ss ss so so sb sI}", "model", text_json(model), "image", text_json(image),
-        "image_fnv1a", hex, "task", task_name(q->task), "text", text_or_null(q->text),
-        "boxes", boxes_json(q->boxes, q->nboxes), "forced", q->forced, "turn", (json_int_t)turn);
-    json_t *how = json_pack("{sI sf sf sI sb sb ss so so so ss sb}",
-        "max_tokens", (json_int_t)(as->max_tokens ? as->max_tokens : 512), "temp", as->temp, "top_p", as->top_p,
+    json_t *r = json_pack("{so so ss ss so so sb sI}", "model", text_json(model), "image",
+                          text_json(image), "image_fnv1a", hex, "task", task_name(q->task), "text",
+                          text_or_null(q->text), "boxes", boxes_json(q->boxes, q->nboxes), "forced",
+                          q->forced, "turn", (json_int_t)turn);
+    json_t *how = json_pack(
+        "{sI sf sf sI sb sb ss so so so ss sb}", "max_tokens",
+        (json_int_t)(as->max_tokens ? as->max_tokens : 512), "temp", as->temp, "top_p", as->top_p,
         "seed", (json_int_t)as->seed, "no_kv_cache", as->no_kv_cache, "no_masks", as->no_masks,
-        "backend", ms->backend ? ms->backend : "cpu", "clip", text_or_null(ms->clip),
-        "sam", text_or_null(ms->sam), "lora", text_or_null(ms->lora),
-        "conversation", ms->conversation ? ms->conversation : "llava_v1", "exact_f32", ms->exact_f32);
+        "backend", ms->backend ? ms->backend : "cpu", "clip", text_or_null(ms->clip), "sam",
+        text_or_null(ms->sam), "lora", text_or_null(ms->lora), "conversation",
+        ms->conversation ? ms->conversation : "llava_v1", "exact_f32", ms->exact_f32);
     int bad = json_object_update(r, how);
     json_decref(how);
     if (!bad) return r;
@@ -84,10 +88,11 @@ static json_t *phrases_json(const gm_answer *a)
     json_t *list = json_array();
     for (int64_t i = 0; i < a->nspans; i++) {
         const gm_span *s = &a->span[i];
-        json_t *p = json_pack("{ss% s[I,I] s[I,I] so}", "text", a->caption + s->start, s->end - s->start,
-            "bytes", (json_int_t)s->start, (json_int_t)s->end,
-            "code_points", code_points(a->caption, s->start), code_points(a->caption, s->end),
-            "mask", s->mask < 0 ? json_null() : json_integer(s->mask));
+        json_t *p = json_pack("{ss% s[I,I] s[I,I] so}", "text", a->caption + s->start,
+                              s->end - s->start, "bytes", (json_int_t)s->start, (json_int_t)s->end,
+                              "code_points", code_points(a->caption, s->start),
+                              code_points(a->caption, s->end), "mask",
+                              s->mask < 0 ? json_null() : json_integer(s->mask));
         json_array_append_new(list, p);
     }
     return list;
@@ -111,14 +116,15 @@ static json_t *mask_json(const gm_answer *a, int64_t k, const char *name, gm_err
     const gm_mask *m = &a->mask[k];
     char *counts = gm_rle_from_logits(m->logits, a->height, a->width, e);
     if (!counts) return NULL;
-    json_t *j = json_pack("{s{s[I,I] ss} sI s[I,I,I,I] so so sb so}", "segmentation", "size",
-        (json_int_t)a->height, (json_int_t)a->width, "counts", counts, "area", (json_int_t)m->area, "bbox",
+    json_t *j = json_pack(
+        "{s{s[I,I] ss} sI s[I,I,I,I] so so sb so}", "segmentation", "size", (json_int_t)a->height,
+        (json_int_t)a->width, "counts", counts, "area", (json_int_t)m->area, "bbox",
         (json_int_t)m->box[0], (json_int_t)m->box[1], (json_int_t)m->box[2], (json_int_t)m->box[3],
-        "score", number_or_null(m->area ? m->score : NAN),
-        "predicted_iou", number_or_null(m->predicted_iou), "in_prompt", m->in_prompt,
-        "phrase", phrase_of(a, k));
+        "score", number_or_null(m->area ? m->score : NAN), "predicted_iou",
+        number_or_null(m->predicted_iou), "in_prompt", m->in_prompt, "phrase", phrase_of(a, k));
     free(counts);
-    if (j && name) json_object_set_new(j, "file", json_sprintf("%s.mask%lld.png", name, (long long)k));
+    if (j && name)
+        json_object_set_new(j, "file", json_sprintf("%s.mask%lld.png", name, (long long)k));
     return j;
 }
 
@@ -148,17 +154,22 @@ static json_t *seconds_json(double s)
     return json_real(round(s * 1e6) / 1e6);
 }
 
-json_t *result_json(json_t *request, const char *name, const gm_answer *a, double total_seconds, gm_error *e)
+json_t *result_json(json_t *request, const char *name, const gm_answer *a, double total_seconds,
+                    gm_error *e)
 {
     json_t *masks = masks_json(a, name, e), *seconds = json_object();
     for (int i = 0; i < a->ntimings; i++)
         json_object_set_new(seconds, a->timing[i].stage, seconds_json(a->timing[i].seconds));
     json_object_set_new(seconds, "total", seconds_json(total_seconds));
     json_t *r = masks ? json_pack("{ss sO sI sI so so so so ss so so ss so}", "glamm", GM_VERSION,
-        "request", request, "width", (json_int_t)a->width, "height", (json_int_t)a->height,
-        "answer", text_json(a->text), "caption", text_json(a->caption), "phrases", phrases_json(a),
-        "masks", masks, "score_meaning", SCORE_MEANING, "prompt_ids", ids_json(a->prompt_ids, a->nprompt_ids),
-        "ids", ids_json(a->ids, a->nids), "finish", a->finished ? "end" : "length", "seconds", seconds) : NULL;
+                                  "request", request, "width", (json_int_t)a->width, "height",
+                                  (json_int_t)a->height, "answer", text_json(a->text), "caption",
+                                  text_json(a->caption), "phrases", phrases_json(a), "masks", masks,
+                                  "score_meaning", SCORE_MEANING, "prompt_ids",
+                                  ids_json(a->prompt_ids, a->nprompt_ids), "ids",
+                                  ids_json(a->ids, a->nids), "finish",
+                                  a->finished ? "end" : "length", "seconds", seconds)
+                      : NULL;
     if (!masks) json_decref(seconds);
     bool drawn = a->nmasks || json_array_size(json_object_get(request, "boxes"));
     if (r && name && drawn) json_object_set_new(r, "overlay", json_sprintf("%s.overlay.png", name));
@@ -197,7 +208,8 @@ char *result_name(json_t *used, const char *out, const char *base, const char *i
         if (json_object_get(used, name)) continue;
         bool there;
         json_t *old = stored(out, name, &there);
-        bool ours = !there || json_equal(json_object_get(json_object_get(old, "request"), "image"), path);
+        bool ours = !there ||
+                    json_equal(json_object_get(json_object_get(old, "request"), "image"), path);
         json_decref(old);
         if (ours) break;
     }
@@ -235,7 +247,9 @@ json_t *result_stored(const char *out, const char *name, const json_t *request)
     json_t *j = stored(out, name, &there);
     /* compared as written: a number that was read back may differ in its last digits */
     char *want = json_dumps(request, JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
-    char *found = j ? json_dumps(json_object_get(j, "request"), JSON_SORT_KEYS | JSON_REAL_PRECISION(15)) : NULL;
+    char *found =
+        j ? json_dumps(json_object_get(j, "request"), JSON_SORT_KEYS | JSON_REAL_PRECISION(15))
+          : NULL;
     bool same = want && found && strcmp(want, found) == 0 && complete(out, j);
     free(want);
     free(found);
@@ -271,7 +285,7 @@ static int masks_write(const char *out, const char *name, const gm_answer *a, gm
     return bad;
 }
 
-/* One key a line, lists of objects one element a line: readable, and not a line for every number. */
+/* One key a line, lists of objects one element a line: readable, and not a line a number. */
 static void print_json(FILE *f, const json_t *object)
 {
     const size_t how = JSON_REAL_PRECISION(15) | JSON_ENCODE_ANY;
@@ -294,8 +308,8 @@ static void print_json(FILE *f, const json_t *object)
     fputs("\n}\n", f);
 }
 
-int result_write(const char *out, const char *name, const json_t *result, const gm_image *im, const gm_answer *a,
-                 const question *q, gm_error *e)
+int result_write(const char *out, const char *name, const json_t *result, const gm_image *im,
+                 const gm_answer *a, const question *q, gm_error *e)
 {
     char *json = path_of(out, name, ".json"), *overlay = path_of(out, name, ".overlay.png");
     int bad = json && overlay ? 0 : gm_fail(e, "%s: out of memory", out);
@@ -304,7 +318,8 @@ int result_write(const char *out, const char *name, const json_t *result, const 
         remove(overlay);
         bad = masks_write(out, name, a, e);
     }
-    if (!bad && (a->nmasks || q->nboxes)) bad = gm_overlay_write(overlay, im, a, q->boxes, q->nboxes, e);
+    if (!bad && (a->nmasks || q->nboxes))
+        bad = gm_overlay_write(overlay, im, a, q->boxes, q->nboxes, e);
     gm_writer w;
     if (!bad && !(bad = gm_create(&w, json, e))) {
         print_json(w.file, result);

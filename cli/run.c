@@ -11,32 +11,38 @@
 #include "terminal.h"
 
 static const command_text TEXT = {
-    .name = "run", .arguments = "MODEL IMAGE...", .at_least = 2, .at_most = -1,
+    .name = "run",
+    .arguments = "MODEL IMAGE...",
+    .at_least = 2,
+    .at_most = -1,
     .summary = "ask about images; write answers, masks and pictures",
-    .about =
-        "MODEL is a checkpoint folder as the authors publish it. IMAGE is a PNG, JPEG, BMP or PNM file, a folder of "
-        "them, or a .jsonl list with a line for each image:\n"
-        "  {\"image\": \"a.png\", \"task\": \"refer\", \"expression\": \"the red ball\", \"id\": \"a1\"}\n"
-        "with the keys image, id, task, expression, phrase, boxes ([[x1, y1, x2, y2], ..]), prompt, forced.\n"
-        "\n"
-        "For each question NAME.json, NAME.overlay.png and NAME.mask0.png, NAME.mask1.png, .. are written; NAME is "
-        "the image's base name, NAME-2 for its second question or another image of that name. The answer goes to "
-        "stdout as one line of clean text. A bad image does not stop the others. Run again after an interruption: "
-        "what is complete is not asked again.\n"
-        "\n"
-        "Tasks\n"
-        "  gcg      describe the image, a mask for each phrase\n"
-        "  refer    mask what --expression names\n"
-        "  region   describe what is in --box\n"
-        "  caption  describe the image without masks\n"
-        "  phrase   mask the <p> phrases </p> of a given caption\n"
-        "  chat     answer --prompt\n"
-        "\n"
-        "Examples\n"
-        "  glamm run models/nano photo.png\n"
-        "  glamm run models/nano photo.png --expression \"the red ball\" --expression \"the ring\"\n"
-        "  glamm run models/nano photo.png --box 40,60,120,150 --json\n"
-        "  glamm run models/nano photos/ more.jsonl --out results --quiet\n",
+    .about = "MODEL is a checkpoint folder as the authors publish it. IMAGE is a PNG, JPEG, BMP or "
+             "PNM file, a folder of them, or a .jsonl list with a line for each image:\n"
+             "  {\"image\": \"a.png\", \"task\": \"refer\", \"expression\": \"the red ball\", "
+             "\"id\": \"a1\"}\n"
+             "with the keys image, id, task, expression, phrase, boxes ([[x1, y1, x2, y2], ..]), "
+             "prompt, forced.\n"
+             "\n"
+             "For each question NAME.json, NAME.overlay.png and NAME.mask0.png, NAME.mask1.png, .. "
+             "are written; NAME is the image's base name, NAME-2 for its second question or "
+             "another image of that name. The answer goes to stdout as one line of clean text. A "
+             "bad image does not stop the others. Run again after an interruption: what is "
+             "complete is not asked again.\n"
+             "\n"
+             "Tasks\n"
+             "  gcg      describe the image, a mask for each phrase\n"
+             "  refer    mask what --expression names\n"
+             "  region   describe what is in --box\n"
+             "  caption  describe the image without masks\n"
+             "  phrase   mask the <p> phrases </p> of a given caption\n"
+             "  chat     answer --prompt\n"
+             "\n"
+             "Examples\n"
+             "  glamm run models/nano photo.png\n"
+             "  glamm run models/nano photo.png --expression \"the red ball\" --expression \"the "
+             "ring\"\n"
+             "  glamm run models/nano photo.png --box 40,60,120,150 --json\n"
+             "  glamm run models/nano photos/ more.jsonl --out results --quiet\n",
 };
 
 typedef struct { const char *out; int json, redo, turns; } run_settings;
@@ -45,9 +51,12 @@ static const option RUN_OPTIONS[] = {
     { "out", 'o', OPTION_TEXT, AT(out), "DIR", "Folder for the results (default out).", 0, 0 },
     { "json", 0, OPTION_FLAG, AT(json), NULL,
       "Print each result's JSON, one line each, and nothing else on stdout.", 0, 0 },
-    { "redo", 0, OPTION_FLAG, AT(redo), NULL, "Ask again what is already complete in --out.", 0, 0 },
+    { "redo", 0, OPTION_FLAG, AT(redo), NULL, "Ask again what is already complete in --out.", 0,
+      0 },
     { "turns", 0, OPTION_FLAG, AT(turns), NULL,
-      "Several expressions are turns of one conversation, as in training, not questions of their own.", 0, 0 },
+      "Several expressions are turns of one conversation, as in training, not questions of their "
+      "own.",
+      0, 0 },
 };
 #undef AT
 
@@ -67,7 +76,7 @@ typedef struct {
     int64_t total, asked, done, skipped, failed;
 } runner;
 
-/* A question on its way: its request, the name of its result, the result when it is stored already. */
+/* A question on its way: its request, its result's name, the result if it is stored already. */
 typedef struct { json_t *request, *stored; char *name; } ticket;
 
 static void report(runner *r, const char *what)
@@ -91,7 +100,8 @@ static void print_result(runner *r, const item *it, const json_t *result, bool s
         putchar('\n');
     } else if (!streamed) {
         const char *caption = json_string_value(json_object_get(result, "caption"));
-        printf("%s%s%s\n", r->total > 1 ? it->image : "", r->total > 1 ? ": " : "", caption ? caption : "");
+        printf("%s%s%s\n", r->total > 1 ? it->image : "", r->total > 1 ? ": " : "",
+               caption ? caption : "");
     }
     fflush(stdout);
 }
@@ -118,14 +128,16 @@ static int look_at(runner *r, const item *it, gm_error *e)
 
 static void print_times(const gm_answer *a, double total)
 {
-    for (int i = 0; i < a->ntimings; i++) fprintf(stderr, "%s %.3f s, ", a->timing[i].stage, a->timing[i].seconds);
+    for (int i = 0; i < a->ntimings; i++)
+        fprintf(stderr, "%s %.3f s, ", a->timing[i].stage, a->timing[i].seconds);
     fprintf(stderr, "total %.3f s\n", total);
 }
 
 static int ask(runner *r, const item *it, const question *q, const ticket *k, gm_error *e)
 {
     char label[64] = "";
-    if (r->total > 1) snprintf(label, sizeof label, "%lld of %lld", (long long)r->asked, (long long)r->total);
+    if (r->total > 1)
+        snprintf(label, sizeof label, "%lld of %lld", (long long)r->asked, (long long)r->total);
     terminal_begin(&r->t, label, r->total > 1 ? it->image : NULL, r->masks);
     gm_ask how = question_ask(q, &r->as);
     how.on_text = terminal_text;
@@ -170,8 +182,8 @@ static int64_t look_up(runner *r, const item *it, ticket *k, gm_error *e)
     return complete;
 }
 
-/* All questions about one item.  An error is reported and counted; it ends a conversation of turns, not
- * independent questions. */
+/* All questions about one item.  An error is reported and counted; it ends a conversation of turns,
+ * not independent questions. */
 static void run_questions(runner *r, const item *it, ticket *k, bool all_anew)
 {
     bool broken = false;
@@ -228,12 +240,14 @@ static void print_end(runner *r)
 {
     terminal_clear(&r->t);
     if (r->failed && r->total > 1)
-        fprintf(stderr, "glamm run: %lld of %lld failed\n", (long long)r->failed, (long long)r->total);
+        fprintf(stderr, "glamm run: %lld of %lld failed\n", (long long)r->failed,
+                (long long)r->total);
     if (r->skipped && r->t.notes)
-        fprintf(stderr, "%lld of %lld complete already in %s (--redo asks again)\n", (long long)r->skipped,
-                (long long)r->total, r->rs.out);
+        fprintf(stderr, "%lld of %lld complete already in %s (--redo asks again)\n",
+                (long long)r->skipped, (long long)r->total, r->rs.out);
     if (r->done && r->t.progress && r->total > 1)
-        fprintf(stderr, "%lld of %lld written to %s\n", (long long)r->done, (long long)r->total, r->rs.out);
+        fprintf(stderr, "%lld of %lld written to %s\n", (long long)r->done, (long long)r->total,
+                r->rs.out);
 }
 
 /* The command line's own questions, for images that no list describes. */

@@ -9,9 +9,12 @@
 const option MODEL_OPTIONS[] = {
     { "backend", 0, OPTION_CHOICE, AT(backend), "ref|cpu",
       "Kernels: cpu (default, OpenBLAS and OpenMP) or ref, the slow textbook ones.", 0, 0 },
-    { "clip", 0, OPTION_TEXT, AT(clip), "DIR", "Folder of the CLIP tower, where the model does not hold it.", 0, 0 },
-    { "sam", 0, OPTION_TEXT, AT(sam), "FILE", "SAM's own .pth, in place of the model's grounding encoder.", 0, 0 },
-    { "lora", 0, OPTION_TEXT, AT(lora), "DIR", "LoRA weights (folder or file) to merge while loading.", 0, 0 },
+    { "clip", 0, OPTION_TEXT, AT(clip), "DIR",
+      "Folder of the CLIP tower, where the model does not hold it.", 0, 0 },
+    { "sam", 0, OPTION_TEXT, AT(sam), "FILE",
+      "SAM's own .pth, in place of the model's grounding encoder.", 0, 0 },
+    { "lora", 0, OPTION_TEXT, AT(lora), "DIR",
+      "LoRA weights (folder or file) to merge while loading.", 0, 0 },
     { "conversation", 0, OPTION_CHOICE, AT(conversation), "llava_v1|llava_llama_2",
       "Conversation template (default llava_v1).", 0, 0 },
     { "exact-f32", 0, OPTION_FLAG, AT(exact_f32), NULL,
@@ -19,7 +22,8 @@ const option MODEL_OPTIONS[] = {
     { "threads", 't', OPTION_INT, AT(threads), "N", "Threads (default: one per core).", 1, 4096 },
     { "verbose", 'v', OPTION_FLAG, AT(verbose), NULL,
       "Name every unused or missing tensor; print the time of each stage.", 0, 0 },
-    { "quiet", 'q', OPTION_FLAG, AT(quiet), NULL, "No progress and no notes, only results and errors.", 0, 0 },
+    { "quiet", 'q', OPTION_FLAG, AT(quiet), NULL,
+      "No progress and no notes, only results and errors.", 0, 0 },
 };
 const int NMODEL_OPTIONS = sizeof MODEL_OPTIONS / sizeof *MODEL_OPTIONS;
 #undef AT
@@ -31,36 +35,53 @@ const option ASK_OPTIONS[] = {
     { "expression", 0, OPTION_LIST, AT(expressions), "TEXT",
       "refer: the object to mark, such as \"the red ball\". Repeatable: one question each.", 0, 0 },
     { "box", 0, OPTION_LIST, AT(boxes), "X1,Y1,X2,Y2",
-      "region: a box in pixels of the image. Repeatable: one question each. With chat, the box of the next "
-      "<bbox> in the prompt.", 0, 0 },
+      "region: a box in pixels of the image. Repeatable: one question each. With chat, the box of "
+      "the next <bbox> in the prompt.",
+      0, 0 },
     { "phrase", 0, OPTION_LIST, AT(phrases), "TEXT",
       "phrase: a caption whose phrases to ground stand between <p> and </p>.", 0, 0 },
     { "forced", 0, OPTION_FLAG, AT(forced), NULL,
       "phrase: take the caption as the answer instead of letting the model repeat it.", 0, 0 },
     { "prompt", 'p', OPTION_TEXT, AT(prompt), "TEXT",
-      "chat: the question, as it stands. gcg, caption, region: an instruction in place of the built-in one.", 0, 0 },
+      "chat: the question, as it stands. gcg, caption, region: an instruction in place of the "
+      "built-in one.",
+      0, 0 },
 };
 const int NASK_OPTIONS = sizeof ASK_OPTIONS / sizeof *ASK_OPTIONS;
 
 const option ANSWER_OPTIONS[] = {
-    { "max-tokens", 0, OPTION_INT, AT(max_tokens), "N", "Stop after N generated tokens (default 512).", 1, 1 << 20 },
-    { "temp", 0, OPTION_REAL, AT(temp), "X", "Sample at this temperature (default 0: greedy).", 0, 100 },
-    { "top-p", 0, OPTION_REAL, AT(top_p), "X", "Sample from the likeliest tokens that sum to X.", 0, 1 },
+    { "max-tokens", 0, OPTION_INT, AT(max_tokens), "N",
+      "Stop after N generated tokens (default 512).", 1, 1 << 20 },
+    { "temp", 0, OPTION_REAL, AT(temp), "X", "Sample at this temperature (default 0: greedy).", 0,
+      100 },
+    { "top-p", 0, OPTION_REAL, AT(top_p), "X", "Sample from the likeliest tokens that sum to X.", 0,
+      1 },
     { "seed", 0, OPTION_INT, AT(seed), "N", "Seed of the sampling (default 0).", 0, 9e15 },
     { "no-kv-cache", 0, OPTION_FLAG, AT(no_kv_cache), NULL,
       "Recompute everything at each step, as the authors' code does.", 0, 0 },
-    { "no-masks", 0, OPTION_FLAG, AT(no_masks), NULL, "Text only: leave SAM and the mask decoder out.", 0, 0 },
+    { "no-masks", 0, OPTION_FLAG, AT(no_masks), NULL,
+      "Text only: leave SAM and the mask decoder out.", 0, 0 },
 };
 const int NANSWER_OPTIONS = sizeof ANSWER_OPTIONS / sizeof *ANSWER_OPTIONS;
 #undef AT
 
-static const char *const TASKS[] = { "gcg", "refer", "region", "caption", "phrase", "chat" };   /* gm_task's order */
+static const char *const TASKS[] = {
+    "gcg", "refer", "region", "caption", "phrase", "chat"
+}; /* gm_task's order */
 
-gm_model_options settings_model(const model_settings *s, void (*log)(void *, const char *), void *user)
+gm_model_options settings_model(const model_settings *s, void (*log)(void *, const char *),
+                                void *user)
 {
-    return (gm_model_options){ .backend = s->backend, .clip = s->clip, .sam = s->sam, .lora = s->lora,
-        .conversation = s->conversation, .exact_f32 = s->exact_f32, .threads = (int)s->threads,
-        .verbose = s->verbose, .log = log, .user = user };
+    return (gm_model_options){ .backend = s->backend,
+                               .clip = s->clip,
+                               .sam = s->sam,
+                               .lora = s->lora,
+                               .conversation = s->conversation,
+                               .exact_f32 = s->exact_f32,
+                               .threads = (int)s->threads,
+                               .verbose = s->verbose,
+                               .log = log,
+                               .user = user };
 }
 
 void ask_settings_free(ask_settings *s)
@@ -95,7 +116,8 @@ int boxes_read(const text_list *texts, double (**boxes)[4], int64_t *n, gm_error
         if (!good) {
             free(*boxes);
             *boxes = NULL;
-            return gm_fail(e, "--box: wanted four numbers, x1,y1,x2,y2 in pixels, found '%s'", texts->item[i]);
+            return gm_fail(e, "--box: wanted four numbers, x1,y1,x2,y2 in pixels, found '%s'",
+                           texts->item[i]);
         }
     }
     *n = texts->n;
@@ -114,7 +136,8 @@ static int task_of(const asked *a, gm_task *task, gm_error *e)
             *task = (gm_task)i;
             return 0;
         }
-    return gm_fail(e, "--task: wanted gcg, refer, region, caption, phrase or chat, found '%s'", a->task);
+    return gm_fail(e, "--task: wanted gcg, refer, region, caption, phrase or chat, found '%s'",
+                   a->task);
 }
 
 /* What a task needs and what it has no use for. */
@@ -123,20 +146,28 @@ static int check(const asked *a, gm_task task, gm_error *e)
     const char *name = TASKS[task];
     if (task == GM_REFER && !a->nexpressions)
         return gm_fail(e, "--task refer: wanted --expression \"the red ball\", found none");
-    if (task == GM_REGION && !a->nboxes) return gm_fail(e, "--task region: wanted --box x1,y1,x2,y2, found none");
+    if (task == GM_REGION && !a->nboxes)
+        return gm_fail(e, "--task region: wanted --box x1,y1,x2,y2, found none");
     if (task == GM_PHRASE && !a->nphrases)
-        return gm_fail(e, "--task phrase: wanted --phrase \"a photo of <p> a dog </p>\", found none");
-    if (task == GM_CHAT && !a->prompt) return gm_fail(e, "--task chat: wanted --prompt \"a question\", found none");
-    if (task != GM_REFER && a->nexpressions) return gm_fail(e, "--expression: task %s does not use it", name);
-    if (task != GM_PHRASE && a->nphrases) return gm_fail(e, "--phrase: task %s does not use it", name);
-    if (task != GM_PHRASE && a->forced) return gm_fail(e, "--forced: task %s does not use it", name);
+        return gm_fail(e,
+                       "--task phrase: wanted --phrase \"a photo of <p> a dog </p>\", found none");
+    if (task == GM_CHAT && !a->prompt)
+        return gm_fail(e, "--task chat: wanted --prompt \"a question\", found none");
+    if (task != GM_REFER && a->nexpressions)
+        return gm_fail(e, "--expression: task %s does not use it", name);
+    if (task != GM_PHRASE && a->nphrases)
+        return gm_fail(e, "--phrase: task %s does not use it", name);
+    if (task != GM_PHRASE && a->forced)
+        return gm_fail(e, "--forced: task %s does not use it", name);
     if ((task == GM_REFER || task == GM_PHRASE) && a->prompt)
         return gm_fail(e, "--prompt: task %s does not use it", name);
     if (task != GM_REGION && a->nboxes && !(a->prompt && strstr(a->prompt, "<bbox>")))
-        return gm_fail(e, "--box: wanted --task region, or a --prompt with <bbox> in it; task is %s", name);
+        return gm_fail(
+            e, "--box: wanted --task region, or a --prompt with <bbox> in it; task is %s", name);
     for (int64_t i = 0; i < a->nphrases; i++)
         if (!strstr(a->phrase[i], "<p>") || !strstr(a->phrase[i], "</p>"))
-            return gm_fail(e, "--phrase: wanted phrases between <p> and </p>, found none in '%s'", a->phrase[i]);
+            return gm_fail(e, "--phrase: wanted phrases between <p> and </p>, found none in '%s'",
+                           a->phrase[i]);
     return 0;
 }
 
@@ -147,13 +178,21 @@ int questions_make(question **q, int64_t *n, const asked *a, gm_error *e)
     *n = 0;
     if (task_of(a, &task, e) || check(a, task, e)) return -1;
     bool each_box = task == GM_REGION && !a->prompt;
-    int64_t count = task == GM_REFER ? a->nexpressions : task == GM_PHRASE ? a->nphrases : each_box ? a->nboxes : 1;
+    int64_t count = task == GM_REFER    ? a->nexpressions
+                    : task == GM_PHRASE ? a->nphrases
+                    : each_box          ? a->nboxes
+                                        : 1;
     *q = malloc((size_t)count * sizeof **q);
     if (!*q) return gm_fail(e, "out of memory for %lld questions", (long long)count);
     for (int64_t i = 0; i < count; i++) {
-        const char *text = task == GM_REFER ? a->expression[i] : task == GM_PHRASE ? a->phrase[i] : a->prompt;
-        (*q)[i] = (question){ .task = task, .text = text, .forced = a->forced,
-                              .boxes = each_box ? a->box + i : a->box, .nboxes = each_box ? 1 : a->nboxes };
+        const char *text = task == GM_REFER    ? a->expression[i]
+                           : task == GM_PHRASE ? a->phrase[i]
+                                               : a->prompt;
+        (*q)[i] = (question){ .task = task,
+                              .text = text,
+                              .forced = a->forced,
+                              .boxes = each_box ? a->box + i : a->box,
+                              .nboxes = each_box ? 1 : a->nboxes };
     }
     *n = count;
     return 0;
@@ -161,7 +200,15 @@ int questions_make(question **q, int64_t *n, const asked *a, gm_error *e)
 
 gm_ask question_ask(const question *q, const ask_settings *s)
 {
-    return (gm_ask){ .task = q->task, .text = q->text, .boxes = q->boxes, .nboxes = q->nboxes, .forced = q->forced,
-        .max_new_tokens = s->max_tokens, .temperature = (float)s->temp, .top_p = (float)s->top_p,
-        .seed = (uint64_t)s->seed, .no_kv_cache = s->no_kv_cache, .no_masks = s->no_masks };
+    return (gm_ask){ .task = q->task,
+                     .text = q->text,
+                     .boxes = q->boxes,
+                     .nboxes = q->nboxes,
+                     .forced = q->forced,
+                     .max_new_tokens = s->max_tokens,
+                     .temperature = (float)s->temp,
+                     .top_p = (float)s->top_p,
+                     .seed = (uint64_t)s->seed,
+                     .no_kv_cache = s->no_kv_cache,
+                     .no_masks = s->no_masks };
 }

@@ -1,4 +1,5 @@
-/* What run, chat and trace have in common: the options of model and question, and the questions they mean. */
+/* What run, chat and trace have in common: the options of model and question, and the questions
+ * they mean. */
 #ifndef CLI_SETTINGS_H
 #define CLI_SETTINGS_H
 #include <stdbool.h>
@@ -15,7 +16,8 @@ extern const option MODEL_OPTIONS[];
 extern const int NMODEL_OPTIONS;
 
 /* log (warnings of the library) may be NULL. */
-gm_model_options settings_model(const model_settings *s, void (*log)(void *user, const char *line), void *user);
+gm_model_options settings_model(const model_settings *s, void (*log)(void *user, const char *line),
+                                void *user);
 
 /* ---- the question's options ---- */
 typedef struct {
@@ -52,9 +54,10 @@ typedef struct {
 /* The boxes of --box, malloc'ed (NULL and *n = 0: none). */
 int boxes_read(const text_list *texts, double (**boxes)[4], int64_t *n, gm_error *e);
 
-/* One question per expression, phrase caption or region box; one in all for the other tasks.  A task that
- * is not named follows from what is given: an expression asks refer, a phrase phrase, a box region,
- * a prompt chat, nothing gcg.  *q malloc'ed.  The error names the option that is missing or too much. */
+/* One question per expression, phrase caption or region box; one in all for the other tasks.  A
+ * task that is not named follows from what is given: an expression asks refer, a phrase phrase, a
+ * box region, a prompt chat, nothing gcg.  *q malloc'ed.  The error names the option that is
+ * missing or too much. */
 int questions_make(question **q, int64_t *n, const asked *a, gm_error *e);
 const char *task_name(gm_task task);
 

@@ -126,7 +126,8 @@ static void take(terminal *t, char c)
         return;
     }
     t->held[t->nheld++] = c;
-    if ((t->held[0] == '<' && c == '>') || t->nheld == (t->held[0] == '[' ? strlen("[SEG]") : 0)) tag(t);
+    if ((t->held[0] == '<' && c == '>') || t->nheld == (t->held[0] == '[' ? strlen("[SEG]") : 0))
+        tag(t);
 }
 
 void terminal_text(void *user, const char *text, size_t length)
@@ -163,9 +164,10 @@ void terminal_masks(terminal *t, const gm_answer *a, bool all)
         const gm_mask *m = &a->mask[k];
         const gm_span *s = phrase_of(a, k);
         if (m->in_prompt && !all) continue;
-        printf("  %smask %lld%s  %5.1f %% of the image, x %lld y %lld, %lld x %lld", terminal_colour(t, k, buf),
-               (long long)k, terminal_plain(t), 100 * (double)m->area / pixels, (long long)m->box[0],
-               (long long)m->box[1], (long long)m->box[2], (long long)m->box[3]);
+        printf("  %smask %lld%s  %5.1f %% of the image, x %lld y %lld, %lld x %lld",
+               terminal_colour(t, k, buf), (long long)k, terminal_plain(t),
+               100 * (double)m->area / pixels, (long long)m->box[0], (long long)m->box[1],
+               (long long)m->box[2], (long long)m->box[3]);
         if (s) printf("  %.*s", (int)(s->end - s->start), a->caption + s->start);
         putchar('\n');
     }

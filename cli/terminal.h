@@ -1,5 +1,5 @@
-/* What a person sees: the answer as it is generated, phrases in their masks' colours, progress on stderr.
- * In a pipe, or with NO_COLOR set, plain text. */
+/* What a person sees: the answer as it is generated, phrases in their masks' colours, progress on
+ * stderr. In a pipe, or with NO_COLOR set, plain text. */
 #ifndef CLI_TERMINAL_H
 #define CLI_TERMINAL_H
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 
 typedef struct {
     bool stream, colour;        /* stdout is a terminal; and may carry colours */
-    bool progress, notes;       /* stderr is a terminal and may carry progress; may carry notes at all */
+    bool progress, notes; /* stderr is a terminal and may carry progress; may carry notes at all */
     const char *label;          /* in front of the progress, "" or "3 of 10" */
     const char *image;          /* NAME in front of its answer, "NAME: ", or NULL */
     bool line;                  /* a progress line stands on stderr */
@@ -25,7 +25,8 @@ typedef struct {
 
 /* stream: may the answer be shown as it comes? */
 void terminal_open(terminal *t, bool quiet, bool stream);
-/* A new answer begins; masks: how many the conversation has already.  The texts must last until its end. */
+/* A new answer begins; masks: how many the conversation has already.  The texts must last until its
+ * end. */
 void terminal_begin(terminal *t, const char *label, const char *image, int64_t masks);
 /* gm_ask's callbacks; user is the terminal. */
 void terminal_text(void *user, const char *text, size_t length);
@@ -36,7 +37,8 @@ void terminal_end(terminal *t);
 void terminal_clear(terminal *t);
 /* gm_model_options.log: a warning on stderr; user is the terminal. */
 void terminal_log(void *user, const char *line);
-/* Escape sequences of mask k's colour and of its end on this terminal, "" without colours.  buf of 32. */
+/* Escape sequences of mask k's colour and of its end on this terminal, "" without colours.  buf
+ * of 32. */
 const char *terminal_colour(const terminal *t, int64_t k, char *buf);
 const char *terminal_plain(const terminal *t);
 /* The masks of an answer, a line each, on stdout; all: those of earlier turns too. */

@@ -9,26 +9,33 @@
 #include "commands.h"
 
 static const command_text TEXT = {
-    .name = "trace", .arguments = "MODEL", .at_least = 1, .at_most = 1,
+    .name = "trace",
+    .arguments = "MODEL",
+    .at_least = 1,
+    .at_most = 1,
     .summary = "the output of every module: store, compare, replace, draw",
-    .about =
-        "Runs the model over a whole conversation at once, as training does, and takes every module's output under "
-        "its PyTorch path. With --image the model first answers the question (the options of run), then the prompt "
-        "with this answer is traced. With --case the conversation, answers included, and the boxes come from a "
-        "stored case (golden/README.md).\n"
-        "\n"
-        "Files are .safetensors with the goldens' keys: tap_model.layers.0 for the module model.layers.0, #1 for its "
-        "second call, :1 for its second output; clip_pixels, sam_pixels, input_ids, mask_logits_0.\n"
-        "\n"
-        "--compare prints a table and the first module that differs; exit status 1 if one does. Where a case's JSON "
-        "stands beside the file, its tolerance and stride are used.\n"
-        "\n"
-        "Examples\n"
-        "  glamm trace models/nano --image photo.png --out trace.safetensors\n"
-        "  glamm trace models/nano --image photo.png --show all --show lm_head@40\n"
-        "  glamm trace models/nano --image photo.png --expression \"the ball\" --pictures pictures\n"
-        "  glamm trace golden/mini/model --case gcg.json --compare gcg.safetensors\n"
-        "  glamm trace models/nano --case gcg0.json --out a.safetensors --inject model.norm=b.safetensors\n",
+    .about = "Runs the model over a whole conversation at once, as training does, and takes every "
+             "module's output under its PyTorch path. With --image the model first answers the "
+             "question (the options of run), then the prompt with this answer is traced. With "
+             "--case the conversation, answers included, and the boxes come from a stored case "
+             "(golden/README.md).\n"
+             "\n"
+             "Files are .safetensors with the goldens' keys: tap_model.layers.0 for the module "
+             "model.layers.0, #1 for its second call, :1 for its second output; clip_pixels, "
+             "sam_pixels, input_ids, mask_logits_0.\n"
+             "\n"
+             "--compare prints a table and the first module that differs; exit status 1 if one "
+             "does. Where a case's JSON stands beside the file, its tolerance and stride are "
+             "used.\n"
+             "\n"
+             "Examples\n"
+             "  glamm trace models/nano --image photo.png --out trace.safetensors\n"
+             "  glamm trace models/nano --image photo.png --show all --show lm_head@40\n"
+             "  glamm trace models/nano --image photo.png --expression \"the ball\" --pictures "
+             "pictures\n"
+             "  glamm trace golden/mini/model --case gcg.json --compare gcg.safetensors\n"
+             "  glamm trace models/nano --case gcg0.json --out a.safetensors --inject "
+             "model.norm=b.safetensors\n",
 };
 
 typedef struct {
@@ -39,16 +46,22 @@ typedef struct {
 #define AT(field) offsetof(trace_settings, field)
 static const option TRACE_OPTIONS[] = {
     { "image", 0, OPTION_TEXT, AT(image), "FILE", "The image to ask about.", 0, 0 },
-    { "case", 0, OPTION_TEXT, AT(golden), "FILE.json", "A stored case in place of an image.", 0, 0 },
+    { "case", 0, OPTION_TEXT, AT(golden), "FILE.json", "A stored case in place of an image.", 0,
+      0 },
     { "out", 'o', OPTION_TEXT, AT(out), "FILE", "Store inputs and outputs as .safetensors.", 0, 0 },
     { "compare", 0, OPTION_TEXT, AT(compare), "FILE", "Compare with stored tensors.", 0, 0 },
     { "tolerance", 0, OPTION_REAL, AT(tolerance), "X",
-      "Largest difference as a share of the largest value, where no case says better (default 1e-4).", 0, 1 },
+      "Largest difference as a share of the largest value, where no case says better (default "
+      "1e-4).",
+      0, 1 },
     { "inject", 0, OPTION_LIST, AT(inject), "NAME=FILE",
-      "Replace the output of module NAME by tensor tap_NAME of FILE and go on from there. Repeatable.", 0, 0 },
+      "Replace the output of module NAME by tensor tap_NAME of FILE and go on from there. "
+      "Repeatable.",
+      0, 0 },
     { "show", 0, OPTION_LIST, AT(show), "NAME[@ROW]",
-      "Print the numbers of a module's output, an input or mask_logits/0, or one row of it; all: of everything. "
-      "Repeatable.", 0, 0 },
+      "Print the numbers of a module's output, an input or mask_logits/0, or one row of it; all: "
+      "of everything. Repeatable.",
+      0, 0 },
     { "pictures", 0, OPTION_TEXT, AT(pictures), "DIR",
       "Draw inputs, feature maps, attention and masks of each stage.", 0, 0 },
 };
@@ -165,7 +178,8 @@ static int open_injections(trace *t, gm_error *e)
     if (!t->injection) return gm_fail(e, "out of memory");
     for (int i = 0; i < t->ts.inject.n; i++) {
         injection *j = &t->injection[t->ninjections++];
-        char *name = gm_copy_text(t->ts.inject.item[i]), *file = name ? strchr(name, '=') : NULL, key[600];
+        char *name = gm_copy_text(t->ts.inject.item[i]), *file = name ? strchr(name, '=') : NULL,
+             key[600];
         j->name = name;
         if (!name) return gm_fail(e, "out of memory");
         *file++ = 0;
@@ -182,7 +196,8 @@ static int open_injections(trace *t, gm_error *e)
 static int unused_injections(const trace *t, gm_error *e)
 {
     for (int i = 0; i < t->ninjections; i++)
-        if (!t->injection[i].used) return gm_fail(e, "--inject %s: this run has no such module", t->injection[i].name);
+        if (!t->injection[i].used)
+            return gm_fail(e, "--inject %s: this run has no such module", t->injection[i].name);
     return 0;
 }
 
@@ -192,7 +207,8 @@ static int add_inputs(trace *t, const trace_inputs *in, gm_error *e)
 {
     const gm_batch *b = &in->batch;
     gm_tensor ids = { .data = in->ids, .dim = { b->B, b->L }, .nd = 2, .type = GM_I32 };
-    int bad = trace_add(&t->list, "input_ids", ids, e) || trace_add(&t->list, "clip_pixels", b->clip_pixels, e);
+    int bad = trace_add(&t->list, "input_ids", ids, e) ||
+              trace_add(&t->list, "clip_pixels", b->clip_pixels, e);
     if (!bad && b->sam_pixels.data) bad = trace_add(&t->list, "sam_pixels", b->sam_pixels, e);
     return bad;
 }
@@ -229,7 +245,8 @@ static int run(trace *t, const question *q, gm_error *e)
     if (!bad && t->ts.out) bad = list_write(&t->list, t->ts.out, e);
     if (!bad && t->ts.pictures) bad = trace_pictures(&t->list, c, t->model, &in, t->ts.pictures, e);
     if (!bad && in.answer && !t->ms.quiet) printf("answer: %s\n", in.answer);
-    for (int i = 0; !bad && i < t->ts.show.n; i++) bad = trace_show(&t->list, t->ts.show.item[i], e);
+    for (int i = 0; !bad && i < t->ts.show.n; i++)
+        bad = trace_show(&t->list, t->ts.show.item[i], e);
     if (!bad && t->ts.out && !t->ms.quiet)
         printf("%lld tensors in %s\n", (long long)t->list.n, t->ts.out);
     if (!bad && t->ts.compare) {
@@ -258,12 +275,14 @@ static int make_question(const trace *t, double (**boxes)[4], question **q, gm_e
     if (boxes_read(&t->as.boxes, boxes, &a.nboxes, e)) return -1;
     a.box = (const double (*)[4])*boxes;
     if (questions_make(q, &n, &a, e)) return -1;
-    return n == 1 ? 0 : gm_fail(e, "--image: wanted one question to trace, found %lld", (long long)n);
+    return n == 1 ? 0
+                  : gm_fail(e, "--image: wanted one question to trace, found %lld", (long long)n);
 }
 
 static int check(const trace *t, gm_error *e)
 {
-    if (!t->ts.image == !t->ts.golden) return gm_fail(e, "wanted either --image FILE or --case FILE.json");
+    if (!t->ts.image == !t->ts.golden)
+        return gm_fail(e, "wanted either --image FILE or --case FILE.json");
     if (!t->ts.out && !t->ts.compare && !t->ts.pictures && !t->ts.show.n)
         return gm_fail(e, "wanted --out FILE, --compare FILE, --show NAME or --pictures DIR");
     for (int i = 0; i < t->ts.inject.n; i++)

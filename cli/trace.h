@@ -36,19 +36,19 @@ void trace_key(char *key, size_t room, const char *name);
 
 /* ---- how it compares (trace_compare.c) ---- */
 
-/* Prints a table of the list against a stored file, each tensor within 8 x f64_gap + 4 eps x absmax where the
- * JSON beside the file says so (golden/README.md), else within tolerance x absmax; names the first module that
- * differs.  Returns how many differ or are missing, -1 on error. */
+/* Prints a table of the list against a stored file, each tensor within 8 x f64_gap + 4 eps x absmax
+ * where the JSON beside the file says so (golden/README.md), else within tolerance x absmax; names
+ * the first module that differs.  Returns how many differ or are missing, -1 on error. */
 int64_t trace_compare(const trace_list *l, const char *path, double tolerance, gm_error *e);
 
 /* ---- what it says (trace_show.c) ---- */
 
-/* Prints shape, mean, extremes and first values of a tensor: a module's path, the name of an input or a result,
- * either with @ROW for one row of its last size; or "all". */
+/* Prints shape, mean, extremes and first values of a tensor: a module's path, the name of an input
+ * or a result, either with @ROW for one row of its last size; or "all". */
 int trace_show(const trace_list *l, const char *wanted, gm_error *e);
 
 /* ---- how it looks (trace_pictures.c) ---- */
-int trace_pictures(const trace_list *l, gm_ctx *c, const gm_model *m, const trace_inputs *in, const char *folder,
-                   gm_error *e);
+int trace_pictures(const trace_list *l, gm_ctx *c, const gm_model *m, const trace_inputs *in,
+                   const char *folder, gm_error *e);
 
 #endif

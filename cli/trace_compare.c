@@ -19,7 +19,8 @@ static json_t *facts_beside(const char *path)
     char *json = gm_copy_text(path);
     if (!json) return NULL;
     memcpy(json + n - m, ".json", sizeof ".json");
-    json_t *root = json_load_file(json, 0, NULL), *facts = json_incref(json_object_get(root, "tensors"));
+    json_t *root = json_load_file(json, 0, NULL),
+           *facts = json_incref(json_object_get(root, "tensors"));
     json_decref(root);
     free(json);
     return facts;
@@ -37,9 +38,11 @@ static double value_at(gm_tensor x, int64_t i)
 /* x against a stored tensor of every stride-th element. */
 static difference differ(gm_tensor x, gm_tensor stored, const json_t *facts, double tolerance)
 {
-    const json_t *stride_of = json_object_get(facts, "stride"), *gap = json_object_get(facts, "f64_gap");
+    const json_t *stride_of = json_object_get(facts, "stride"),
+                 *gap = json_object_get(facts, "f64_gap");
     int64_t stride = stride_of ? json_integer_value(stride_of) : 1, n = gm_numel(stored);
-    difference d = { .at = -1, .same_size = stride > 0 && (gm_numel(x) + stride - 1) / stride == n };
+    difference d = { .at = -1,
+                     .same_size = stride > 0 && (gm_numel(x) + stride - 1) / stride == n };
     for (int64_t i = 0; d.same_size && i < n; i++) {
         double want = value_at(stored, i), got = value_at(x, i * stride);
         double error = fabs(got - want);
@@ -52,7 +55,8 @@ static difference differ(gm_tensor x, gm_tensor stored, const json_t *facts, dou
     }
     if (json_is_number(json_object_get(facts, "absmax")))
         d.absmax = json_number_value(json_object_get(facts, "absmax"));
-    d.tolerance = gap ? 8 * json_number_value(gap) + 4 * FLT_EPSILON * d.absmax : tolerance * d.absmax;
+    d.tolerance = gap ? 8 * json_number_value(gap) + 4 * FLT_EPSILON * d.absmax
+                      : tolerance * d.absmax;
     return d;
 }
 
@@ -113,7 +117,8 @@ int64_t trace_compare(const trace_list *l, const char *path, double tolerance, g
     if (!seen) {
         bad = gm_fail(e, "%s: holds none of the tensors of this trace", path);
     } else {
-        printf("%lld compared, %lld differ, %lld missing\n", (long long)seen, (long long)bad, (long long)gone);
+        printf("%lld compared, %lld differ, %lld missing\n", (long long)seen, (long long)bad,
+               (long long)gone);
         if (first) printf("the first to diverge: %s\n", first);
         bad += gone;
     }

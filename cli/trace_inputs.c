@@ -1,4 +1,5 @@
-/* What a trace runs: a golden case, or a question about an image with the answer that the model gives. */
+/* What a trace runs: a golden case, or a question about an image with the answer that the model
+ * gives. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,9 +54,11 @@ static const json_t *image_at(const golden *g, int64_t i)
 }
 
 /* Conversation k of an image as ids, malloc'ed. */
-static int talk_ids(const gm_model *m, const json_t *image, int64_t k, int32_t **ids, int64_t *n, gm_error *e)
+static int talk_ids(const gm_model *m, const json_t *image, int64_t k, int32_t **ids, int64_t *n,
+                    gm_error *e)
 {
-    const json_t *other = json_array_get(json_object_get(image, "further_conversations"), (size_t)(k ? k - 1 : 0));
+    const json_t *other =
+        json_array_get(json_object_get(image, "further_conversations"), (size_t)(k ? k - 1 : 0));
     const json_t *turns = k ? other : json_object_get(image, "turns");
     size_t nturns = json_array_size(turns);
     const char **text = calloc(2 * nturns + 1, sizeof *text);
@@ -102,7 +105,8 @@ static int case_ids(trace_inputs *in, const gm_model *m, const golden *g, gm_err
 static int case_boxes(trace_inputs *in, gm_ctx *c, const gm_model *m, const golden *g, gm_error *e)
 {
     for (int64_t i = 0; i < in->images; i++)
-        in->boxes_of[i + 1] = in->boxes_of[i] + (int64_t)json_array_size(json_object_get(image_at(g, i), "boxes"));
+        in->boxes_of[i + 1] = in->boxes_of[i] +
+                              (int64_t)json_array_size(json_object_get(image_at(g, i), "boxes"));
     int64_t n = in->boxes_of[in->images];
     if (n == 0) return 0;
     double (*box)[4] = calloc((size_t)n, sizeof *box);
@@ -128,14 +132,17 @@ static int case_boxes(trace_inputs *in, gm_ctx *c, const gm_model *m, const gold
 static int case_pixels(trace_inputs *in, gm_ctx *c, const gm_model *m, const golden *g, gm_error *e)
 {
     int64_t n = in->images, P = m->net.config.clip.crop, S = gm_sam_side(&m->net);
-    float *clip = calloc((size_t)(n * 3 * P * P), sizeof *clip), *sam = calloc((size_t)(n * 3 * S * S), sizeof *sam);
-    int bad = clip && sam ? 0 : gm_fail(e, "out of memory for the pixels of %lld images", (long long)n);
+    float *clip = calloc((size_t)(n * 3 * P * P), sizeof *clip),
+          *sam = calloc((size_t)(n * 3 * S * S), sizeof *sam);
+    int bad = clip && sam ? 0
+                          : gm_fail(e, "out of memory for the pixels of %lld images", (long long)n);
     bool masks = false;
     for (int64_t i = 0; !bad && i < n; i++) {
         const char *name = json_string_value(json_object_get(image_at(g, i), "image"));
         char *path = name ? gm_path_join(g->folder, name) : NULL;
         gm_image im = { 0 };
-        bad = path ? gm_image_read(&im, path, e) : gm_fail(e, "image %lld of the case has no name", (long long)i);
+        bad = path ? gm_image_read(&im, path, e)
+                   : gm_fail(e, "image %lld of the case has no name", (long long)i);
         if (!bad) bad = gm_pixels_clip(clip + i * 3 * P * P, &im, &m->net.config, e);
         if (!bad) bad = gm_pixels_sam(sam + i * 3 * S * S, &im, S, in->resized[i], e);
         in->original[i][0] = im.height;
@@ -163,7 +170,8 @@ int trace_case(trace_inputs *in, gm_ctx *c, const gm_model *m, const char *path,
     int64_t images = (int64_t)json_array_size(g.conversations);
     int bad = folder ? 0 : gm_fail(e, "out of memory");
     if (!bad && (images < 1 || images > 64))
-        bad = gm_fail(e, "%s: wanted a case with 1 to 64 conversations, found %lld", path, (long long)images);
+        bad = gm_fail(e, "%s: wanted a case with 1 to 64 conversations, found %lld", path,
+                      (long long)images);
     bad = bad || allocate(in, images, e) || case_ids(in, m, &g, e) || case_boxes(in, c, m, &g, e) ||
           case_pixels(in, c, m, &g, e);
     free(folder);
@@ -173,8 +181,8 @@ int trace_case(trace_inputs *in, gm_ctx *c, const gm_model *m, const char *path,
 
 /* ---- a question ---- */
 
-static int question_boxes(trace_inputs *in, gm_ctx *c, const gm_model *m, const gm_image *im, const question *q,
-                          gm_error *e)
+static int question_boxes(trace_inputs *in, gm_ctx *c, const gm_model *m, const gm_image *im,
+                          const question *q, gm_error *e)
 {
     if (q->nboxes == 0) return 0;
     float *host = calloc((size_t)q->nboxes, 4 * sizeof *host);
@@ -187,7 +195,8 @@ static int question_boxes(trace_inputs *in, gm_ctx *c, const gm_model *m, const 
 }
 
 /* Prompt and answer of a question, one conversation. */
-static int answer_ids(trace_inputs *in, gm_model *m, const gm_image *im, const gm_ask *how, gm_error *e)
+static int answer_ids(trace_inputs *in, gm_model *m, const gm_image *im, const gm_ask *how,
+                      gm_error *e)
 {
     gm_session *s = gm_session_new(m, im, e);
     gm_answer *a = s ? gm_session_ask(s, how, e) : NULL;
@@ -214,8 +223,9 @@ int trace_question(trace_inputs *in, gm_ctx *c, gm_model *m, const char *image, 
     gm_ask how = question_ask(q, as);
     how.no_masks = 1;
     *in = (trace_inputs){ 0 };
-    int bad = gm_image_read(&im, image, e) || allocate(in, 1, e) || answer_ids(in, m, &im, &how, e) ||
-              question_boxes(in, c, m, &im, q, e) || gm_scene_new(c, &scene, &m->net, &im, e);
+    int bad = gm_image_read(&im, image, e) || allocate(in, 1, e) ||
+              answer_ids(in, m, &im, &how, e) || question_boxes(in, c, m, &im, q, e) ||
+              gm_scene_new(c, &scene, &m->net, &im, e);
     if (!bad) {
         bool masks = false;
         for (int64_t i = 1; i < in->batch.L; i++) masks = masks || in->ids[i] == m->net.seg;

@@ -31,14 +31,15 @@ typedef struct {
     gm_error *e;
 } drawing;
 
-/* v in 0..1 -> black, violet, red, orange, pale yellow (a smooth ramp in the manner of "inferno"). */
+/* v in 0..1 -> black, violet, red, orange, pale yellow: a ramp in the manner of "inferno". */
 static void heat(double v, uint8_t *rgb)
 {
-    static const double stop[6][3] = { { 0, 0, 4 }, { 60, 15, 110 }, { 145, 40, 100 }, { 220, 75, 55 },
-                                       { 250, 160, 30 }, { 252, 255, 190 } };
+    static const double stop[6][3] = { { 0, 0, 4 },     { 60, 15, 110 },  { 145, 40, 100 },
+                                       { 220, 75, 55 }, { 250, 160, 30 }, { 252, 255, 190 } };
     double x = 5 * fmin(fmax(v, 0), 1);
     int i = x >= 5 ? 4 : (int)x;
-    for (int k = 0; k < 3; k++) rgb[k] = (uint8_t)(stop[i][k] + (x - i) * (stop[i + 1][k] - stop[i][k]) + 0.5);
+    for (int k = 0; k < 3; k++)
+        rgb[k] = (uint8_t)(stop[i][k] + (x - i) * (stop[i + 1][k] - stop[i][k]) + 0.5);
 }
 
 /* v in -1..1 -> blue below zero, white at zero, red above: a logit's sign is a mask's edge. */
@@ -50,9 +51,9 @@ static void signed_heat(double v, uint8_t *rgb)
     rgb[2] = (uint8_t)(x < 0 ? 255 + 55 * x : pale);
 }
 
-/* One map into its place; every map has its own scale, a signed one a scale on each side of zero. */
-static void draw_map(uint8_t *rgb, int64_t width, int64_t x0, int64_t y0, const float *v, const maps *m, int64_t zoom,
-                     bool is_signed)
+/* One map into its place.  Every map has its own scale, a signed one two: one a side of zero. */
+static void draw_map(uint8_t *rgb, int64_t width, int64_t x0, int64_t y0, const float *v,
+                     const maps *m, int64_t zoom, bool is_signed)
 {
     double low = INFINITY, high = -INFINITY;
     for (int64_t i = 0; i < m->H * m->W; i++) {
@@ -71,8 +72,10 @@ static void draw_map(uint8_t *rgb, int64_t width, int64_t x0, int64_t y0, const 
 /* folder/name, with the maps in rows of COLUMNS; frees them. */
 static int sheet(drawing *d, const char *name, maps m, bool is_signed, const char *what)
 {
-    int64_t longest = m.H > m.W ? m.H : m.W, zoom = longest && longest < TILE ? (TILE + longest - 1) / longest : 1;
-    int64_t columns = m.n < COLUMNS ? m.n : COLUMNS, rows = columns ? (m.n + columns - 1) / columns : 0;
+    int64_t longest = m.H > m.W ? m.H : m.W,
+            zoom = longest && longest < TILE ? (TILE + longest - 1) / longest : 1;
+    int64_t columns = m.n < COLUMNS ? m.n : COLUMNS,
+            rows = columns ? (m.n + columns - 1) / columns : 0;
     int64_t width = columns * (m.W * zoom + GAP) + GAP, height = rows * (m.H * zoom + GAP) + GAP;
     if (!m.value || m.n == 0) {
         free(m.value);
@@ -84,8 +87,9 @@ static int sheet(drawing *d, const char *name, maps m, bool is_signed, const cha
     if (!bad) {
         memset(rgb, 255, (size_t)(3 * width * height));
         for (int64_t i = 0; i < m.n; i++)
-            draw_map(rgb, width, GAP + i % columns * (m.W * zoom + GAP), GAP + i / columns * (m.H * zoom + GAP),
-                     m.value + i * m.H * m.W, &m, zoom, is_signed);
+            draw_map(rgb, width, GAP + i % columns * (m.W * zoom + GAP),
+                     GAP + i / columns * (m.H * zoom + GAP), m.value + i * m.H * m.W, &m, zoom,
+                     is_signed);
         bad = gm_png_write(path, rgb, width, height, 3, d->e);
         fprintf(d->index, "%s: %s\n", name, what);
     }
@@ -142,9 +146,10 @@ static const gm_tensor *layer(const drawing *d, const char *pattern, int64_t l)
 
 /* ---- attention ---- */
 
-/* Probabilities of query `row` over keys 0 .. TK, mean over heads; q (T, NH HD), k (T, NKV HD) -> p (TK). */
-static void attention_row(float *p, const float *q, const float *k, int64_t row, int64_t TK, int64_t NH, int64_t NKV,
-                          int64_t HD)
+/* Probabilities of query `row` over keys 0 .. TK, mean over heads; q (T, NH HD), k (T, NKV HD) -> p
+ * (TK). */
+static void attention_row(float *p, const float *q, const float *k, int64_t row, int64_t TK,
+                          int64_t NH, int64_t NKV, int64_t HD)
 {
     for (int64_t i = 0; i < TK; i++) p[i] = 0;
     double *s = malloc((size_t)TK * sizeof *s);
@@ -172,7 +177,8 @@ static int clip_attention(drawing *d, int64_t G)
     int64_t T = G * G + 1;
     float *p = malloc((size_t)T * sizeof *p);
     for (int64_t l = 0; p && a.value && l < m->L && gm_ok(d->c); l++) {
-        const gm_tensor *x = l ? layer(d, CLIP "encoder.layers.%lld", l - 1) : trace_find(d->list, CLIP "pre_layrnorm");
+        const gm_tensor *x = l ? layer(d, CLIP "encoder.layers.%lld", l - 1)
+                               : trace_find(d->list, CLIP "pre_layrnorm");
         if (!x || x->dim[1] != T) break;
         gm_mark mark = gm_scope(d->c);
         int64_t C = x->dim[2];
@@ -187,8 +193,8 @@ static int clip_attention(drawing *d, int64_t G)
         gm_scope_end(d->c, mark, GM_NONE);
     }
     free(p);
-    return sheet(d, "clip-attention.png", a, false, "attention of CLIP's class token to the patches, layer by layer, "
-                 "mean over heads");
+    return sheet(d, "clip-attention.png", a, false,
+                 "attention of CLIP's class token to the patches, layer by layer, mean over heads");
 }
 
 /* Where the state that predicts the first [SEG] looks in the image, LLaMA layer by layer. */
@@ -203,7 +209,8 @@ static int llama_attention(drawing *d, int64_t G, int64_t image_at, int64_t seg_
         gm_mark mark = gm_scope(d->c);
         int64_t T = x->dim[1];
         gm_tensor in = gm_from(d->c, GM_F32, x->data, 3, GM_DIMS(1, T, x->dim[2]));
-        gm_tensor angle = gm_rope_table(d->c, 0, T, m->HD), h = gm_rmsnorm(d->c, in, m->layer[l].input_norm, m->eps);
+        gm_tensor angle = gm_rope_table(d->c, 0, T, m->HD),
+                  h = gm_rmsnorm(d->c, in, m->layer[l].input_norm, m->eps);
         gm_tensor q = gm_rope(d->c, gm_linear(d->c, h, m->layer[l].q_w, GM_NONE), angle);
         gm_tensor k = gm_rope(d->c, gm_linear(d->c, h, m->layer[l].k_w, GM_NONE), angle);
         if (gm_ok(d->c)) {
@@ -213,15 +220,16 @@ static int llama_attention(drawing *d, int64_t G, int64_t image_at, int64_t seg_
         gm_scope_end(d->c, mark, GM_NONE);
     }
     free(p);
-    return sheet(d, "llama-attention.png", a, false, "attention of the state that predicts the first [SEG] to the image "
-                 "tokens, LLaMA layers 1, 2, .., mean over heads");
+    return sheet(d, "llama-attention.png", a, false,
+                 "attention of the state that predicts the first [SEG] to the image tokens, LLaMA "
+                 "layers 1, 2, .., mean over heads");
 }
 
 /* ---- the stages ---- */
 
 /* Normalised pixels (3, S, S) of the first image as the encoder sees them, back to 8 bit. */
-static int draw_input(drawing *d, const char *tensor, const char *name, const float mean[3], const float std[3],
-                      const char *what)
+static int draw_input(drawing *d, const char *tensor, const char *name, const float mean[3],
+                      const float std[3], const char *what)
 {
     const gm_tensor *x = trace_find(d->list, tensor);
     if (!x) return 0;
@@ -231,7 +239,8 @@ static int draw_input(drawing *d, const char *tensor, const char *name, const fl
     char *path = gm_path_join(d->folder, name);
     int bad = rgb && path ? 0 : gm_fail(d->e, "out of memory for %s", name);
     for (int64_t i = 0; !bad && i < 3 * P; i++)
-        rgb[i] = (uint8_t)(fmin(fmax(v[i % 3 * P + i / 3] * std[i % 3] + mean[i % 3], 0), 1) * 255 + 0.5);
+        rgb[i] = (uint8_t)(fmin(fmax(v[i % 3 * P + i / 3] * std[i % 3] + mean[i % 3], 0), 1) * 255 +
+                           0.5);
     if (!bad) bad = gm_png_write(path, rgb, S, x->dim[2], 3, d->e);
     fprintf(d->index, "%s: %s\n", name, what);
     free(rgb);
@@ -245,9 +254,11 @@ static int draw_clip(drawing *d, int64_t G)
     const gm_tensor *x;
     while (layer(d, CLIP "encoder.layers.%lld", n)) n++;
     maps lengths = new_maps(n, G, G);
-    for (int64_t l = 0; l < n && (x = layer(d, CLIP "encoder.layers.%lld", l)) && x->dim[1] == G * G + 1; l++)
+    for (int64_t l = 0;
+         l < n && (x = layer(d, CLIP "encoder.layers.%lld", l)) && x->dim[1] == G * G + 1; l++)
         add_lengths(&lengths, (const float *)x->data + x->dim[2], x->dim[2]);
-    int bad = sheet(d, "clip-layers.png", lengths, false, "length of each patch's vector after each CLIP layer");
+    int bad = sheet(d, "clip-layers.png", lengths, false,
+                    "length of each patch's vector after each CLIP layer");
     return bad || clip_attention(d, G) ? -1 : 0;
 }
 
@@ -262,8 +273,8 @@ static int draw_region(drawing *d)
         for (int l = 0; l < 4; l++)
             if ((x = layer(d, REGION "roi_align.roi_layers.%lld", l)))
                 add_channel_lengths(&rois, (const float *)x->data + i * C * P * P, C);
-    int bad = sheet(d, "region-rois.png", rois, false, "what RoIAlign reads for each box from the four levels, largest "
-                    "map first");
+    int bad = sheet(d, "region-rois.png", rois, false,
+                    "what RoIAlign reads for each box from the four levels, largest map first");
     /* the last fuse step's maps: its taps are numbered by level */
     for (int l = 0; !bad && l < 4; l++) {
         char name[120], file[40], what[80];
@@ -289,11 +300,13 @@ static int draw_sam(drawing *d)
         x = layer(d, SAM "blocks.%lld", l);
         add_lengths(&lengths, x->data, x->dim[3]);
     }
-    int bad = sheet(d, "sam-blocks.png", lengths, false, "length of each token's vector after each SAM block");
+    int bad = sheet(d, "sam-blocks.png", lengths, false,
+                    "length of each token's vector after each SAM block");
     x = trace_find(d->list, SAM "neck");
     if (bad || !x) return bad;
     int64_t channels = x->dim[1] < CHANNELS ? x->dim[1] : CHANNELS;
-    return sheet(d, "sam-neck.png", copy_maps(x->data, channels, G, G), true, "first channels of SAM's image embedding");
+    return sheet(d, "sam-neck.png", copy_maps(x->data, channels, G, G), true,
+                 "first channels of SAM's image embedding");
 }
 
 /* Vector lengths of every position (columns) after every layer (rows), on a logarithmic scale. */
@@ -309,20 +322,24 @@ static int draw_llama(drawing *d)
         maps row = { one.value + l * T, 0, 1, T };
         add_lengths(&row, layer(d, "tap/model.layers.%lld", l / BAND)->data, C);
     }
-    for (int64_t i = 0; one.value && i < n * BAND * T; i++) one.value[i] = logf(one.value[i] + 1e-6f);
+    for (int64_t i = 0; one.value && i < n * BAND * T; i++)
+        one.value[i] = logf(one.value[i] + 1e-6f);
     one.n = 1;
-    return sheet(d, "llama-layers.png", one, false, "length of the vector at each position (left to right) after each "
-                 "LLaMA layer (top to bottom), logarithmic");
+    return sheet(d, "llama-layers.png", one, false,
+                 "length of the vector at each position (left to right) after each LLaMA layer "
+                 "(top to bottom), logarithmic");
 }
 
 static int draw_masks(drawing *d)
 {
-    const gm_tensor *low = trace_find(d->list, DECODER ":0"), *full = trace_find(d->list, "mask_logits/0");
+    const gm_tensor *low = trace_find(d->list, DECODER ":0"),
+                    *full = trace_find(d->list, "mask_logits/0");
     int bad = 0;
     if (low) {
         int64_t n = low->dim[0] < SHEET_MAPS ? low->dim[0] : SHEET_MAPS;
-        bad = sheet(d, "masks-low.png", copy_maps(low->data, n, low->dim[2], low->dim[3]), true,
-                    "mask logits as the decoder gives them: red inside, white at zero, blue outside");
+        bad =
+            sheet(d, "masks-low.png", copy_maps(low->data, n, low->dim[2], low->dim[3]), true,
+                  "mask logits as the decoder gives them: red inside, white at zero, blue outside");
     }
     if (!bad && full && full->dim[0]) {
         int64_t n = full->dim[0] < SHEET_MAPS ? full->dim[0] : SHEET_MAPS;
@@ -343,8 +360,10 @@ static int draw_all(drawing *d)
         if (ids[i] == GM_IMAGE_ID) image_at = i;
         if (ids[i] == d->net->seg && !seg) seg = i;
     }
-    int bad = draw_input(d, "clip_pixels", "input-clip.png", g->clip.mean, g->clip.std, "the image as CLIP sees it");
-    bad = bad || draw_input(d, "sam_pixels", "input-sam.png", sam_mean, sam_std, "the image as SAM sees it");
+    int bad = draw_input(d, "clip_pixels", "input-clip.png", g->clip.mean, g->clip.std,
+                         "the image as CLIP sees it");
+    bad = bad || draw_input(d, "sam_pixels", "input-sam.png", sam_mean, sam_std,
+                            "the image as SAM sees it");
     bad = bad || draw_clip(d, G) || draw_region(d) || draw_llama(d);
     if (!bad && seg > image_at) bad = llama_attention(d, G, image_at, seg - 1 + G * G - 1);
     bad = bad || draw_sam(d) || draw_masks(d);
@@ -352,8 +371,8 @@ static int draw_all(drawing *d)
     return bad;
 }
 
-int trace_pictures(const trace_list *l, gm_ctx *c, const gm_model *m, const trace_inputs *in, const char *folder,
-                   gm_error *e)
+int trace_pictures(const trace_list *l, gm_ctx *c, const gm_model *m, const trace_inputs *in,
+                   const char *folder, gm_error *e)
 {
     gm_writer w;
     if (gm_make_dir(folder, e)) return -1;
@@ -361,7 +380,9 @@ int trace_pictures(const trace_list *l, gm_ctx *c, const gm_model *m, const trac
     int bad = index ? gm_create(&w, index, e) : gm_fail(e, "out of memory");
     free(index);
     if (bad) return -1;
-    drawing d = { .list = l, .c = c, .net = &m->net, .in = in, .folder = folder, .index = w.file, .e = e };
+    drawing d = {
+        .list = l, .c = c, .net = &m->net, .in = in, .folder = folder, .index = w.file, .e = e
+    };
     if (draw_all(&d) == 0) return gm_commit(&w, e);
     gm_discard(&w);
     return -1;

@@ -15,8 +15,9 @@ int shell(const char *format, ...)
     int n = vsnprintf(text, sizeof text, format, a);
     va_end(a);
     ck_assert_int_lt(n, (int)sizeof text);
-    snprintf(command, sizeof command, "mkdir -p %s; G=%s; { %s\n} > %s/stdout 2> %s/stderr < /dev/null", OUTPUT,
-             PROGRAM, text, OUTPUT, OUTPUT);
+    snprintf(command, sizeof command,
+             "mkdir -p %s; G=%s; { %s\n} > %s/stdout 2> %s/stderr < /dev/null", OUTPUT, PROGRAM,
+             text, OUTPUT, OUTPUT);
     int status = system(command);
     ck_assert_msg(status != -1 && WIFEXITED(status), "ended by a signal: %s", text);
     return WEXITSTATUS(status);

@@ -5,8 +5,8 @@
 /* Where tests of the program write; emptied by clean_output. */
 #define OUTPUT "build/tests/program"
 
-/* The printf text as a shell command in which $G is the program; stdout and stderr go to files.  Returns
- * the exit status; the test fails when a signal ended the command. */
+/* The printf text as a shell command in which $G is the program; stdout and stderr go to files.
+ * Returns the exit status; the test fails when a signal ended the command. */
 int shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* What the last command wrote; "" when nothing.  Valid until the next call of the same function. */
 const char *said(void);

@@ -31,7 +31,8 @@ static void check_contains(const char *text, const char *part)
 
 static void check_one_line(const char *text)
 {
-    ck_assert_msg(*text && strchr(text, '\n') == text + strlen(text) - 1, "wanted one line, found: %s", text);
+    ck_assert_msg(*text && strchr(text, '\n') == text + strlen(text) - 1,
+                  "wanted one line, found: %s", text);
 }
 
 /* ---- command lines ---- */
@@ -40,7 +41,8 @@ START_TEST(every_command_explains_itself)
 {
     static const char *const command[] = { "run", "chat", "info", "trace", "tokenize" };
     ck_assert_int_eq(shell("$G --help"), 0);
-    for (size_t i = 0; i < sizeof command / sizeof *command; i++) check_contains(said(), command[i]);
+    for (size_t i = 0; i < sizeof command / sizeof *command; i++)
+        check_contains(said(), command[i]);
     for (size_t i = 0; i < sizeof command / sizeof *command; i++) {
         ck_assert_int_eq(shell("$G %s --help", command[i]), 0);
         check_contains(said(), "Usage: glamm ");
@@ -51,7 +53,8 @@ START_TEST(every_command_explains_itself)
         int column = 0;
         for (const char *s = said(); *s; s++) {
             column = *s == '\n' ? 0 : column + 1;
-            ck_assert_msg(column <= 100, "%s --help has a line of more than 100 columns", command[i]);
+            ck_assert_msg(column <= 100, "%s --help has a line of more than 100 columns",
+                          command[i]);
             last = *s;
         }
         ck_assert_int_eq(last, '\n');
@@ -153,7 +156,8 @@ START_TEST(a_run_leaves_a_complete_result)
         ck_assert_uint_eq(strlen(text_in(p, "text")), to - from);
         ck_assert_int_eq(strncmp(caption + from, text_in(p, "text"), to - from), 0);
         ck_assert_int_eq(json_integer_value(json_object_get(p, "mask")), (int)i);
-        ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(masks, i), "phrase")), (int)i);
+        ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(masks, i), "phrase")),
+                         (int)i);
         check_mask_file(json_array_get(masks, i), r);
     }
     ck_assert(gm_is_file(OUT "/gcg0.overlay.png"));
@@ -167,8 +171,10 @@ END_TEST
 START_TEST(spans_in_bytes_and_code_points)
 {
     clean_output();
-    ck_assert_int_eq(shell("$G run " SHORT " " SCENE " --phrase 'd\xc3\xa9j\xc3\xa0 <p> \xe2\x82\xac" "3 </p> vu' --forced "
-                           "--out " OUT), 0);
+    ck_assert_int_eq(shell("$G run " SHORT " " SCENE
+                           " --phrase 'd\xc3\xa9j\xc3\xa0 <p> \xe2\x82\xac" "3 </p> vu' --forced "
+                           "--out " OUT),
+                     0);
     json_t *r = result("gcg2"), *p = json_array_get(json_object_get(r, "phrases"), 0);
     json_t *bytes = json_pack("[i,i]", 7, 11), *points = json_pack("[i,i]", 5, 7);
     ck_assert_str_eq(text_in(r, "caption"), "d\xc3\xa9j\xc3\xa0 \xe2\x82\xac" "3 vu");
@@ -199,12 +205,15 @@ END_TEST
 START_TEST(a_bad_image_does_not_stop_the_rest)
 {
     clean_output();
-    ck_assert_int_eq(shell("mkdir -p %s/in/deep && cp " SCENE " %s/in/a.png && cp " SCENE " %s/in/deep/a.png && "
-                           "cp golden/nano/cases/gcg0.png %s/in/c.png && echo bad > %s/in/b.png && touch %s/in/x.txt "
-                           "%s/in/a.mask0.png %s/in/a.overlay.png", OUTPUT, OUTPUT, OUTPUT, OUTPUT, OUTPUT, OUTPUT,
-                           OUTPUT, OUTPUT), 0);
-    ck_assert_int_eq(shell("$G run " SHORT " %s/in %s/in/deep %s/none.png --out " OUT " --no-masks", OUTPUT, OUTPUT,
-                           OUTPUT), 1);
+    ck_assert_int_eq(shell("mkdir -p %s/in/deep && cp " SCENE " %s/in/a.png && cp " SCENE
+                           " %s/in/deep/a.png && cp golden/nano/cases/gcg0.png %s/in/c.png && echo "
+                           "bad > %s/in/b.png && touch %s/in/x.txt %s/in/a.mask0.png "
+                           "%s/in/a.overlay.png",
+                           OUTPUT, OUTPUT, OUTPUT, OUTPUT, OUTPUT, OUTPUT, OUTPUT, OUTPUT),
+                     0);
+    ck_assert_int_eq(shell("$G run " SHORT " %s/in %s/in/deep %s/none.png --out " OUT " --no-masks",
+                           OUTPUT, OUTPUT, OUTPUT),
+                     1);
     check_contains(complained(), "in/b.png: wanted a PNG");
     check_contains(complained(), "none.png: cannot open");
     check_contains(complained(), "2 of 5 failed");
@@ -234,7 +243,8 @@ START_TEST(a_second_run_resumes)
     json_t *after = result("gcg2");
     ck_assert(json_equal(before, after));
     /* one with a file missing, another question, another picture and --redo are asked */
-    ck_assert_int_eq(shell("rm " OUT "/gcg2.overlay.png; $G run " MASKED " %s --out " OUT, both), 0);
+    ck_assert_int_eq(shell("rm " OUT "/gcg2.overlay.png; $G run " MASKED " %s --out " OUT, both),
+                     0);
     check_contains(complained(), "1 of 2 complete already");
     ck_assert_int_eq(shell("rm " OUT "/gcg2.mask1.png; $G run " MASKED " %s --out " OUT, both), 0);
     check_contains(complained(), "1 of 2 complete already");
@@ -242,17 +252,23 @@ START_TEST(a_second_run_resumes)
     check_contains(complained(), "2 of 2 complete already");
     ck_assert_int_eq(shell("$G run " SHORT " %s --out " OUT " --task caption", both), 0);
     ck_assert_str_eq(complained(), "");
-    ck_assert(!gm_is_file(OUT "/gcg2.mask0.png"));              /* a caption has none: the old ones are gone */
+    ck_assert(!gm_is_file(OUT "/gcg2.mask0.png")); /* a caption has none: the old ones are gone */
     ck_assert_int_eq(shell("$G run " SHORT " %s --out " OUT " --task caption --redo", both), 0);
     ck_assert_str_eq(complained(), "");
-    ck_assert_int_eq(shell("cp " SCENE " %s/p.png; $G run " SHORT " %s/p.png --task caption --out " OUT, OUTPUT,
-                           OUTPUT), 0);
-    ck_assert_int_eq(shell("cp golden/nano/cases/gcg0.png %s/p.png; $G run " SHORT " %s/p.png --task caption --out "
-                           OUT, OUTPUT, OUTPUT), 0);
+    ck_assert_int_eq(shell("cp " SCENE " %s/p.png; $G run " SHORT
+                           " %s/p.png --task caption --out " OUT,
+                           OUTPUT, OUTPUT),
+                     0);
+    ck_assert_int_eq(shell("cp golden/nano/cases/gcg0.png %s/p.png; $G run " SHORT
+                           " %s/p.png --task caption --out " OUT,
+                           OUTPUT, OUTPUT),
+                     0);
     ck_assert_str_eq(complained(), "");
     /* a foreign file of that name is left alone */
     ck_assert_int_eq(shell("echo '{\"mine\": 1}' > " OUT "/gcg0.json; $G run " SHORT
-                           " golden/nano/cases/gcg0.png --task caption --out " OUT "; cat " OUT "/gcg0.json"), 0);
+                           " golden/nano/cases/gcg0.png --task caption --out " OUT "; cat " OUT
+                           "/gcg0.json"),
+                     0);
     check_contains(said(), "mine");
     ck_assert(gm_is_file(OUT "/gcg0-2.json"));
     json_decref(before);
@@ -265,13 +281,17 @@ START_TEST(lists_say_what_to_ask)
     clean_output();
     FILE *f = fopen(OUTPUT "/list.jsonl", "w");
     ck_assert_ptr_nonnull(f);
-    fprintf(f, "{\"image\": \"" SCENE "\", \"expression\": [\"the ring\", \"the white cross\"], \"id\": \"../x\"}\n\n"
-               "{\"image\": \"pic.png\", \"task\": \"region\", \"boxes\": [[10, 20, 100, 120.5]], \"id\": 7}\n"
+    fprintf(f, "{\"image\": \"" SCENE
+               "\", \"expression\": [\"the ring\", \"the white cross\"], \"id\": \"../x\"}\n\n"
+               "{\"image\": \"pic.png\", \"task\": \"region\", \"boxes\": [[10, 20, 100, 120.5]], "
+               "\"id\": 7}\n"
                "{\"image\": \"pic.png\", \"task\": \"nonsense\"}\n"
                "{\"image\": 3}\n"
                "{\"image\" \"pic.png\"}\n");
     fclose(f);
-    ck_assert_int_eq(shell("cp " SCENE " %s/pic.png; $G run " SHORT " %s/list.jsonl --out " OUT, OUTPUT, OUTPUT), 1);
+    ck_assert_int_eq(
+        shell("cp " SCENE " %s/pic.png; $G run " SHORT " %s/list.jsonl --out " OUT, OUTPUT, OUTPUT),
+        1);
     check_contains(complained(), "line 4: --task: wanted gcg, refer");
     check_contains(complained(), "line 5: wanted an object with \"image\"");
     check_contains(complained(), "line 6: ");
@@ -290,16 +310,23 @@ END_TEST
 START_TEST(expressions_as_turns)
 {
     clean_output();
-    ck_assert_int_eq(shell("$G run " MINI " golden/mini/cases/refer.png --expression 'a ring' --expression 'a star' "
-                           "--max-tokens 8 --out " OUT " --quiet"), 0);
+    ck_assert_int_eq(
+        shell("$G run " MINI
+              " golden/mini/cases/refer.png --expression 'a ring' --expression 'a star' "
+              "--max-tokens 8 --out " OUT " --quiet"),
+        0);
     json_t *alone = result("refer-2");
-    ck_assert_int_eq(shell("$G run " MINI " golden/mini/cases/refer.png --expression 'a ring' --expression 'a star' "
-                           "--max-tokens 8 --out " OUT " --quiet --turns"), 0);
+    ck_assert_int_eq(
+        shell("$G run " MINI
+              " golden/mini/cases/refer.png --expression 'a ring' --expression 'a star' "
+              "--max-tokens 8 --out " OUT " --quiet --turns"),
+        0);
     json_t *first = result("refer"), *second = result("refer-2");
     size_t n = json_array_size(json_object_get(first, "prompt_ids"));
     ck_assert_uint_eq(json_array_size(json_object_get(alone, "prompt_ids")), n);
     ck_assert_uint_gt(json_array_size(json_object_get(second, "prompt_ids")), n);
-    ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(second, "request"), "turn")), 1);
+    ck_assert_int_eq(
+        json_integer_value(json_object_get(json_object_get(second, "request"), "turn")), 1);
     json_decref(alone);
     json_decref(first);
     json_decref(second);
@@ -312,9 +339,11 @@ START_TEST(failures_are_one_line)
     ck_assert_int_eq(shell("$G run no-model " SCENE " golden/nano/cases/gcg0.png --out " OUT), 1);
     check_contains(complained(), "no-model");
     check_one_line(complained());
-    ck_assert_int_eq(shell("$G run " NANO " " SCENE " --json --no-masks --out " OUT " > /dev/full"), 1);
+    ck_assert_int_eq(shell("$G run " NANO " " SCENE " --json --no-masks --out " OUT " > /dev/full"),
+                     1);
     check_contains(complained(), "standard output");
-    ck_assert_int_eq(shell("touch %s/file; $G run " NANO " " SCENE " --out %s/file", OUTPUT, OUTPUT), 1);
+    ck_assert_int_eq(
+        shell("touch %s/file; $G run " NANO " " SCENE " --out %s/file", OUTPUT, OUTPUT), 1);
     check_contains(complained(), "/file");
     ck_assert_str_eq(said(), "");
 }
@@ -329,15 +358,17 @@ START_TEST(colours_on_a_terminal_only)
         fprintf(stderr, "skipped: the program on a terminal (there is no script(1) here)\n");
         return;
     }
-    ck_assert_int_eq(shell("TERM=xterm COLORTERM= NO_COLOR= script -qec \"$G run " NANO " " SCENE " --out " OUT
-                           "\" /dev/null"), 0);
+    ck_assert_int_eq(shell("TERM=xterm COLORTERM= NO_COLOR= script -qec \"$G run " NANO " " SCENE
+                           " --out " OUT "\" /dev/null"),
+                     0);
     check_contains(said(), "\033[1;38;5;");                     /* a phrase in its mask's colour */
     check_contains(said(), "\033[0m is above ");
     check_contains(said(), "mask 1");
-    check_contains(said(), "clip ");                            /* progress (one stream on a terminal) */
+    check_contains(said(), "clip "); /* progress (one stream on a terminal) */
     ck_assert_ptr_null(strstr(said(), "[SEG]"));
-    ck_assert_int_eq(shell("TERM=xterm NO_COLOR=1 script -qec \"$G run " NANO " " SCENE " --redo -q --out " OUT
-                           "\" /dev/null"), 0);
+    ck_assert_int_eq(shell("TERM=xterm NO_COLOR=1 script -qec \"$G run " NANO " " SCENE
+                           " --redo -q --out " OUT "\" /dev/null"),
+                     0);
     ck_assert_ptr_null(strstr(said(), "\033["));
     check_contains(said(), " is above ");
 }
@@ -348,9 +379,12 @@ END_TEST
 START_TEST(chat_from_a_pipe)
 {
     clean_output();
-    ck_assert_int_eq(shell("printf '/gcg\\n\\n/masks\\nWhat is in region1 <bbox>?\\n/refer the ring\\n/reset\\n"
-                           "What is in it?\\n' > %s/lines; $G chat " NANO " " SCENE " --box 50,10,100,60 --out " OUT
-                           " < %s/lines", OUTPUT, OUTPUT), 0);
+    ck_assert_int_eq(
+        shell("printf '/gcg\\n\\n/masks\\nWhat is in region1 <bbox>?\\n/refer the ring\\n/reset\\n"
+              "What is in it?\\n' > %s/lines; $G chat " NANO " " SCENE
+              " --box 50,10,100,60 --out " OUT " < %s/lines",
+              OUTPUT, OUTPUT),
+        0);
     ck_assert_str_eq(complained(), "");
     ck_assert_ptr_null(strstr(said(), ">"));
     json_t *turn[4], *again;
@@ -361,13 +395,15 @@ START_TEST(chat_from_a_pipe)
         check_contains(said(), text_in(turn[i], "caption"));
     }
     check_contains(said(), "mask 0");
-    ck_assert_uint_ge(json_array_size(json_object_get(turn[2], "masks")), 2);   /* those of turn 1 stay */
+    ck_assert_uint_ge(json_array_size(json_object_get(turn[2], "masks")),
+                      2); /* those of turn 1 stay */
     json_t *old = json_array_get(json_object_get(turn[2], "masks"), 0);
     ck_assert(json_is_true(json_object_get(old, "in_prompt")));
     /* after /reset the question is a first one */
     ck_assert_int_eq(shell("$G run " NANO " " SCENE " --prompt 'What is in it?' --out " OUT), 0);
     again = result("gcg2");
-    ck_assert(json_equal(json_object_get(turn[3], "prompt_ids"), json_object_get(again, "prompt_ids")));
+    ck_assert(
+        json_equal(json_object_get(turn[3], "prompt_ids"), json_object_get(again, "prompt_ids")));
     ck_assert_str_eq(text_in(turn[3], "answer"), text_in(again, "answer"));
     for (int i = 0; i < 4; i++) json_decref(turn[i]);
     json_decref(again);
@@ -377,14 +413,18 @@ END_TEST
 START_TEST(chat_goes_on_after_an_error)
 {
     clean_output();
-    ck_assert_int_eq(shell("printf '/nonsense\\n/save\\n/box 1,2\\n/box 10,10,60,60\\nNo box here\\nWhat is it?' > "
-                           "%s/lines; $G chat " NANO " " SCENE " < %s/lines", OUTPUT, OUTPUT), 1);
+    ck_assert_int_eq(shell("printf '/nonsense\\n/save\\n/box 1,2\\n/box 10,10,60,60\\nNo box "
+                           "here\\nWhat is it?' > %s/lines; $G chat " NANO " " SCENE " < %s/lines",
+                           OUTPUT, OUTPUT),
+                     1);
     check_contains(complained(), "/nonsense: there is no such command");
     check_contains(complained(), "there is no answer yet");
     check_contains(complained(), "wanted four numbers");
     check_contains(complained(), "<bbox>");
-    ck_assert_int_eq(shell("printf '/box 10,10,60,6000\\nWhat is in <bbox>?\\n/reset\\nWhat is it?' > %s/lines; $G chat "
-                           NANO " " SCENE " < %s/lines", OUTPUT, OUTPUT), 1);
+    ck_assert_int_eq(shell("printf '/box 10,10,60,6000\\nWhat is in <bbox>?\\n/reset\\nWhat is "
+                           "it?' > %s/lines; $G chat " NANO " " SCENE " < %s/lines",
+                           OUTPUT, OUTPUT),
+                     1);
     check_contains(complained(), "6000");
     ck_assert_str_ne(said(), "");
 }
@@ -407,9 +447,13 @@ START_TEST(info_counts_and_checks)
     /* a NaN, an infinity as the last value: found, by name, and only when asked for */
     static const char *const last[] = { "\\377\\377", "\\200\\177" };
     for (size_t i = 0; i < 2; i++) {
-        ck_assert_int_eq(shell("rm -rf %s/m && cp -rL " NANO " %s/m && chmod -R u+w %s/m && f=%s/m/model.safetensors && "
-                               "printf '%s' | dd of=$f conv=notrunc bs=1 seek=$(($(wc -c < $f) - 2)) status=none",
-                               OUTPUT, OUTPUT, OUTPUT, OUTPUT, last[i]), 0);
+        ck_assert_int_eq(
+            shell(
+                "rm -rf %s/m && cp -rL " NANO
+                " %s/m && chmod -R u+w %s/m && f=%s/m/model.safetensors && printf '%s' | dd of=$f "
+                "conv=notrunc bs=1 seek=$(($(wc -c < $f) - 2)) status=none",
+                OUTPUT, OUTPUT, OUTPUT, OUTPUT, last[i]),
+            0);
         ck_assert_int_eq(shell("$G info %s/m", OUTPUT), 0);
         ck_assert_int_eq(shell("$G info %s/m --check", OUTPUT), 1);
         check_contains(said(), "not finite: model.");

@@ -15,7 +15,8 @@ static int line_fits(const char *want, size_t nwant, const char *line, size_t n)
     return n == nwant && memcmp(line, want, n) == 0;
 }
 
-/* Compares output with the document's lines up to its next command; a line ".." alone stands for any lines. */
+/* Compares output with the document's lines up to its next command; a line ".." alone stands for
+ * any lines. */
 static void check_output(const char *command, const char *want, const char *end, const char *got)
 {
     while (want < end) {
@@ -28,8 +29,8 @@ static void check_output(const char *command, const char *want, const char *end,
             want = next;
             continue;
         }
-        ck_assert_msg(line_fits(want, nwant, got, n), "%s\nthe document: %.*s\nthe program:  %.*s", command, (int)nwant,
-                      want, (int)n, got);
+        ck_assert_msg(line_fits(want, nwant, got, n), "%s\nthe document: %.*s\nthe program:  %.*s",
+                      command, (int)nwant, want, (int)n, got);
         want += nwant + 1;
         got += n + (got[n] == '\n');
     }
@@ -43,7 +44,8 @@ static int run_block(const char *s, const char *end)
     while (s < end) {
         char command[500];
         size_t n = strcspn(s, "\n");
-        ck_assert_msg(strncmp(s, "$ ", 2) == 0 && n < sizeof command, "wanted a command: %.*s", (int)n, s);
+        ck_assert_msg(strncmp(s, "$ ", 2) == 0 && n < sizeof command, "wanted a command: %.*s",
+                      (int)n, s);
         snprintf(command, sizeof command, "%.*s", (int)n - 2, s + 2);
         const char *output = s + n + 1, *next = output;
         while (next < end && strncmp(next, "$ ", 2) != 0) next += strcspn(next, "\n") + 1;
@@ -63,7 +65,8 @@ START_TEST(examples_print_what_the_document_says)
     char *text = gm_read_text("docs/CLI.md", NULL, &e);
     ck_assert_msg(text != NULL, "%s", e.text);
     clean_output();
-    ck_assert_int_eq(shell("mkdir %s/doc && ln -s $PWD/models $PWD/golden %s/doc/", OUTPUT, OUTPUT), 0);
+    ck_assert_int_eq(shell("mkdir %s/doc && ln -s $PWD/models $PWD/golden %s/doc/", OUTPUT, OUTPUT),
+                     0);
     for (char *s = text; (s = strstr(s, "```console\n"));) {
         s += strlen("```console\n");
         char *end = strstr(s, "```");
