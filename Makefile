@@ -7,7 +7,7 @@ STD     := -std=c11
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Werror
 OPT     ?= -O2 -g
 # openmp: kernels; PIC: one set of objects serves the static and the shared library.
-CFLAGS_ALL = $(STD) $(WARN) $(OPT) -fopenmp -fPIC -fvisibility=default $(SAN)
+CFLAGS_ALL = $(STD) $(WARN) $(OPT) -fopenmp -fPIC $(SAN)
 LDLIBS  := -lopenblas -ljansson -lz -lm
 PREFIX  ?= /usr/local
 # What make runs shares the machine with what it builds: OpenMP's threads wait asleep (io/os.h, gm_calm_threads).
@@ -32,9 +32,18 @@ DATA    := $(wildcard models/release-prompts.json io/font/DejaVuSans.ttf)
 LIB_O   := $(LIB_C:%.c=$(B)/%.o) $(DATA:%=$(B)/%.o)
 CLI_O   := $(CLI_C:%.c=$(B)/%.o)
 
-all: $(B)/libglamm.a $(B)/libglamm.so $(if $(CLI_C),$(B)/glamm)
+all: $(B)/libglamm.a $(B)/libglamm.so $(B)/glamm
 
-$(B)/%.o: %.c
+comma := ,
+# $(call note,FILE,TEXT): FILE holds TEXT and is rewritten only when that changes, so that what depends on
+# it is made anew with other flags, another JPEG reader, a file more or less.
+same = $(and $(findstring x$1x,x$2x),$(findstring x$2x,x$1x))
+note = $(if $(call same,$(file <$1),$2),,$(shell mkdir -p $(dir $1))$(file >$1,$2))$1
+FLAGS   := $(call note,$(B)/flags,$(CC) $(CFLAGS_ALL))
+OBJECTS := $(call note,$(B)/objects,$(LIB_O))
+TESTS   := $(call note,$(B)/tests/list,$(TEST_C))
+
+$(B)/%.o: %.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(EXTRA) -MMD -MP -c $< -o $@
 
@@ -57,19 +66,20 @@ $(B)/io/stb.o $(B)/io/font.o: EXTRA := -Wno-unused-function -fwrapv
 # Data files become objects: _binary_models_release_prompts_json_start.
 $(DATA:%=$(B)/%.o): $(B)/%.o: %
 	@mkdir -p $(@D)
-	ld -r -b binary -z noexecstack $< -o $@
+	$(LD) -r -b binary -z noexecstack $< -o $@
 
-$(B)/libglamm.a: $(LIB_O)
-	rm -f $@ && ar rcs $@ $^
-$(B)/libglamm.so: $(LIB_O)
-	$(CC) $(SAN) -shared -fopenmp -Wl,-soname,libglamm.so.0 $^ $(LDLIBS) -o $@
+$(B)/libglamm.a: $(LIB_O) $(OBJECTS)
+	rm -f $@ && $(AR) rcs $@ $(LIB_O)
+# z,defs: no symbol is left to be found by luck; not under a sanitizer, whose symbols the program brings.
+$(B)/libglamm.so: $(LIB_O) $(OBJECTS) ref/glamm.map
+	$(CC) $(SAN) -shared -fopenmp -Wl,-soname,libglamm.so.0 -Wl,--version-script=ref/glamm.map \
+	    $(if $(SAN),,-Wl$(comma)-z$(comma)defs) $(LIB_O) $(LDLIBS) -o $@
 $(B)/glamm: $(CLI_O) $(B)/libglamm.a
 	$(CC) $(SAN) -fopenmp $^ $(LDLIBS) -o $@
 
 # One Check program; every tests/test_NAME.c has `Suite *test_NAME(void)`.
 CHECK_LIBS := -lcheck -lsubunit -lrt -lpthread
-$(B)/tests/suites.h: $(TEST_C)
-	@mkdir -p $(@D)
+$(B)/tests/suites.h: $(TESTS)
 	@printf '#define SUITES(X)%s\n' "$(patsubst tests/%.c, X(%),$(TEST_C))" > $@
 $(B)/tests/check_main.o: $(B)/tests/suites.h
 # no-missing-prototypes: check_main.c declares the suites.

@@ -21,6 +21,9 @@ ok "shared" "$cc" -std=c11 -Wall -Wextra -Werror examples/segment.c $(flags --cf
 # shellcheck disable=SC2046
 ok "static" "$cc" -std=c11 examples/segment.c $(flags --cflags) "$prefix/lib/libglamm.a" \
     $(flags --libs --static | sed 's/-lglamm//') -o "$dir/segment-static"
+shown() { nm -D --defined-only "$prefix/lib/libglamm.so" | sed 's/.* //' | sort; }
+declared() { sed -nE 's/^[a-z].*[ *](gm_[a-z_0-9]+)\(.*/\1/p' ref/glamm.h ref/kernels.h | sort; }
+ok "shows what its headers declare" diff <(declared) <(shown)
 ok "soname" grep -q libglamm.so.0 <(readelf -d "$dir/segment")
 ok "run, shared" "$dir/segment" models/nano "$image" "$dir/shared.png"
 ok "run, static" "$dir/segment-static" models/nano "$image" "$dir/static.png"
