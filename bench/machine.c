@@ -1,4 +1,5 @@
 /* What the figures were taken on. */
+#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 #include "bench.h"
@@ -45,5 +46,6 @@ void bench_machine(char *text, size_t size)
     int n = snprintf(text, size, "%s (family %s, model %s),", model[0] ? model : "unknown processor", family, number);
     for (size_t i = 0; i < sizeof TOLD / sizeof *TOLD; i++)
         if (strstr(all, TOLD[i])) n += snprintf(text + n, size - (size_t)n, "%.*s", (int)strlen(TOLD[i]) - 1, TOLD[i]);
-    snprintf(text + n, size - (size_t)n, "\n%s", gm_cpu_describe(blas, sizeof blas));
+    snprintf(text + n, size - (size_t)n, "\n%s%s", gm_cpu_describe(blas, sizeof blas),
+             omp_get_max_threads() == 1 ? "; one thread: seconds are processor time" : "");
 }
