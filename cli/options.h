@@ -41,9 +41,9 @@ typedef struct {
 enum { PARSED = -1 };
 
 /* Sorts argv into options, stored through the groups, and positional arguments: argv[0] ..
- * argv[*n - 1] afterwards (argv[0], the command's name, is dropped).  --name value, --name=value, -x value;
- * "--" ends the options.  Returns PARSED, 0 after --help (printed), 2 after a misuse (named on
- * stderr). */
+ * argv[*n - 1] afterwards (argv[0], the command's name, is dropped).  --name value, --name=value,
+ * -x value; "--" ends the options.  Returns PARSED, 0 after --help (printed), 2 after a misuse
+ * (named on stderr). */
 int options_parse(const command_text *c, const option_group *g, int groups, int argc, char **argv,
                   int *n);
 
