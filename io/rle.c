@@ -1,8 +1,7 @@
 /* COCO run-length masks: pycocotools maskApi.c rleEncode, rleDecode, rleArea, rleToBbox,
- * rleToString, rleFrString; groundingLMM eval/utils.py mask_to_rle_pytorch, coco_encode_rle. */
+ * rleToString, rleFrString, rleIou; groundingLMM eval/utils.py mask_to_rle_pytorch, coco_encode_rle. */
 #include "rle.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,6 +163,31 @@ void gm_rle_box(const gm_rle *r, int64_t box[4])
     }
     memset(box, 0, 4 * sizeof *box);
     if (x1 >= 0) memcpy(box, (int64_t[]){ x0, y0, x1 - x0 + 1, y1 - y0 + 1 }, 4 * sizeof *box);
+}
+
+int gm_rle_overlap(const gm_rle *a, const gm_rle *b, int64_t *both, int64_t *either)
+{
+    if (a->height != b->height || a->width != b->width) return -1;
+    int64_t i = 0, j = 0, end_a = a->count[0], end_b = b->count[0], at = 0;
+    int64_t all = a->height * a->width;
+    *both = *either = 0;
+    while (at < all) {
+        int64_t next = end_a < end_b ? end_a : end_b;
+        if (i & j & 1) *both += next - at;
+        if ((i | j) & 1) *either += next - at;
+        at = next;
+        while (end_a == at && i + 1 < a->n) end_a += a->count[++i];
+        while (end_b == at && j + 1 < b->n) end_b += b->count[++j];
+    }
+    return 0;
+}
+
+double gm_rle_iou(const gm_rle *found, const gm_rle *truth, bool crowd)
+{
+    int64_t both, either;
+    if (gm_rle_overlap(found, truth, &both, &either) != 0) return -1;
+    if (both == 0) return 0;
+    return (double)both / (double)(crowd ? gm_rle_area(found) : either);
 }
 
 void gm_rle_free(gm_rle *r)

@@ -1,6 +1,7 @@
 /* COCO run-length masks (pycocotools): runs down the columns, 0s first, their compressed text. */
 #ifndef GM_IO_RLE_H
 #define GM_IO_RLE_H
+#include <stdbool.h>
 #include "../ref/error.h"
 
 /* Runs of 0s and 1s in turn, column by column; count[0] (0s) may be 0. They add up to height x
@@ -23,6 +24,11 @@ int gm_rle_parse(gm_rle *r, const char *text, int64_t height, int64_t width, gm_
 int64_t gm_rle_area(const gm_rle *r);
 /* x, y, w, h of the smallest box around the mask; all 0 for an empty one. */
 void gm_rle_box(const gm_rle *r, int64_t box[4]);
+/* Pixels inside both and inside at least one; -1 unless the sizes are equal. */
+int gm_rle_overlap(const gm_rle *a, const gm_rle *b, int64_t *both, int64_t *either);
+/* both / either; for a crowd both / area of `found` (COCO: a crowd's outline holds many things, so
+ * lying inside it is enough). 0 for two empty masks, -1 when the sizes differ. */
+double gm_rle_iou(const gm_rle *found, const gm_rle *truth, bool crowd);
 void gm_rle_free(gm_rle *r);
 
 #endif
