@@ -1,4 +1,4 @@
-/* A trace as numbers to read: one line for each tensor. */
+/* A trace as numbers to read: a line for each tensor, with the place of its largest value. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "../io/os.h"
 #include "trace.h"
 
-enum { FIRST = 6 };             /* values printed */
+enum { FIRST = 5 };             /* values printed */
 
 static double value(gm_tensor x, int64_t i)
 {
@@ -25,10 +25,30 @@ static void show(const char *name, gm_tensor x)
         low = fmin(low, v);
         if (v > high) high = v, at = i;
     }
-    printf("%-64s %-18s mean %.4g, least %.4g, largest %.4g at %lld:", name, gm_shape_text(shape, x),
-           n ? sum / (double)n : 0, low, high, (long long)at);
-    for (int64_t i = 0; i < n && i < FIRST; i++) printf(" %.4g", value(x, i));
+    printf("%s %s mean %.4g, %.4g to %.4g (at %lld):", name, gm_shape_text(shape, x), n ? sum / (double)n : 0, low,
+           high, (long long)at);
+    for (int64_t i = 0; i < n && i < FIRST; i++) printf(" %.3g", value(x, i));
     printf("%s\n", n > FIRST ? " .." : "");
+}
+
+/* The places and values of the next two: what else the model might have written, for a row of logits. */
+static void show_runners_up(gm_tensor x)
+{
+    int64_t n = gm_numel(x), best[3] = { -1, -1, -1 };
+    for (int64_t i = 0; i < n; i++) {
+        int64_t at = i;
+        for (int k = 0; k < 3; k++) {
+            if (best[k] >= 0 && !(value(x, at) > value(x, best[k]))) continue;
+            int64_t moved = best[k];
+            best[k] = at;
+            at = moved;
+            if (at < 0) break;
+        }
+    }
+    printf("    then");
+    for (int k = 1; k < 3 && best[k] >= 0; k++)
+        printf("%s %.4g at %lld", k > 1 ? "," : "", value(x, best[k]), (long long)best[k]);
+    printf("\n");
 }
 
 /* One row of x, all leading sizes folded. */
@@ -39,6 +59,7 @@ static int show_row(const char *wanted, gm_tensor x, int64_t row, gm_error *e)
         return gm_fail(e, "--show %s: wanted a row below %lld", wanted, (long long)rows);
     gm_tensor y = { .data = (char *)x.data + (size_t)(row * C) * gm_type_size(x.type), .dim = { C }, .nd = 1, .type = x.type };
     show(wanted, y);
+    if (C > 1) show_runners_up(y);
     return 0;
 }
 

@@ -9,7 +9,7 @@ check: deps-check
 	    '$(B)/golden --backend cpu golden/tiny golden/mini golden/nano golden/wide golden/bf16' \
 	    '$(B)/golden --backend ref --cached golden/tiny golden/mini golden/nano golden/wide golden/bf16' \
 	    'bash tests/tokenize.sh $(B)/glamm' 'bash tests/bad_inputs.sh $(B)/glamm' \
-	    'bash tests/install.sh $(B)/installed'
+	    'bash tests/install.sh $(B)/installed' 'bash tests/docs.sh $(B)/glamm'
 
 # The suite under both sanitizers; mini alone, the others take too long.  A length that no machine can
 # allocate must come back as an error, so malloc may return NULL.
