@@ -97,7 +97,7 @@ static void show(terminal *t, char c)
     t->text = true;
 }
 
-/* What a complete tag does.  None is shown: the caption drops every <...> and [SEG] (spec 1.8). */
+/* What a complete tag does.  None is shown: the caption drops every <...> and [SEG] (docs/TEXT.md). */
 static void tag(terminal *t)
 {
     t->held[t->nheld] = 0;

@@ -9,7 +9,7 @@
 #include "shards.h"
 
 #define VISION GM_TOWER "vision_model."
-#define DEFAULT_ALPHA 16                /* of LoRA, where no file says it (spec 4.1) */
+#define DEFAULT_ALPHA 16                /* of LoRA, where no file says it (train.py, --lora_alpha) */
 
 struct gm_checkpoint {
     char *path;

@@ -1,5 +1,5 @@
 /* See config.h.  Sources: transformers 4.28 configuration_llama.py, configuration_clip.py,
- * image_processing_clip.py; the authors' LlavaConfig keys (spec 5, 8.12, 9.2 A11). */
+ * image_processing_clip.py; the authors' LlavaConfig keys (QUIRKS A11, A12). */
 #include "config.h"
 
 #include <string.h>

@@ -10,7 +10,7 @@ int gm_image_decode(gm_image *im, const uint8_t *bytes, size_t n, const char *na
 const char *gm_jpeg_reader(void);
 
 typedef enum { GM_BILINEAR, GM_BICUBIC } gm_filter;
-/* Pillow's resize of 8-bit RGB, bit for bit (spec 1.6).  out: ow x oh x 3. */
+/* Pillow's resize of 8-bit RGB, bit for bit (docs/IMAGES.md).  out: ow x oh x 3. */
 int gm_image_resize(gm_image *out, const gm_image *in, int64_t ow, int64_t oh, gm_filter f, gm_error *e);
 
 /* The w x h part at x0, y0 of the same resize to ow x oh; the rest is not computed. */

@@ -1,4 +1,4 @@
-/* Training labels of a conversation's ids (spec 4.3; the authors' dataset.py, _process_conversation). */
+/* Training labels of a conversation's ids (the authors' dataset.py, _process_conversation). */
 #ifndef GM_IO_LABELS_H
 #define GM_IO_LABELS_H
 #include "tokenizer.h"

@@ -6,7 +6,7 @@
 
 /* One '*' a pattern: any text. */
 static const char *const unused[] = {
-    "*.rotary_emb.inv_freq", /* recomputed from positions (spec 9.2 A4) */
+    "*.rotary_emb.inv_freq", /* recomputed from positions (QUIRKS A4) */
     "*.embeddings.position_ids", /* 0, 1, 2, ... */
     GM_TOWER "vision_model.post_layernorm.*", /* behind every state that is read */
     /* the rest of a whole CLIPModel */

@@ -30,7 +30,7 @@ typedef struct {
     int32_t unk;                /* the one piece of type GM_PIECE_UNKNOWN */
 } gm_pieces;
 
-/* Reads the protobuf of tokenizer.model (spec 9.2 A1; sentencepiece_model.proto).  p must be { 0 }.
+/* Reads the protobuf of tokenizer.model (QUIRKS A1; sentencepiece_model.proto).  p must be { 0 }.
  * Refuses what would need other rules than LLaMA's: not BPE, a charsmap, no dummy prefix, removed
  * white space, user-defined or unused pieces, byte pieces missing.  name is for messages. */
 int gm_pieces_read(gm_pieces *p, const uint8_t *model, size_t size, const char *name, gm_error *e);

@@ -14,7 +14,7 @@ gm_prompts *gm_prompts_open(const char *path, gm_error *e);
 gm_prompts *gm_prompts_parse(const char *json, size_t n, const char *name, gm_error *e);
 void gm_prompts_free(gm_prompts *p);
 
-/* The user's message for a task (spec 1.4, 1.9), malloc'ed.  first: the conversation starts, so the
+/* The user's message for a task (docs/TEXT.md), malloc'ed.  first: the conversation starts, so the
  * file's `begin` (for CHAT its `chat_begin`, if it has one) comes in front.  index: which of the
  * task's templates.  REGION asks about the q->nboxes regions, numbered on from `before`; PHRASE with q->forced asks gcg's
  * question, the caption being the answer (gm_forced_answer).  Text given by the user goes in as it
@@ -24,7 +24,7 @@ char *gm_prompt_user(const gm_prompts *p, const gm_ask *q, int64_t index, bool f
                      int64_t before, gm_error *e);
 
 /* turn 2i is the user's, 2i + 1 the assistant's; an odd count ends with the open assistant turn.
- * name: "llava_v1" or "llava_llama_2" (spec 1.1), or another one of the file.  malloc'ed. */
+ * name: "llava_v1" or "llava_llama_2" (docs/TEXT.md), or another one of the file.  malloc'ed. */
 char *gm_conversation(const gm_prompts *p, const char *name, const char *const *turn, int64_t n,
                       gm_error *e);
 
@@ -32,7 +32,7 @@ char *gm_conversation(const gm_prompts *p, const char *name, const char *const *
  * yet.  malloc'ed. */
 char *gm_forced_answer(const char *caption, gm_error *e);
 
-/* What evaluation makes of a decoded answer (spec 1.8; eval/gcg/infer.py, inference): newlines
+/* What evaluation makes of a decoded answer (eval/gcg/infer.py, inference): newlines
  * deleted, what follows the last "ASSISTANT: ", then tags and [SEG] removed, white space collapsed,
  * ' stripped at both ends.  One span per <p> .. </p>, in bytes of *caption, without white space at
  * its ends; where cleaning left nothing of it, empty.  Its mask is the next [SEG] after its </p> if

@@ -1,5 +1,5 @@
 /* SentencePiece BPE of tokenizer.model plus added tokens, by the legacy rules of the pinned
- * transformers (spec 1.3, 9.2 A1, A2). */
+ * transformers (docs/TEXT.md, QUIRKS A1, A2). */
 #ifndef GM_IO_TOKENIZER_H
 #define GM_IO_TOKENIZER_H
 #include "../ref/error.h"

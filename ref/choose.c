@@ -1,4 +1,4 @@
-/* Picking the next token.  Greedy: transformers 4.28 greedy_search (lowest id on ties, spec 9.2 A3); sampling:
+/* Picking the next token.  Greedy: transformers 4.28 greedy_search (lowest id on ties, QUIRKS A3); sampling:
  * temperature and nucleus (TopPLogitsWarper). */
 #include <stdlib.h>
 

@@ -80,7 +80,7 @@ static gm_tensor patches(gm_ctx *c, gm_tensor state) { return gm_slice(c, state,
 
 gm_tensor gm_clip(gm_ctx *c, const clip_tower *m, gm_tensor image, gm_tensor levels[4])
 {
-    /* The last layer is not needed (spec 9.1 C14); it runs when somebody watches every module. */
+    /* The last layer is not needed (QUIRKS C14); it runs when somebody watches every module. */
     int64_t last = gm_tapped(c) ? m->L : m->select;
     enum { X, CHOSEN, LEVEL0, N = LEVEL0 + 4 };
     gm_tensor keep[N] = { 0 };

@@ -1,4 +1,4 @@
-/* Sizes and constants of one model, from its config files (spec 8.12). */
+/* Sizes and constants of one model, from its config files (docs/MODEL.md, 12). */
 #ifndef GM_CONFIG_H
 #define GM_CONFIG_H
 #include <stdbool.h>

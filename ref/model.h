@@ -97,7 +97,7 @@ typedef struct {
 int gm_mask_decoder_bind(mask_decoder *m, gm_weights *w, const gm_config *g, int64_t grid, gm_error *e);
 /* E (1, C, G, G), sparse (N, C) -> low-resolution logits (N, 4 G, 4 G); iou (N, 1) */
 gm_tensor gm_mask_decode(gm_ctx *c, const mask_decoder *m, gm_tensor E, gm_tensor sparse, gm_tensor *iou);
-/* PE (C, G, G), spec 8.9, 1.7 */
+/* PE (C, G, G) */
 gm_tensor gm_dense_pe(gm_ctx *c, const mask_decoder *m);
 
 /* ---- GLaMM (glamm.c) ---- */
@@ -120,7 +120,7 @@ int64_t gm_sam_side(const glamm *m);
 
 #define GM_MAX_IMAGES 64                /* in one batch */
 
-/* A right-padded batch of conversations over several images (spec 4.4). */
+/* A right-padded batch of conversations over several images. */
 typedef struct {
     int64_t B, L;                       /* conversations, ids each */
     const int32_t *ids;                 /* (B, L), one -200 each: the image; padding is 0 */
@@ -159,7 +159,7 @@ gm_tensor gm_masks(gm_ctx *c, const glamm *m, gm_tensor E, gm_tensor prompts, co
 
 /* ---- from ids to rows, on the host (sequence.c) ---- */
 /* Which row of [embeddings (B L); image tokens (images T_img); regions (N)] stands at every position of the
- * expanded sequences: i32 (B (L + T_img - 1)).  Errors: not one image, fewer boxes than <bbox> (spec 9.1 C2). */
+ * expanded sequences: i32 (B (L + T_img - 1)).  Errors: not one image, fewer boxes than <bbox> (QUIRKS C2). */
 gm_tensor gm_sequence_rows(gm_ctx *c, const glamm *m, const gm_batch *b, int64_t nregions);
 /* The ids with the image's replaced by 0, i32 (B L): rows of the embedding table. */
 gm_tensor gm_sequence_ids(gm_ctx *c, const glamm *m, const gm_batch *b);

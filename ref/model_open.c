@@ -21,7 +21,7 @@ static int open_text(gm_model *m, const char *path, gm_error *e)
     return m->prompts ? 0 : -1;
 }
 
-/* The ids that have a meaning for the model come from the tokenizer (spec 1.2, 5). */
+/* The ids that have a meaning for the model come from the tokenizer. */
 static int special_ids(gm_model *m, const char *path, gm_error *e)
 {
     const struct { int32_t *to; const char *piece; } list[] = {

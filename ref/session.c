@@ -8,7 +8,7 @@
 #include "backend.h"
 #include "model_open.h"
 
-#define MAX_NEW 512                     /* every script of the release (spec 1.7) */
+#define MAX_NEW 512                     /* every script of the release (docs/MODEL.md, 16) */
 
 struct gm_session {
     gm_model *model;
@@ -275,7 +275,7 @@ static int fill_answer(gm_session *s, gm_answer *a, const gm_generated *g, int64
     return 0;
 }
 
-/* What the history keeps of an answer, as the demo does (app.py, spec 1.8 step 1): no newlines, double spaces made
+/* What the history keeps of an answer, as the demo does (app.py): no newlines, double spaces made
  * single, no closing </s>, which the template writes itself (Q17). */
 static char *history_text(const char *text)
 {
