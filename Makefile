@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := all
 B       := build
 CC      ?= cc
-# c11 alone hides POSIX: only io/os.c may use it.
+# c11 alone hides POSIX: only io/os.c and ref/plugin.c may use it.
 STD     := -std=c11
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Werror
 OPT     ?= -O2 -g
@@ -25,8 +25,8 @@ LIB_C   := $(wildcard ref/*.c ref/kernels/*.c io/*.c eval/*.c)
 LIB_C   := $(filter-out io/jpeg_turbo.c io/jpeg_stb.c,$(LIB_C)) $(wildcard io/jpeg_$(JPEG).c)
 CLI_C   := $(wildcard cli/*.c)
 TEST_C  := $(wildcard tests/test_*.c)
-# What suites share; programs of their own (golden*, fuzz*) are built by tests/*.mk.
-SUPPORT := $(filter-out tests/test_% tests/%_main.c tests/golden% tests/fuzz%,$(wildcard tests/*.c))
+# What suites share; programs of their own (golden*, fuzz*, verify*) are built by tests/*.mk.
+SUPPORT := $(filter-out tests/test_% tests/%_main.c tests/golden% tests/fuzz% tests/verify% tests/example%,$(wildcard tests/*.c))
 DATA    := $(wildcard models/release-prompts.json io/font/DejaVuSans.ttf)
 
 LIB_O   := $(LIB_C:%.c=$(B)/%.o) $(DATA:%=$(B)/%.o)
@@ -59,7 +59,7 @@ CLONES  := $(if $(SAN)$(findstring clang,$(shell $(CC) --version)),,$(shell echo
              $(CC) -Werror -x c -c -o /dev/null - 2>/dev/null && echo '$(CLONES)'))
 $(B)/ref/kernels/cpu_%.o: EXTRA := -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wno-pass-failed \
   '-DGM_CLONES=$(CLONES)'
-$(B)/io/os.o: EXTRA := -D_POSIX_C_SOURCE=200809L
+$(B)/io/os.o $(B)/ref/plugin.o: EXTRA := -D_POSIX_C_SOURCE=200809L
 # The stb headers declare static functions that are not built here; sums over damaged files may wrap.
 $(B)/io/stb.o $(B)/io/font.o: EXTRA := -Wno-unused-function -fwrapv
 

@@ -1,4 +1,4 @@
-/* What C11 does not have: file maps, folders, clocks.  The only file of the library that uses POSIX. */
+/* What C11 does not have: file maps, folders, clocks.  POSIX is used here and in ref/plugin.c alone. */
 #ifndef GM_IO_OS_H
 #define GM_IO_OS_H
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 # make check, asan, fuzz, install, demo.
 
 # Programs of their own, beside build/check: they end with `N passed, N failed`.
-PROOF   := $(B)/check $(B)/golden $(B)/glamm
+PROOF   := $(B)/check $(B)/golden $(B)/glamm $(B)/verify
 
 check: deps-check
 	@$(MAKE) --no-print-directory all $(PROOF)
@@ -9,7 +9,7 @@ check: deps-check
 	    '$(B)/golden --backend cpu golden/tiny golden/mini golden/nano golden/wide golden/bf16' \
 	    '$(B)/golden --backend ref --cached golden/tiny golden/mini golden/nano golden/wide golden/bf16' \
 	    'bash tests/tokenize.sh $(B)/glamm' 'bash tests/bad_inputs.sh $(B)/glamm' \
-	    'bash tests/install.sh $(B)/installed' 'bash tests/docs.sh $(B)/glamm'
+	    'bash tests/verify.sh $(B)/verify' 'bash tests/install.sh $(B)/installed' 'bash tests/docs.sh $(B)/glamm'
 
 # The suite under both sanitizers; mini alone, the others take too long.  A length that no machine can
 # allocate must come back as an error, so malloc may return NULL.

@@ -25,8 +25,9 @@ static void complain(void *user, const ops_report *r)
 {
     complaints *p = user;
     char line[400];
-    if (r->c.verdict == GM_PASS && !r->error[0]) return;
-    const char *why = r->error[0] ? r->error : gm_comparison_text(line, sizeof line, &r->c);
+    const gm_comparison *c = r->c.verdict == GM_PASS && r->other.n ? &r->other : &r->c;
+    if (c->verdict == GM_PASS && !r->error[0]) return;
+    const char *why = r->error[0] ? r->error : gm_comparison_text(line, sizeof line, c);
     if (p->used < sizeof p->text - 1)
         p->used += (size_t)snprintf(p->text + p->used, sizeof p->text - p->used, "\n  %s, %s: %s", r->op, r->name, why);
 }

@@ -1,0 +1,41 @@
+/* Outside kernels in child processes: what they do to their process stays there. */
+#ifndef GM_VERIFY_H
+#define GM_VERIFY_H
+#include "ops_run.h"
+
+/* What is checked: a shared object over ref, or one of our own tables. */
+typedef struct {
+    const char *library;            /* path, or NULL */
+    const char *backend;            /* "ref" or "cpu" where library is NULL */
+    double limit;                   /* seconds a child may stay silent */
+} verify_source;
+
+enum { VERIFY_OPS = 64 };           /* at least ops_count() */
+
+typedef struct {
+    char name[64];
+    unsigned char filled[VERIFY_OPS], unsteady[VERIFY_OPS];     /* by number of the op */
+    gm_dtype precision;
+    char error[512];                /* "" or why nothing can be checked */
+} verify_table;
+
+/* One case's outcome, as it comes through the pipe. */
+typedef struct {
+    int64_t index;                  /* of the case in cases->list */
+    int begun;                      /* 1: the case starts now; 0: the rest is filled */
+    gm_comparison torch, oracle;    /* oracle.n is 0 where the oracle itself is checked */
+    char error[200];
+} verify_note;
+
+typedef void (*verify_fn)(void *user, const verify_note *n);
+
+/* Loads the source in a child and says what it has.  0, or -1 with t->error. */
+int verify_inspect(const verify_source *s, verify_table *t);
+
+/* Runs op's cases (only: the one of that name) in a child; another takes over behind a case that ended or
+ * blocked it.  Every case of the op is reported once, in order; after three lost children the rest is
+ * reported as not run. */
+void verify_op(const verify_source *s, const verify_table *t, const ops_cases *cases, const char *op,
+               const char *only, verify_fn report, void *user);
+
+#endif

@@ -1,0 +1,30 @@
+# Is this kernel right?  docs/VERIFY.md
+#
+# make verify KERNELS=mine.c|mine.so [OP=softmax] [CASE='3x7 in +-4'] [LIMIT=SECONDS] [JSON=1]
+# make verify BACKEND=ref|cpu ...
+# KFLAGS, KLIBS: how mine.c is built.
+KFLAGS  ?= -std=gnu11 -O2 -g -Wall -fopenmp
+KLIBS   ?= -lm
+VERIFY_O := $(patsubst %.c,$(B)/%.o,$(wildcard tests/verify*.c)) \
+            $(patsubst %,$(B)/tests/%.o,ops_run ops_calls ops_cases compare)
+# Processes, pipes, anonymous pages.
+$(B)/tests/verify_child.o: EXTRA := -D_DEFAULT_SOURCE
+
+$(B)/verify: $(VERIFY_O) $(B)/libglamm.a | $(B)/include/kernels.h
+	$(CC) $(SAN) -fopenmp $^ $(LDLIBS) -o $@
+
+# Outside files see kernels.h and nothing else of the project.
+$(B)/include/kernels.h: ref/kernels.h
+	@mkdir -p $(@D)
+	@cp $< $@
+OUTSIDE  = $(CC) $(KFLAGS) -fPIC -shared -I$(B)/include
+# A source is built anew each time: KFLAGS may have changed.
+verify: $(B)/verify
+	@set -e; kernels='$(KERNELS)'; \
+	case "$$kernels" in \
+	*.c) mkdir -p $(B)/kernels; built=$(B)/kernels/$$(basename "$$kernels" .c).so; \
+	     $(OUTSIDE) "$$kernels" $(KLIBS) -o "$$built"; kernels=$$built;; \
+	esac; \
+	exec $(B)/verify $(if $(OP),--op '$(OP)') $(if $(CASE),--case '$(CASE)') $(if $(LIMIT),--limit '$(LIMIT)') \
+	    $(if $(JSON),--json) $(if $(KERNELS),--again 'make verify KERNELS=$(KERNELS)' "$$kernels",--backend '$(BACKEND)')
+.PHONY: verify

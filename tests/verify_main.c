@@ -1,0 +1,79 @@
+/* verify [--op OP] [--case NAME] [--json] [--limit SECONDS] [--cases DIR] [--again TEXT]
+ *        LIBRARY.so | --backend ref|cpu
+ *
+ * Runs the cases of golden/ops on a table of kernels: every slot that it fills, or OP alone, against PyTorch's
+ * values and against the oracle.  Exit 0 when something ran and all passed, 1 when not, 2 for misuse.
+ * --again: the command line that a failure repeats, less OP= and CASE= (make verify gives its own). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../io/os.h"
+#include "verify_report.h"
+
+typedef struct { const char *op, *only, *limit, *folder, *again; bool json; verify_source source; } options;
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: verify [--op OP] [--case NAME] [--json] [--limit SECONDS] [--cases DIR] [--again TEXT] "
+                    "LIBRARY.so | --backend ref|cpu\n       OP: a slot of ref/kernels.h\n");
+    return 2;
+}
+
+/* 0, or -1 for what makes no sense. */
+static int parse(options *o, int argc, char **argv)
+{
+    const struct { const char *name, **value; } wanted[] = {
+        { "--op", &o->op }, { "--case", &o->only }, { "--limit", &o->limit }, { "--cases", &o->folder },
+        { "--again", &o->again }, { "--backend", &o->source.backend },
+    };
+    int i = 1;
+    for (; i < argc && argv[i][0] == '-'; i++) {
+        size_t k = 0, n = sizeof wanted / sizeof *wanted;
+        while (k < n && strcmp(argv[i], wanted[k].name) != 0) k++;
+        if (k < n && i + 1 < argc) *wanted[k].value = argv[++i];
+        else if (strcmp(argv[i], "--json") == 0) o->json = true;
+        else return -1;
+    }
+    if (i < argc) o->source.library = argv[i++];
+    const char *b = o->source.backend;
+    if (i < argc || !b == !o->source.library || (b && strcmp(b, "ref") && strcmp(b, "cpu"))) return -1;
+    char *end;
+    o->source.limit = strtod(o->limit, &end);
+    if (*end || !(o->source.limit > 0 && o->source.limit <= 86400)) return -1;
+    return o->op && !ops_has(gm_kernels_ref(), o->op) ? -1 : 0;
+}
+
+static void run(const options *o, const verify_table *t, verify_report *r)
+{
+    if (!r->list) verify_print_table(t);
+    for (int i = 0; i < ops_count(); i++) {
+        r->op = ops_name(i);
+        if (!t->filled[i] || (o->op && strcmp(o->op, r->op))) continue;
+        if (!r->list) printf("\n%s\n  %-7s %9s %9s  case: worst element\n", r->op, "", "PyTorch", "oracle");
+        verify_op(&o->source, t, r->cases, r->op, o->only, verify_note_case, r);
+    }
+    if (!r->list) printf("\nPyTorch, oracle: worst error as a fraction of the tolerance\n");
+}
+
+int main(int argc, char **argv)
+{
+    gm_calm_threads(argv);
+    options o = { .limit = "20", .folder = "golden/ops" };
+    char error[200], again[600];
+    ops_cases cases;
+    verify_table t;
+    if (parse(&o, argc, argv)) return usage();
+    snprintf(again, sizeof again, "make verify %s=%s", o.source.library ? "KERNELS" : "BACKEND",
+             o.source.library ? o.source.library : o.source.backend);
+    verify_report r = { .cases = &cases, .again = o.again ? o.again : again, .list = o.json ? json_array() : NULL };
+    int bad = 1;
+    if (ops_cases_open(&cases, o.folder, error)) fprintf(stderr, "verify: %s\n", error);
+    else if (verify_inspect(&o.source, &t)) fprintf(stderr, "verify: %s\n", t.error);
+    else {
+        run(&o, &t, &r);
+        bad = verify_end(&r, &t);
+    }
+    json_decref(r.list);
+    ops_cases_close(&cases);
+    return bad;
+}
