@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bind.h"
 #include "model.h"
 
 #define TOWER "model.vision_tower.vision_tower.vision_model."
@@ -22,23 +23,20 @@ int gm_clip_bind(clip_tower *m, gm_weights *w, const gm_config *g, gm_error *e)
     m->patch_w = gm_weight(w, 4, GM_DIMS(C, 3, m->P, m->P), TOWER "embeddings.patch_embedding.weight");
     m->class_embedding = gm_weight_f32(w, 1, GM_DIMS(C), TOWER "embeddings.class_embedding");
     m->position_w = gm_weight_f32(w, 2, GM_DIMS(side * side + 1, C), TOWER "embeddings.position_embedding.weight");
-    m->pre_w = gm_weight_f32(w, 1, GM_DIMS(C), TOWER "pre_layrnorm.weight");
-    m->pre_b = gm_weight_f32(w, 1, GM_DIMS(C), TOWER "pre_layrnorm.bias");
+    gm_bind_parts(w, &(gm_part){ &m->pre_w, &m->pre_b, "pre_layrnorm", C, 0 }, 1, TOWER);
     for (int64_t l = 0; l < m->L; l++) {
         clip_layer *y = &m->layer[l];
-        const struct { gm_tensor *to_w, *to_b; const char *name; int64_t out, in; } part[] = {
-            { &y->q_w, &y->q_b, "self_attn.q_proj", C, C },     { &y->k_w, &y->k_b, "self_attn.k_proj", C, C },
-            { &y->v_w, &y->v_b, "self_attn.v_proj", C, C },     { &y->o_w, &y->o_b, "self_attn.out_proj", C, C },
-            { &y->fc1_w, &y->fc1_b, "mlp.fc1", F, C },          { &y->fc2_w, &y->fc2_b, "mlp.fc2", C, F },
-            { &y->ln1_w, &y->ln1_b, "layer_norm1", C, 0 },      { &y->ln2_w, &y->ln2_b, "layer_norm2", C, 0 },
+        const gm_part part[] = {
+            { &y->q_w, &y->q_b, "self_attn.q_proj", C, C },
+            { &y->k_w, &y->k_b, "self_attn.k_proj", C, C },
+            { &y->v_w, &y->v_b, "self_attn.v_proj", C, C },
+            { &y->o_w, &y->o_b, "self_attn.out_proj", C, C },
+            { &y->fc1_w, &y->fc1_b, "mlp.fc1", F, C },
+            { &y->fc2_w, &y->fc2_b, "mlp.fc2", C, F },
+            { &y->ln1_w, &y->ln1_b, "layer_norm1", C, 0 },
+            { &y->ln2_w, &y->ln2_b, "layer_norm2", C, 0 },
         };
-        for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
-            const char *pattern = TOWER "encoder.layers.%lld.%s.%s";
-            *part[i].to_w = part[i].in
-                ? gm_weight(w, 2, GM_DIMS(part[i].out, part[i].in), pattern, (long long)l, part[i].name, "weight")
-                : gm_weight_f32(w, 1, GM_DIMS(part[i].out), pattern, (long long)l, part[i].name, "weight");
-            *part[i].to_b = gm_weight_f32(w, 1, GM_DIMS(part[i].out), pattern, (long long)l, part[i].name, "bias");
-        }
+        gm_bind_parts(w, part, GM_COUNT(part), TOWER "encoder.layers.%lld.", (long long)l);
     }
     return 0;
 }

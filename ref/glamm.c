@@ -1,27 +1,29 @@
 /* GLaMM: image + boxes + text -> tokens -> hidden states -> masks.
  * Source: groundingLMM model/GLaMM.py and model/llava/llava_with_region_arch.py; paper, section 3. */
+#include "bind.h"
 #include "model.h"
 
 /* Two linear layers with an activation between, as PyTorch numbers them in a Sequential: 0, (1), 2. */
-static void bind_two(gm_two_linears *y, gm_weights *w, int64_t in, int64_t out, const char *name)
+static void bind_two(gm_two_linears *y, gm_weights *w, int64_t in, int64_t out, const char *prefix)
 {
-    y->w0 = gm_weight(w, 2, GM_DIMS(-1, in), "%s.0.weight", name);
-    int64_t mid = y->w0.data ? y->w0.dim[0] : -1;
-    y->b0 = gm_weight_f32(w, 1, GM_DIMS(mid), "%s.0.bias", name);
-    y->w2 = gm_weight(w, 2, GM_DIMS(out, mid), "%s.2.weight", name);
-    y->b2 = gm_weight_f32(w, 1, GM_DIMS(out), "%s.2.bias", name);
+    int64_t mid = gm_weight_size(w, 2, 0, "%s0.weight", prefix);
+    const gm_part part[] = {
+        { &y->w0, &y->b0, "0", mid, in },
+        { &y->w2, &y->b2, "2", out, mid },
+    };
+    gm_bind_parts(w, part, GM_COUNT(part), "%s", prefix);
 }
 
 int gm_glamm_bind(glamm *m, gm_weights *w, const gm_config *g, gm_error *e)
 {
     m->config = *g;
     int bad = gm_clip_bind(&m->clip, w, g, e);
-    bind_two(&m->projector, w, g->clip.hidden, g->llm.hidden, "model.mm_projector");
+    bind_two(&m->projector, w, g->clip.hidden, g->llm.hidden, "model.mm_projector.");
     bad |= gm_region_bind(&m->region, w, g, e);
     bad |= gm_llama_bind(&m->llama, w, g, e);
     bad |= gm_sam_encoder_bind(&m->sam, w, e);
     bad |= gm_mask_decoder_bind(&m->decoder, w, g, m->sam.G, e);
-    bind_two(&m->text_fcs, w, g->llm.hidden, m->decoder.no_mask.dim[1], "model.text_hidden_fcs.0");
+    bind_two(&m->text_fcs, w, g->llm.hidden, m->decoder.no_mask.dim[1], "model.text_hidden_fcs.0.");
     return bad;
 }
 
@@ -68,7 +70,7 @@ gm_tensor gm_project_text(gm_ctx *c, const glamm *m, gm_tensor hidden)
     const gm_two_linears *p = &m->text_fcs;
     gm_tensor x = gm_relu(c, gm_linear(c, hidden, p->w0, p->b0));
     x = gm_linear(c, x, p->w2, p->b2);
-    gm_tap(c, x, "model.text_hidden_fcs.0");
+    gm_tap(c, x, "model.text_hidden_fcs.0.");
     return x;
 }
 

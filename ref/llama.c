@@ -1,6 +1,7 @@
 /* LLaMA decoder.  Source: transformers 4.28 modeling_llama.py, LlamaModel, LlamaDecoderLayer, LlamaAttention. */
 #include <stdlib.h>
 
+#include "bind.h"
 #include "constants.h"
 #include "model.h"
 
@@ -20,17 +21,18 @@ int gm_llama_bind(llama *m, gm_weights *w, const gm_config *g, gm_error *e)
     m->norm = gm_weight_f32(w, 1, GM_DIMS(C), "model.norm.weight");
     for (int64_t l = 0; l < m->L; l++) {
         llama_layer *y = &m->layer[l];
-        const struct { gm_tensor *to; const char *name; int64_t out, in; } part[] = {
-            { &y->q_w, "self_attn.q_proj", C, C },      { &y->k_w, "self_attn.k_proj", KV, C },
-            { &y->v_w, "self_attn.v_proj", KV, C },     { &y->o_w, "self_attn.o_proj", C, C },
-            { &y->gate_w, "mlp.gate_proj", F, C },      { &y->up_w, "mlp.up_proj", F, C },
-            { &y->down_w, "mlp.down_proj", C, F },
+        const gm_part part[] = {
+            { &y->q_w, NULL, "self_attn.q_proj", C, C },
+            { &y->k_w, NULL, "self_attn.k_proj", KV, C },
+            { &y->v_w, NULL, "self_attn.v_proj", KV, C },
+            { &y->o_w, NULL, "self_attn.o_proj", C, C },
+            { &y->gate_w, NULL, "mlp.gate_proj", F, C },
+            { &y->up_w, NULL, "mlp.up_proj", F, C },
+            { &y->down_w, NULL, "mlp.down_proj", C, F },
+            { &y->input_norm, NULL, "input_layernorm", C, 0 },
+            { &y->post_norm, NULL, "post_attention_layernorm", C, 0 },
         };
-        for (size_t i = 0; i < sizeof part / sizeof *part; i++)
-            *part[i].to = gm_weight(w, 2, GM_DIMS(part[i].out, part[i].in), "model.layers.%lld.%s.weight", (long long)l,
-                                    part[i].name);
-        y->input_norm = gm_weight_f32(w, 1, GM_DIMS(C), "model.layers.%lld.input_layernorm.weight", (long long)l);
-        y->post_norm = gm_weight_f32(w, 1, GM_DIMS(C), "model.layers.%lld.post_attention_layernorm.weight", (long long)l);
+        gm_bind_parts(w, part, GM_COUNT(part), "model.layers.%lld.", (long long)l);
     }
     return 0;
 }

@@ -1,8 +1,8 @@
 /* Prompt encoder and mask decoder, the pixel decoder.  Source: segment-anything modeling/prompt_encoder.py,
  * mask_decoder.py, transformer.py (in groundingLMM: model/SAM/modeling/). */
 #include <stdio.h>
-#include <string.h>
 
+#include "bind.h"
 #include "constants.h"
 #include "model.h"
 
@@ -11,73 +11,61 @@
 #define LAYER_EPS 1e-5f         /* two-way transformer */
 #define UPSCALE_EPS 1e-6f       /* LayerNorm2d of the up-scaling */
 #define TWO_PI 6.283185307179586f
-#define TWO_PI_BF16 6.28125f    /* PyTorch's CPU kernel rounds the scalar too; the goldens have it so (Q4) */
-
-static gm_tensor vector(gm_weights *w, int64_t n, const char *name, const char *what)
-{
-    return gm_weight_f32(w, 1, GM_DIMS(n), "%s%s.%s", DECODER, name, what);
-}
-
-static void bind_linear(gm_weights *w, gm_tensor *to_w, gm_tensor *to_b, int64_t out, int64_t in, const char *name)
-{
-    *to_w = gm_weight(w, 2, GM_DIMS(out, in), "%s%s.weight", DECODER, name);
-    *to_b = vector(w, out, name, "bias");
-}
+#define TWO_PI_BF16 6.28125f    /* PyTorch's CPU kernel rounds the scalar too (Q4) */
 
 static void bind_attn(two_way_attn *y, gm_weights *w, int64_t C, const char *name)
 {
-    char part[120];
-    snprintf(part, sizeof part, "%s%s.q_proj.weight", DECODER, name);
-    gm_tensor q = gm_weights_look(w, part);
-    int64_t inner = q.data ? q.dim[0] : C;                      /* C, or half of it in the cross attentions */
-    const struct { gm_tensor *to_w, *to_b; const char *name; int64_t out, in; } list[] = {
-        { &y->q_w, &y->q_b, "q_proj", inner, C }, { &y->k_w, &y->k_b, "k_proj", inner, C },
-        { &y->v_w, &y->v_b, "v_proj", inner, C }, { &y->o_w, &y->o_b, "out_proj", C, inner },
+    /* C wide, or half as wide in the cross attentions */
+    int64_t inner = gm_weight_size(w, 2, 0, DECODER "%s.q_proj.weight", name);
+    const gm_part part[] = {
+        { &y->q_w, &y->q_b, "q_proj", inner, C },
+        { &y->k_w, &y->k_b, "k_proj", inner, C },
+        { &y->v_w, &y->v_b, "v_proj", inner, C },
+        { &y->o_w, &y->o_b, "out_proj", C, inner },
     };
-    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
-        snprintf(part, sizeof part, "%s.%s", name, list[i].name);
-        bind_linear(w, list[i].to_w, list[i].to_b, list[i].out, list[i].in, part);
-    }
+    gm_bind_parts(w, part, GM_COUNT(part), DECODER "%s.", name);
 }
 
 static void bind_layer(two_way_layer *y, gm_weights *w, int64_t C, int64_t l)
 {
-    char name[100], full[160];
+    char prefix[60], name[100];
+    snprintf(prefix, sizeof prefix, "transformer.layers.%lld.", (long long)l);
     const struct { two_way_attn *to; const char *name; } attn[] = {
         { &y->self, "self_attn" },
         { &y->to_image, "cross_attn_token_to_image" },
         { &y->to_token, "cross_attn_image_to_token" },
     };
-    for (size_t i = 0; i < sizeof attn / sizeof *attn; i++) {
-        snprintf(name, sizeof name, "transformer.layers.%lld.%s", (long long)l, attn[i].name);
+    for (size_t i = 0; i < GM_COUNT(attn); i++) {
+        snprintf(name, sizeof name, "%s%s", prefix, attn[i].name);
         bind_attn(attn[i].to, w, C, name);
     }
-    for (int i = 0; i < 4; i++) {
-        snprintf(name, sizeof name, "transformer.layers.%lld.norm%d", (long long)l, i + 1);
-        y->norm_w[i] = vector(w, C, name, "weight");
-        y->norm_b[i] = vector(w, C, name, "bias");
-    }
-    snprintf(name, sizeof name, "transformer.layers.%lld.mlp.lin1", (long long)l);
-    snprintf(full, sizeof full, "%s%s.weight", DECODER, name);
-    gm_tensor lin1 = gm_weights_look(w, full);
-    int64_t F = lin1.data ? lin1.dim[0] : -1;
-    bind_linear(w, &y->lin1_w, &y->lin1_b, F, C, name);
-    name[strlen(name) - 1] = '2';
-    bind_linear(w, &y->lin2_w, &y->lin2_b, C, F, name);
+    int64_t F = gm_weight_size(w, 2, 0, DECODER "%smlp.lin1.weight", prefix);
+    const gm_part part[] = {
+        { &y->lin1_w, &y->lin1_b, "mlp.lin1", F, C },
+        { &y->lin2_w, &y->lin2_b, "mlp.lin2", C, F },
+        { &y->norm_w[0], &y->norm_b[0], "norm1", C, 0 },
+        { &y->norm_w[1], &y->norm_b[1], "norm2", C, 0 },
+        { &y->norm_w[2], &y->norm_b[2], "norm3", C, 0 },
+        { &y->norm_w[3], &y->norm_b[3], "norm4", C, 0 },
+    };
+    gm_bind_parts(w, part, GM_COUNT(part), DECODER "%s", prefix);
 }
 
 static void bind_heads(mask_decoder *m, gm_weights *w, int64_t C)
 {
-    gm_tensor iou = gm_weights_look(w, DECODER "iou_prediction_head.layers.0.weight");
-    int64_t I = iou.data ? iou.dim[0] : -1;
-    const int64_t hyper[3][2] = { { C, C }, { C, C }, { C / 8, C } }, head[3][2] = { { I, C }, { I, I }, { 4, I } };
-    for (int i = 0; i < 3; i++) {
-        char name[80];
-        snprintf(name, sizeof name, "output_hypernetworks_mlps.0.layers.%d", i);
-        bind_linear(w, &m->hyper_w[i], &m->hyper_b[i], hyper[i][0], hyper[i][1], name);
-        snprintf(name, sizeof name, "iou_prediction_head.layers.%d", i);
-        bind_linear(w, &m->iou_w[i], &m->iou_b[i], head[i][0], head[i][1], name);
-    }
+    int64_t I = gm_weight_size(w, 2, 0, DECODER "iou_prediction_head.layers.0.weight");
+    const gm_part hyper[] = {
+        { &m->hyper_w[0], &m->hyper_b[0], "0", C, C },
+        { &m->hyper_w[1], &m->hyper_b[1], "1", C, C },
+        { &m->hyper_w[2], &m->hyper_b[2], "2", C / 8, C },
+    };
+    const gm_part iou[] = {
+        { &m->iou_w[0], &m->iou_b[0], "0", I, C },
+        { &m->iou_w[1], &m->iou_b[1], "1", I, I },
+        { &m->iou_w[2], &m->iou_b[2], "2", 4, I },
+    };
+    gm_bind_parts(w, hyper, GM_COUNT(hyper), DECODER "output_hypernetworks_mlps.0.layers.");
+    gm_bind_parts(w, iou, GM_COUNT(iou), DECODER "iou_prediction_head.layers.");
 }
 
 int gm_mask_decoder_bind(mask_decoder *m, gm_weights *w, const gm_config *g, int64_t grid, gm_error *e)
@@ -94,14 +82,16 @@ int gm_mask_decoder_bind(mask_decoder *m, gm_weights *w, const gm_config *g, int
     m->mask_tokens = gm_weight_f32(w, 2, GM_DIMS(4, C), DECODER "mask_tokens.weight");
     for (int64_t l = 0; l < m->L; l++) bind_layer(&m->layer[l], w, C, l);
     bind_attn(&m->final, w, C, "transformer.final_attn_token_to_image");
-    m->final_w = vector(w, C, "transformer.norm_final_attn", "weight");
-    m->final_b = vector(w, C, "transformer.norm_final_attn", "bias");
-    m->up0_w = gm_weight(w, 4, GM_DIMS(C, C / 4, 2, 2), DECODER "output_upscaling.0.weight");
-    m->up0_b = vector(w, C / 4, "output_upscaling.0", "bias");
-    m->up1_w = vector(w, C / 4, "output_upscaling.1", "weight");
-    m->up1_b = vector(w, C / 4, "output_upscaling.1", "bias");
-    m->up3_w = gm_weight(w, 4, GM_DIMS(C / 4, C / 8, 2, 2), DECODER "output_upscaling.3.weight");
-    m->up3_b = vector(w, C / 8, "output_upscaling.3", "bias");
+    const gm_part part[] = {
+        { &m->final_w, &m->final_b, "transformer.norm_final_attn", C, 0 },
+        { &m->up1_w, &m->up1_b, "output_upscaling.1", C / 4, 0 },
+    };
+    gm_bind_parts(w, part, GM_COUNT(part), DECODER);
+    const char *up0 = DECODER "output_upscaling.0.", *up3 = DECODER "output_upscaling.3.";
+    m->up0_w = gm_weight(w, 4, GM_DIMS(C, C / 4, 2, 2), "%sweight", up0);
+    m->up0_b = gm_weight_f32(w, 1, GM_DIMS(C / 4), "%sbias", up0);
+    m->up3_w = gm_weight(w, 4, GM_DIMS(C / 4, C / 8, 2, 2), "%sweight", up3);
+    m->up3_b = gm_weight_f32(w, 1, GM_DIMS(C / 8), "%sbias", up3);
     bind_heads(m, w, C);
     return 0;
 }

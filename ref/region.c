@@ -1,5 +1,6 @@
 /* Region encoder: four CLIP states, fused, read through RoIAlign.  Source: groundingLMM model/layers.py,
  * MLVLROIQueryModule, MLVLFuseModule, MlvlRoIExtractor (after GPT4RoI). */
+#include "bind.h"
 #include "constants.h"
 #include "model.h"
 
@@ -9,18 +10,18 @@
 #define NORM_EPS 1e-5f      /* PyTorch's default of GroupNorm and LayerNorm */
 #define MAX_FUSE ((int64_t)(sizeof ((region_encoder *)0)->fuse_w / sizeof (gm_tensor)))
 
-static void bind_pair(gm_weights *w, gm_tensor *to_w, gm_tensor *to_b, int nd, const int64_t *dim, const char *name, int i)
+static void bind_conv(gm_weights *w, gm_tensor *to_w, gm_tensor *to_b, const int64_t dim[4],
+                      const char *name, int i)
 {
-    *to_w = gm_weight(w, nd, dim, "%s%s.%d.weight", REGION, name, i);
+    *to_w = gm_weight(w, 4, dim, "%s%s.%d.weight", REGION, name, i);
     *to_b = gm_weight_f32(w, 1, dim, "%s%s.%d.bias", REGION, name, i);
 }
 
 int gm_region_bind(region_encoder *m, gm_weights *w, const gm_config *g, gm_error *e)
 {
     int64_t C = g->clip.hidden, hidden = g->llm.hidden;
-    gm_tensor flat = gm_weights_look(w, REGION "roi_align.flatten_linear.weight");
-    gm_tensor pos = gm_weights_look(w, REGION "roi_align.pos_embedd.0.weight");
-    int64_t mid = flat.data ? flat.dim[0] : -1, narrow = pos.data ? pos.dim[0] : -1;
+    int64_t mid = gm_weight_size(w, 2, 0, REGION "roi_align.flatten_linear.weight");
+    int64_t narrow = gm_weight_size(w, 2, 0, REGION "roi_align.pos_embedd.0.weight");
     *m = (region_encoder){ .groups = g->region.groups, .scale = g->region.scale, .bf16 = g->bf16 };
     m->nfuse = gm_weights_count(w, REGION "mlvl_fuse.fuse_convs.%d.conv.weight");
     if (g->region.levels != 4) return gm_fail(e, "region encoder: %lld levels; only 4 are known", (long long)g->region.levels);
@@ -29,24 +30,23 @@ int gm_region_bind(region_encoder *m, gm_weights *w, const gm_config *g, gm_erro
     if (m->groups < 1 || C % m->groups != 0)
         return gm_fail(e, "region encoder: %lld groups do not divide width %lld", (long long)m->groups, (long long)C);
     for (int i = 0; i < 4; i++) {
-        bind_pair(w, &m->input_w[i], &m->input_b[i], 4, GM_DIMS(C, C + 2, 1, 1), "mlvl_fuse.input_conv", i);
-        bind_pair(w, &m->pconv_w[i], &m->pconv_b[i], 4, GM_DIMS(C, C, 3, 3), "roi_align.pconvs", i);
+        bind_conv(w, &m->input_w[i], &m->input_b[i], GM_DIMS(C, C + 2, 1, 1), "mlvl_fuse.input_conv", i);
+        bind_conv(w, &m->pconv_w[i], &m->pconv_b[i], GM_DIMS(C, C, 3, 3), "roi_align.pconvs", i);
     }
     for (int i = 0; i < m->nfuse; i++) {
         m->fuse_w[i] = gm_weight(w, 4, GM_DIMS(C, C, 3, 3), REGION "mlvl_fuse.fuse_convs.%d.conv.weight", i);
         m->gn_w[i] = gm_weight_f32(w, 1, GM_DIMS(C), REGION "mlvl_fuse.fuse_convs.%d.gn.weight", i);
         m->gn_b[i] = gm_weight_f32(w, 1, GM_DIMS(C), REGION "mlvl_fuse.fuse_convs.%d.gn.bias", i);
     }
-    bind_pair(w, &m->pos0_w, &m->pos0_b, 2, GM_DIMS(narrow, 4), "roi_align.pos_embedd", 0);
-    bind_pair(w, &m->pos3_w, &m->pos3_b, 2, GM_DIMS(mid, narrow), "roi_align.pos_embedd", 3);
-    m->pos2_w = gm_weight_f32(w, 1, GM_DIMS(narrow), REGION "roi_align.pos_embedd.2.weight");
-    m->pos2_b = gm_weight_f32(w, 1, GM_DIMS(narrow), REGION "roi_align.pos_embedd.2.bias");
-    m->pos5_w = gm_weight_f32(w, 1, GM_DIMS(mid), REGION "roi_align.pos_embedd.5.weight");
-    m->pos5_b = gm_weight_f32(w, 1, GM_DIMS(mid), REGION "roi_align.pos_embedd.5.bias");
-    m->flatten_w = gm_weight(w, 2, GM_DIMS(mid, C * ROI_OUT * ROI_OUT), REGION "roi_align.flatten_linear.weight");
-    m->flatten_b = gm_weight_f32(w, 1, GM_DIMS(mid), REGION "roi_align.flatten_linear.bias");
-    m->updims_w = gm_weight(w, 2, GM_DIMS(hidden, mid), REGION "roi_align.updims.weight");
-    m->updims_b = gm_weight_f32(w, 1, GM_DIMS(hidden), REGION "roi_align.updims.bias");
+    const gm_part part[] = {
+        { &m->pos0_w, &m->pos0_b, "pos_embedd.0", narrow, 4 },
+        { &m->pos2_w, &m->pos2_b, "pos_embedd.2", narrow, 0 },
+        { &m->pos3_w, &m->pos3_b, "pos_embedd.3", mid, narrow },
+        { &m->pos5_w, &m->pos5_b, "pos_embedd.5", mid, 0 },
+        { &m->flatten_w, &m->flatten_b, "flatten_linear", mid, C * ROI_OUT * ROI_OUT },
+        { &m->updims_w, &m->updims_b, "updims", hidden, mid },
+    };
+    gm_bind_parts(w, part, GM_COUNT(part), REGION "roi_align.");
     return 0;
 }
 

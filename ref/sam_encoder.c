@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bind.h"
 #include "model.h"
 
 #define SAM "model.grounding_encoder.image_encoder."
@@ -11,10 +12,8 @@
 /* A block's window side, from the length of its relative position table: 2 S - 1 rows; 0 when it covers the grid. */
 static int64_t window_side(gm_weights *w, int64_t l, int64_t G)
 {
-    char name[120];
-    snprintf(name, sizeof name, SAM "blocks.%lld.attn.rel_pos_h", (long long)l);
-    gm_tensor rel = gm_weights_look(w, name);
-    int64_t S = rel.data ? (rel.dim[0] + 1) / 2 : G;
+    int64_t rows = gm_weight_size(w, 2, 0, SAM "blocks.%lld.attn.rel_pos_h", (long long)l);
+    int64_t S = rows > 0 ? (rows + 1) / 2 : G;
     return S == G ? 0 : S;
 }
 
@@ -22,18 +21,15 @@ static void bind_block(sam_block *y, gm_weights *w, int64_t l, int64_t G, int64_
 {
     y->S = window_side(w, l, G);
     int64_t rows = 2 * (y->S ? y->S : G) - 1;
-    const struct { gm_tensor *to_w, *to_b; const char *name; int64_t out, in; } part[] = {
-        { &y->qkv_w, &y->qkv_b, "attn.qkv", 3 * C, C }, { &y->proj_w, &y->proj_b, "attn.proj", C, C },
-        { &y->lin1_w, &y->lin1_b, "mlp.lin1", F, C },   { &y->lin2_w, &y->lin2_b, "mlp.lin2", C, F },
-        { &y->ln1_w, &y->ln1_b, "norm1", C, 0 },        { &y->ln2_w, &y->ln2_b, "norm2", C, 0 },
+    const gm_part part[] = {
+        { &y->qkv_w, &y->qkv_b, "attn.qkv", 3 * C, C },
+        { &y->proj_w, &y->proj_b, "attn.proj", C, C },
+        { &y->lin1_w, &y->lin1_b, "mlp.lin1", F, C },
+        { &y->lin2_w, &y->lin2_b, "mlp.lin2", C, F },
+        { &y->ln1_w, &y->ln1_b, "norm1", C, 0 },
+        { &y->ln2_w, &y->ln2_b, "norm2", C, 0 },
     };
-    for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
-        const char *pattern = SAM "blocks.%lld.%s.%s";
-        *part[i].to_w = part[i].in
-            ? gm_weight(w, 2, GM_DIMS(part[i].out, part[i].in), pattern, (long long)l, part[i].name, "weight")
-            : gm_weight_f32(w, 1, GM_DIMS(part[i].out), pattern, (long long)l, part[i].name, "weight");
-        *part[i].to_b = gm_weight_f32(w, 1, GM_DIMS(part[i].out), pattern, (long long)l, part[i].name, "bias");
-    }
+    gm_bind_parts(w, part, GM_COUNT(part), SAM "blocks.%lld.", (long long)l);
     y->rel_h = gm_weight_f32(w, 2, GM_DIMS(rows, HD), SAM "blocks.%lld.attn.rel_pos_h", (long long)l);
     y->rel_w = gm_weight_f32(w, 2, GM_DIMS(rows, HD), SAM "blocks.%lld.attn.rel_pos_w", (long long)l);
 }
@@ -57,11 +53,12 @@ int gm_sam_encoder_bind(sam_encoder *m, gm_weights *w, gm_error *e)
     m->pos_embed = gm_weight_f32(w, 4, GM_DIMS(1, m->G, m->G, C), SAM "pos_embed");
     for (int64_t l = 0; l < m->L; l++) bind_block(&m->block[l], w, l, m->G, C, lin1.dim[0], HD);
     m->neck0_w = gm_weight(w, 4, GM_DIMS(out, C, 1, 1), SAM "neck.0.weight");
-    m->neck1_w = gm_weight_f32(w, 1, GM_DIMS(out), SAM "neck.1.weight");
-    m->neck1_b = gm_weight_f32(w, 1, GM_DIMS(out), SAM "neck.1.bias");
     m->neck2_w = gm_weight(w, 4, GM_DIMS(out, out, 3, 3), SAM "neck.2.weight");
-    m->neck3_w = gm_weight_f32(w, 1, GM_DIMS(out), SAM "neck.3.weight");
-    m->neck3_b = gm_weight_f32(w, 1, GM_DIMS(out), SAM "neck.3.bias");
+    const gm_part part[] = {
+        { &m->neck1_w, &m->neck1_b, "neck.1", out, 0 },
+        { &m->neck3_w, &m->neck3_b, "neck.3", out, 0 },
+    };
+    gm_bind_parts(w, part, GM_COUNT(part), SAM);
     return 0;
 }
 
