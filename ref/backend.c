@@ -6,7 +6,8 @@
 
 int gm_backend(gm_kernels *k, const char *name, gm_error *e)
 {
-    if (!name || strcmp(name, "cpu") == 0) gm_kernels_inherit(k, gm_kernels_cpu(), gm_kernels_ref());
+    if (!name || strcmp(name, "cpu") == 0)
+        gm_kernels_inherit(k, gm_kernels_cpu(), gm_kernels_ref());
     else if (strcmp(name, "ref") == 0) *k = *gm_kernels_ref();
     else return gm_fail(e, "backend %s: wanted cpu or ref", name);
     return 0;

@@ -3,8 +3,8 @@
 #define GM_BIND_H
 #include "weights.h"
 
-/* A layer called name: weight (out, in) in its stored type, or (out) as float where in is 0 (a norm);
- * bias (out) where b is set. */
+/* A layer called name: weight (out, in) in its stored type, or (out) as float where in is 0 (a
+ * norm); bias (out) where b is set. */
 typedef struct {
     gm_tensor *w, *b;
     const char *name;

@@ -1,5 +1,5 @@
-/* Picking the next token.  Greedy: transformers 4.28 greedy_search (lowest id on ties, QUIRKS A3); sampling:
- * temperature and nucleus (TopPLogitsWarper). */
+/* Picking the next token.  Greedy: transformers 4.28 greedy_search (lowest id on ties, QUIRKS A3);
+ * sampling: temperature and nucleus (TopPLogitsWarper). */
 #include <stdlib.h>
 
 #include "generate.h"
@@ -45,7 +45,8 @@ int32_t gm_choose(gm_ctx *c, gm_tensor logits, float temperature, float top_p, u
         int64_t n = logits.dim[logits.nd - 1];
         float *p = malloc((size_t)n * sizeof *p);
         candidate *list = malloc((size_t)n * sizeof *list);
-        if (!p || !list) gm_set_error(c, "out of memory for the probabilities of %lld tokens", (long long)n);
+        if (!p || !list)
+            gm_set_error(c, "out of memory for the probabilities of %lld tokens", (long long)n);
         gm_tensor soft = gm_softmax(c, gm_scale(c, logits, 1 / temperature));
         if (gm_ok(c)) {
             gm_to_host(c, p, soft);

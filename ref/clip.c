@@ -1,5 +1,6 @@
-/* CLIP ViT, the global image encoder.  Source: transformers 4.28 modeling_clip.py, CLIPVisionTransformer;
- * groundingLMM model/llava/model/multimodal_encoder/clip_encoder.py, CLIPVisionTower. */
+/* CLIP ViT, the global image encoder.  Source: transformers 4.28 modeling_clip.py,
+ * CLIPVisionTransformer; groundingLMM model/llava/model/multimodal_encoder/clip_encoder.py,
+ * CLIPVisionTower. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,18 +12,27 @@
 int gm_clip_bind(clip_tower *m, gm_weights *w, const gm_config *g, gm_error *e)
 {
     int64_t C = g->clip.hidden, F = g->clip.inter, side = g->clip.image / g->clip.patch;
-    *m = (clip_tower){ .L = g->clip.layers, .NH = g->clip.heads, .S = g->clip.image, .P = g->clip.patch,
-                       .eps = g->clip.eps, .select = g->clip.layers + 1 + g->select_layer };
+    *m = (clip_tower){ .L = g->clip.layers,
+                       .NH = g->clip.heads,
+                       .S = g->clip.image,
+                       .P = g->clip.patch,
+                       .eps = g->clip.eps,
+                       .select = g->clip.layers + 1 + g->select_layer };
     if (m->select < 9 || m->select > m->L)
-        return gm_fail(e, "CLIP tower: layer %lld of %lld states is asked for; the region encoder needs the one 9 below it",
+        return gm_fail(e,
+                       "CLIP tower: layer %lld of %lld states is asked for; the region encoder "
+                       "needs the one 9 below it",
                        (long long)g->select_layer, (long long)(m->L + 1));
     if (m->NH < 1 || C % m->NH != 0)
-        return gm_fail(e, "CLIP tower: %lld heads do not divide width %lld", (long long)m->NH, (long long)C);
+        return gm_fail(e, "CLIP tower: %lld heads do not divide width %lld", (long long)m->NH,
+                       (long long)C);
     m->layer = calloc((size_t)m->L, sizeof *m->layer);
     if (!m->layer) return gm_fail(e, "out of memory for the CLIP tower");
-    m->patch_w = gm_weight(w, 4, GM_DIMS(C, 3, m->P, m->P), TOWER "embeddings.patch_embedding.weight");
+    m->patch_w =
+        gm_weight(w, 4, GM_DIMS(C, 3, m->P, m->P), TOWER "embeddings.patch_embedding.weight");
     m->class_embedding = gm_weight_f32(w, 1, GM_DIMS(C), TOWER "embeddings.class_embedding");
-    m->position_w = gm_weight_f32(w, 2, GM_DIMS(side * side + 1, C), TOWER "embeddings.position_embedding.weight");
+    m->position_w = gm_weight_f32(w, 2, GM_DIMS(side * side + 1, C),
+                                  TOWER "embeddings.position_embedding.weight");
     gm_bind_parts(w, &(gm_part){ &m->pre_w, &m->pre_b, "pre_layrnorm", C, 0 }, 1, TOWER);
     for (int64_t l = 0; l < m->L; l++) {
         clip_layer *y = &m->layer[l];
@@ -47,7 +57,8 @@ void gm_clip_free(clip_tower *m)
     m->layer = NULL;
 }
 
-/* image (B, 3, S, S) -> class row and patches with positions, (B, 1 + T, C).  CLIPVisionEmbeddings.forward */
+/* image (B, 3, S, S) -> class row and patches with positions, (B, 1 + T, C).
+ * CLIPVisionEmbeddings.forward */
 static gm_tensor embeddings(gm_ctx *c, const clip_tower *m, gm_tensor image)
 {
     int64_t B = image.dim[0], C = m->class_embedding.dim[0];
@@ -69,12 +80,15 @@ static gm_tensor block(gm_ctx *c, const clip_layer *w, gm_tensor x, int64_t NH, 
     h = gm_attention(c, q, k, v, (gm_attn_options){ .NH = NH });
     x = gm_add(c, x, gm_linear(c, h, w->o_w, w->o_b));
     h = gm_layernorm(c, x, w->ln2_w, w->ln2_b, eps);
-    h = gm_quick_gelu(c, gm_linear(c, h, w->fc1_w, w->fc1_b));              /* (B, T, F); not erf GELU */
+    h = gm_quick_gelu(c, gm_linear(c, h, w->fc1_w, w->fc1_b)); /* (B, T, F); not erf GELU */
     return gm_add(c, x, gm_linear(c, h, w->fc2_w, w->fc2_b));
 }
 
 /* State number j (0: after pre_layrnorm, j: after layer j - 1) without its class row. */
-static gm_tensor patches(gm_ctx *c, gm_tensor state) { return gm_slice(c, state, 1, 1, state.dim[1] - 1); }
+static gm_tensor patches(gm_ctx *c, gm_tensor state)
+{
+    return gm_slice(c, state, 1, 1, state.dim[1] - 1);
+}
 
 gm_tensor gm_clip(gm_ctx *c, const clip_tower *m, gm_tensor image, gm_tensor levels[4])
 {
@@ -88,7 +102,7 @@ gm_tensor gm_clip(gm_ctx *c, const clip_tower *m, gm_tensor image, gm_tensor lev
     x = gm_layernorm(c, x, m->pre_w, m->pre_b, m->eps);
     gm_tap(c, x, TOWER "pre_layrnorm");
     for (int64_t state = 0;; state++) {
-        for (int i = 0; i < 4; i++)                                         /* levels 9, 6, 3, 0 below the chosen one */
+        for (int i = 0; i < 4; i++) /* levels 9, 6, 3, 0 below the chosen one */
             if (levels && state == m->select - 3 * (3 - i)) keep[LEVEL0 + i] = patches(c, x);
         if (state == m->select) keep[CHOSEN] = patches(c, x);
         keep[X] = x;

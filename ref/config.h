@@ -12,7 +12,7 @@ typedef struct {
     struct {
         int64_t image, patch, hidden, inter, layers, heads;
         float eps;
-        int64_t shortest, crop;         /* preprocessor: shortest side after the resize, crop side */
+        int64_t shortest, crop; /* preprocessor: shortest side after the resize, crop side */
         float mean[3], std[3];          /* per RGB channel, on values in 0..1 */
     } clip;
     struct {
@@ -23,7 +23,7 @@ typedef struct {
     } sam;
     int64_t select_layer;               /* mm_vision_select_layer, -2 */
     bool use_im_start_end;
-    bool bf16;                          /* torch_dtype bfloat16: the release's rounding points apply */
+    bool bf16; /* torch_dtype bfloat16: the release's rounding points apply */
 } gm_config;
 
 #endif

@@ -17,12 +17,14 @@ static gm_tensor upload(gm_ctx *c, float *host, int nd, const int64_t *dim)
     return x;
 }
 
-/* Up from the start in the first half, down from the end in the second (ATen RangeFactories linspace). */
+/* Up from the start in the first half, down from the end in the second (ATen RangeFactories
+ * linspace). */
 gm_tensor gm_linspace(gm_ctx *c, float lo, float hi, int64_t n)
 {
     float *v = malloc((size_t)(n + 1) * sizeof *v);
     float step = n > 1 ? (hi - lo) / (float)(n - 1) : 0;
-    for (int64_t i = 0; v && i < n; i++) v[i] = i < n / 2 ? lo + step * (float)i : hi - step * (float)(n - 1 - i);
+    for (int64_t i = 0; v && i < n; i++)
+        v[i] = i < n / 2 ? lo + step * (float)i : hi - step * (float)(n - 1 - i);
     if (v && n == 1) v[0] = lo;
     return upload(c, v, 1, GM_DIMS(n));
 }

@@ -70,7 +70,8 @@ int64_t gm_numel(gm_tensor x)
 const char *gm_shape_text(char *buf, gm_tensor x)
 {
     int at = sprintf(buf, "(");
-    for (int i = 0; i < x.nd; i++) at += sprintf(buf + at, "%s%lld", i ? ", " : "", (long long)x.dim[i]);
+    for (int i = 0; i < x.nd; i++)
+        at += sprintf(buf + at, "%s%lld", i ? ", " : "", (long long)x.dim[i]);
     sprintf(buf + at, ")");
     return buf;
 }
@@ -83,7 +84,8 @@ gm_tensor gm_new(gm_ctx *c, gm_dtype type, int nd, const int64_t *dim)
     for (int i = 0; i < nd; i++) {
         x.dim[i] = dim[i];
         if (dim[i] < 0 || (dim[i] && n > INT64_MAX / 16 / dim[i])) {
-            gm_set_error(c, "a tensor of impossible size was asked for (size %d is %lld)", i, (long long)dim[i]);
+            gm_set_error(c, "a tensor of impossible size was asked for (size %d is %lld)", i,
+                         (long long)dim[i]);
             return GM_NONE;
         }
         n *= dim[i];
@@ -91,8 +93,8 @@ gm_tensor gm_new(gm_ctx *c, gm_dtype type, int nd, const int64_t *dim)
     size_t bytes = (size_t)n * gm_type_size(type);
     x.data = gm_blocks_new(&c->blocks, bytes);
     if (!x.data) {
-        gm_set_error(c, "out of memory: %.1f MB more were wanted, %.1f MB are in use", (double)bytes / 1e6,
-                     (double)c->blocks.live_bytes / 1e6);
+        gm_set_error(c, "out of memory: %.1f MB more were wanted, %.1f MB are in use",
+                     (double)bytes / 1e6, (double)c->blocks.live_bytes / 1e6);
         return GM_NONE;
     }
     return x;
@@ -124,7 +126,8 @@ gm_tensor gm_reshape(gm_ctx *c, gm_tensor x, int nd, const int64_t *dim)
     if (rest >= 0) y.dim[rest] = known ? total / known : 0;
     if (gm_numel(y) != total) {
         char a[100], b[100];
-        gm_set_error(c, "reshape: %s does not hold the values of %s", gm_shape_text(a, y), gm_shape_text(b, x));
+        gm_set_error(c, "reshape: %s does not hold the values of %s", gm_shape_text(a, y),
+                     gm_shape_text(b, x));
         return GM_NONE;
     }
     return y;

@@ -16,7 +16,8 @@ int gm_blocks_init(gm_blocks *b, const gm_memory *source);
 void gm_blocks_free(gm_blocks *b);
 /* A block of at least bytes, or NULL. */
 void *gm_blocks_new(gm_blocks *b, size_t bytes);
-/* Frees every live block from number `from` on, but for those that hold the data of keep[0 .. n). */
+/* Frees every live block from number `from` on, but for those that hold the data of keep[0 .. n).
+ */
 void gm_blocks_end(gm_blocks *b, int64_t from, const gm_tensor *keep, int n);
 void gm_blocks_trim(gm_blocks *b);
 

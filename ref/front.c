@@ -12,15 +12,16 @@ bool gm_front(gm_ctx *c, const char *op, bool ok, const char *want, gm_tensor a,
     }
     if (!ok) {
         char s[100], t[100];
-        gm_set_error(c, "%s: wanted %s, found %s %s and %s %s", op, want, gm_type_name(a.type), gm_shape_text(s, a),
-                     gm_type_name(b.type), gm_shape_text(t, b));
+        gm_set_error(c, "%s: wanted %s, found %s %s and %s %s", op, want, gm_type_name(a.type),
+                     gm_shape_text(s, a), gm_type_name(b.type), gm_shape_text(t, b));
         return false;
     }
     if (c->recording) c->started = gm_seconds();
     return true;
 }
 
-gm_tensor gm_front_end(gm_ctx *c, const char *op, int status, gm_tensor y, gm_record r, size_t args_bytes)
+gm_tensor gm_front_end(gm_ctx *c, const char *op, int status, gm_tensor y, gm_record r,
+                       size_t args_bytes)
 {
     if (c->failed) return GM_NONE;
     if (status != 0) {
@@ -56,7 +57,8 @@ bool gm_is_weight(gm_tensor x) { return x.type == GM_F32 || x.type == GM_BF16 ||
 bool gm_is_vector(gm_tensor x, int64_t n) { return x.type == GM_F32 && x.nd == 1 && x.dim[0] == n; }
 gm_tensor gm_like(gm_ctx *c, gm_tensor x) { return gm_new(c, GM_F32, x.nd, x.dim); }
 
-/* Row numbers come from texts and other files than the table does, so they are looked at on the host. */
+/* Row numbers come from texts and other files than the table does, so they are looked at on the
+ * host. */
 bool gm_rows_exist(gm_ctx *c, const char *op, gm_tensor rows, int64_t R)
 {
     int32_t part[256];

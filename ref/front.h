@@ -9,7 +9,8 @@
 bool gm_front(gm_ctx *c, const char *op, bool ok, const char *want, gm_tensor a, gm_tensor b);
 
 /* The kernel's verdict: records r (op, y filled in here) and returns y, or sets the error. */
-gm_tensor gm_front_end(gm_ctx *c, const char *op, int status, gm_tensor y, gm_record r, size_t args_bytes);
+gm_tensor gm_front_end(gm_ctx *c, const char *op, int status, gm_tensor y, gm_record r,
+                       size_t args_bytes);
 
 /* Leading sizes folded: all but the last `tail` sizes multiplied. */
 int64_t gm_rows(gm_tensor x, int tail);

@@ -60,12 +60,13 @@ static void see(run *r)
     stage(r, "region", 1);
 }
 
-/* Logits (1, V) after the last id; final states of all positions go to r->hidden.  Everything at once. */
+/* Logits (1, V) after the last id; final states of all positions go to r->hidden.  Everything at
+ * once. */
 static gm_tensor read_all(run *r, llama_cache *kv)
 {
     gm_batch b = batch_of(r);
     gm_tensor x = gm_input_embeddings(r->c, r->m, &b, r->scene->img, r->regions);
-    gm_tensor h = gm_llama(r->c, &r->m->llama, x, kv, GM_NONE);             /* (1, T, C); no mask: C8 */
+    gm_tensor h = gm_llama(r->c, &r->m->llama, x, kv, GM_NONE); /* (1, T, C); no mask: C8 */
     gm_place(r->c, r->hidden, h, 0);
     h = gm_slice(r->c, h, 1, h.dim[1] - 1, 1);
     return gm_reshape(r->c, gm_linear(r->c, h, r->m->llama.head, GM_NONE), 2, GM_DIMS(1, -1));
@@ -77,7 +78,8 @@ static gm_tensor read_one(run *r, int32_t id)
     int64_t at = r->kv.len;
     gm_tensor row = gm_from(r->c, GM_I32, &id, 1, GM_DIMS(1));
     gm_tensor x = gm_gather(r->c, r->m->llama.embed, row);
-    gm_tensor h = gm_llama(r->c, &r->m->llama, gm_reshape(r->c, x, 3, GM_DIMS(1, 1, -1)), &r->kv, GM_NONE);
+    gm_tensor h =
+        gm_llama(r->c, &r->m->llama, gm_reshape(r->c, x, 3, GM_DIMS(1, 1, -1)), &r->kv, GM_NONE);
     gm_place(r->c, r->hidden, h, at);
     return gm_reshape(r->c, gm_linear(r->c, h, r->m->llama.head, GM_NONE), 2, GM_DIMS(1, -1));
 }
@@ -115,8 +117,11 @@ static void write_answer(run *r)
         bool stop = r->o->on_ids && r->o->on_ids(r->o->user, out->ids, out->n);
         if (out->finished || stop || out->n >= limit) break;
         logits = r->o->no_cache ? read_again(r) : read_one(r, id);
-        gm_scope_keep(c, mark, (gm_tensor[]){ logits, r->scene->img, r->scene->levels[0], r->scene->levels[1],
-                                              r->scene->levels[2], r->scene->levels[3], r->regions }, 7);
+        gm_scope_keep(c, mark,
+                      (gm_tensor[]){ logits, r->scene->img, r->scene->levels[0],
+                                     r->scene->levels[1], r->scene->levels[2], r->scene->levels[3],
+                                     r->regions },
+                      7);
     }
     stage(r, "generate", 1);
 }
@@ -147,9 +152,12 @@ static int prepare(run *r)
     const gm_generate_options *o = r->o;
     gm_ctx *c = r->c;
     int64_t extra = gm_image_token_count(r->m) - 1, context = r->m->config.llm.max_positions;
-    int64_t fed = o->nprompt + (o->answer ? o->nanswer : 0), wanted = fed + (o->answer ? 0 : o->max_new);
+    int64_t fed = o->nprompt + (o->answer ? o->nanswer : 0),
+            wanted = fed + (o->answer ? 0 : o->max_new);
     if (fed + extra > context) {
-        gm_set_error(c, "the prompt needs %lld positions (%lld of them the image); the model's context has %lld",
+        gm_set_error(c,
+                     "the prompt needs %lld positions (%lld of them the image); the model's "
+                     "context has %lld",
                      (long long)(fed + extra), (long long)extra + 1, (long long)context);
         return -1;
     }
@@ -158,14 +166,16 @@ static int prepare(run *r)
     if (!r->out->ids) gm_set_error(c, "out of memory for %lld token ids", (long long)wanted);
     if (!gm_ok(c)) return -1;
     memcpy(r->out->ids, o->prompt, (size_t)o->nprompt * sizeof *o->prompt);
-    if (o->answer) memcpy(r->out->ids + o->nprompt, o->answer, (size_t)o->nanswer * sizeof *o->answer);
+    if (o->answer)
+        memcpy(r->out->ids + o->nprompt, o->answer, (size_t)o->nanswer * sizeof *o->answer);
     r->out->n = fed;
     r->hidden = gm_new(c, GM_F32, 3, GM_DIMS(1, r->room, r->m->config.llm.hidden));
     if (!o->answer && !o->no_cache) gm_llama_cache_new(c, &r->kv, &r->m->llama, 1, r->room);
     return gm_ok(c) ? 0 : -1;
 }
 
-int gm_generate(gm_ctx *c, const glamm *m, gm_scene *s, const gm_generate_options *o, gm_generated *out)
+int gm_generate(gm_ctx *c, const glamm *m, gm_scene *s, const gm_generate_options *o,
+                gm_generated *out)
 {
     gm_mark mark = gm_scope(c);
     run r = { .c = c, .m = m, .scene = s, .o = o, .out = out, .random = o->seed };
@@ -183,9 +193,10 @@ int gm_generate(gm_ctx *c, const glamm *m, gm_scene *s, const gm_generate_option
         if (!o->no_masks) draw(&r);
     }
     gm_llama_cache_free(&r.kv);
-    gm_tensor keep[] = { out->mask, out->iou, s->img, s->levels[0], s->levels[1], s->levels[2], s->levels[3], s->embedding };
+    gm_tensor keep[] = { out->mask,    out->iou,     s->img,       s->levels[0],
+                         s->levels[1], s->levels[2], s->levels[3], s->embedding };
     gm_scope_keep(c, mark, keep, sizeof keep / sizeof *keep);
     if (gm_ok(c)) return 0;
-    s->img = s->levels[0] = s->embedding = GM_NONE;         /* a failed run may have left them half made */
+    s->img = s->levels[0] = s->embedding = GM_NONE; /* a failed run may have left them half made */
     return -1;
 }

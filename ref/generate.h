@@ -16,7 +16,7 @@ typedef struct {
 typedef struct {
     const int32_t *prompt;              /* ids, -200 the image */
     int64_t nprompt;
-    const int32_t *answer;              /* forced answer ids: nothing is generated; NULL: generate */
+    const int32_t *answer; /* forced answer ids: nothing is generated; NULL: generate */
     int64_t nanswer;
     gm_tensor box;                      /* (N, 4) in 0..1, or GM_NONE */
     int64_t max_new;                    /* generated ids at most */
@@ -35,7 +35,7 @@ typedef struct {
     int32_t *ids;                       /* prompt and answer, malloc'ed */
     int64_t n;
     bool finished;                      /* ended with </s> */
-    gm_tensor mask;                     /* (N, H, W) logits, one for every [SEG]; in the context's scope */
+    gm_tensor mask; /* (N, H, W) logits, one for every [SEG]; in the context's scope */
     gm_tensor iou;                      /* (N, 1) or GM_NONE */
     gm_stage_time time[8];
     int64_t ntimes;
@@ -43,10 +43,11 @@ typedef struct {
 
 /* Source: groundingLMM model/GLaMM.py, GLaMMForCausalLM.evaluate; transformers 4.28 greedy_search.
  * 0, or -1 with the context's error set.  The caller frees out->ids in either case. */
-int gm_generate(gm_ctx *c, const glamm *m, gm_scene *s, const gm_generate_options *o, gm_generated *out);
+int gm_generate(gm_ctx *c, const glamm *m, gm_scene *s, const gm_generate_options *o,
+                gm_generated *out);
 
-/* The next id of a row of logits (V): argmax, or a draw from softmax(logits / temperature) cut to the smallest set
- * of tokens whose probabilities reach top_p. */
+/* The next id of a row of logits (V): argmax, or a draw from softmax(logits / temperature) cut to
+ * the smallest set of tokens whose probabilities reach top_p. */
 int32_t gm_choose(gm_ctx *c, gm_tensor logits, float temperature, float top_p, uint64_t *state);
 
 #endif

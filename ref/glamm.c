@@ -1,9 +1,11 @@
 /* GLaMM: image + boxes + text -> tokens -> hidden states -> masks.
- * Source: groundingLMM model/GLaMM.py and model/llava/llava_with_region_arch.py; paper, section 3. */
+ * Source: groundingLMM model/GLaMM.py and model/llava/llava_with_region_arch.py; paper, section 3.
+ */
 #include "bind.h"
 #include "model.h"
 
-/* Two linear layers with an activation between, as PyTorch numbers them in a Sequential: 0, (1), 2. */
+/* Two linear layers with an activation between, as PyTorch numbers them in a Sequential: 0, (1), 2.
+ */
 static void bind_two(gm_two_linears *y, gm_weights *w, int64_t in, int64_t out, const char *prefix)
 {
     int64_t mid = gm_weight_size(w, 2, 0, "%s0.weight", prefix);
@@ -46,14 +48,15 @@ int64_t gm_sam_side(const glamm *m) { return m->sam.G * m->sam.P; }
 gm_tensor gm_image_tokens(gm_ctx *c, const glamm *m, gm_tensor clip_pixels, gm_tensor levels[4])
 {
     const gm_two_linears *p = &m->projector;
-    gm_tensor x = gm_clip(c, &m->clip, clip_pixels, levels);                /* (images, T_img, C_clip) */
+    gm_tensor x = gm_clip(c, &m->clip, clip_pixels, levels); /* (images, T_img, C_clip) */
     x = gm_linear(c, gm_gelu(c, gm_linear(c, x, p->w0, p->b0)), p->w2, p->b2);
     gm_tap(c, x, "model.mm_projector");
     return x;
 }
 
 /* Text, image and regions in one sequence: every row picked from where it comes. */
-gm_tensor gm_input_embeddings(gm_ctx *c, const glamm *m, const gm_batch *b, gm_tensor img, gm_tensor regions)
+gm_tensor gm_input_embeddings(gm_ctx *c, const glamm *m, const gm_batch *b, gm_tensor img,
+                              gm_tensor regions)
 {
     gm_mark mark = gm_scope(c);
     int64_t C = m->config.llm.hidden, T = gm_image_token_count(m);
@@ -70,18 +73,20 @@ gm_tensor gm_project_text(gm_ctx *c, const glamm *m, gm_tensor hidden)
     const gm_two_linears *p = &m->text_fcs;
     gm_tensor x = gm_relu(c, gm_linear(c, hidden, p->w0, p->b0));
     x = gm_linear(c, x, p->w2, p->b2);
-    gm_tap(c, x, "model.text_hidden_fcs.0.");
+    gm_tap(c, x, "model.text_hidden_fcs.0");
     return x;
 }
 
-/* Mask decoder, then back to the original image: up to the padded square, crop, resize.  Sam.postprocess_masks */
-gm_tensor gm_masks(gm_ctx *c, const glamm *m, gm_tensor E, gm_tensor prompts, const int64_t resized[2],
-                   const int64_t original[2], gm_tensor *iou)
+/* Mask decoder, then back to the original image: up to the padded square, crop, resize.
+ * Sam.postprocess_masks */
+gm_tensor gm_masks(gm_ctx *c, const glamm *m, gm_tensor E, gm_tensor prompts,
+                   const int64_t resized[2], const int64_t original[2], gm_tensor *iou)
 {
     gm_mark mark = gm_scope(c);
     int64_t S = gm_sam_side(m);
     *iou = GM_NONE;
-    if (!prompts.data || prompts.dim[0] == 0) return gm_new(c, GM_F32, 3, GM_DIMS(0, original[0], original[1]));
+    if (!prompts.data || prompts.dim[0] == 0)
+        return gm_new(c, GM_F32, 3, GM_DIMS(0, original[0], original[1]));
     gm_tensor x = gm_mask_decode(c, &m->decoder, E, prompts, iou);          /* (N, 4 G, 4 G) */
     x = gm_resize(c, x, S, S, false);
     x = gm_slice(c, gm_slice(c, x, 1, 0, resized[0]), 2, 0, resized[1]);
@@ -97,7 +102,8 @@ int gm_forward(gm_ctx *c, const glamm *m, const gm_batch *b, gm_output *out)
     *out = (gm_output){ 0 };
     gm_taps_restart(c);
     if (b->images > GM_MAX_IMAGES)
-        gm_set_error(c, "a batch of %lld images: wanted at most %d", (long long)b->images, GM_MAX_IMAGES);
+        gm_set_error(c, "a batch of %lld images: wanted at most %d", (long long)b->images,
+                     GM_MAX_IMAGES);
 
     gm_tensor img = gm_image_tokens(c, m, b->clip_pixels, b->box.data ? levels : NULL);
     if (b->box.data) regions = gm_region(c, &m->region, levels, b->box, gm_box_images(c, b));
@@ -112,7 +118,8 @@ int gm_forward(gm_ctx *c, const glamm *m, const gm_batch *b, gm_output *out)
         out->images = b->images;
         for (int64_t i = 0; i < b->images; i++) {
             gm_mark inner = gm_scope(c);
-            gm_tensor seg = gm_gather(c, prompts, gm_seg_rows(c, m, b, b->offset[i], b->offset[i + 1]));
+            gm_tensor seg =
+                gm_gather(c, prompts, gm_seg_rows(c, m, b, b->offset[i], b->offset[i + 1]));
             gm_tensor E = gm_sam_encode(c, &m->sam, gm_slice(c, b->sam_pixels, 0, i, 1));
             out->mask[i] = gm_masks(c, m, E, seg, b->resized[i], b->original[i], &iou);
             gm_scope_end(c, inner, out->mask[i]);

@@ -31,7 +31,7 @@ typedef struct gm_session gm_session;
 
 typedef struct {
     const char *backend;        /* "cpu" (default) or "ref" */
-    const char *clip;           /* folder of the CLIP tower; NULL: what the config names, or inside */
+    const char *clip; /* folder of the CLIP tower; NULL: what the config names, or inside */
     const char *sam;            /* SAM's own .pth, replacing the grounding encoder's weights */
     const char *lora;           /* folder or file of unmerged LoRA weights, merged while loading */
     const char *conversation;   /* "llava_v1" (default) or "llava_llama_2" */
@@ -62,8 +62,8 @@ typedef enum { GM_GCG, GM_REFER, GM_REGION, GM_CAPTION, GM_PHRASE, GM_CHAT } gm_
 
 typedef struct {
     gm_task task;
-    const char *text;           /* REFER: expression; PHRASE: caption with <p> .. </p>; CHAT: the question;
-                                   others: NULL, or an instruction in place of the template's */
+    const char *text; /* REFER: expression; PHRASE: caption with <p> .. </p>; CHAT: the question;
+                         others: NULL, or an instruction in place of the template's */
     const char *instruction;    /* PHRASE: in place of the template's; NULL: the template's */
     int64_t variant;            /* which of the task's templates, from 0 */
     const double (*boxes)[4];   /* pixels of the original image, x1 y1 x2 y2; one <bbox> each */
@@ -74,8 +74,9 @@ typedef struct {
     uint64_t seed;
     int no_kv_cache;            /* recompute everything each step, as the authors do */
     int no_masks;               /* text only */
-    /* New answer text as it is decoded (bytes of whole characters, without </s>), and stages: "clip", "region",
-     * "prefill", "generate", "sam", "masks", with work done so far in 0..1.  NULL: none. */
+    /* New answer text as it is decoded (bytes of whole characters, without </s>), and stages:
+     * "clip", "region", "prefill", "generate", "sam", "masks", with work done so far in 0..1. NULL:
+     * none. */
     void (*on_text)(void *user, const char *text, size_t length);
     void (*on_stage)(void *user, const char *stage, double done);
     void *user;

@@ -45,7 +45,8 @@ typedef struct gm_kernels {
 
     /* ---- moves: bitwise ---- */
     /* y (N, C) = rows of x (R, C) of type xt, as float; 0 <= rows[n] < R is the caller's duty. */
-    int (*gather)(float *y, const void *x, gm_dtype xt, const int32_t *rows, int64_t N, int64_t R, int64_t C);
+    int (*gather)(float *y, const void *x, gm_dtype xt, const int32_t *rows, int64_t N, int64_t R,
+                  int64_t C);
     /* y (B, C, R) = x (B, R, C) with the last two sizes exchanged. */
     int (*transpose)(float *y, const float *x, int64_t B, int64_t R, int64_t C);
     /* y (B, N + M): every row is a's row (N long) followed by b's (M long). */
@@ -59,7 +60,8 @@ typedef struct gm_kernels {
     /* y (B nh nw, S, S, C) = x (B, H, W, C) zero-padded bottom and right to nh S by nw S, cut into
      * windows, nh = ceil(H / S); and the way back, padding dropped. */
     int (*window)(float *y, const float *x, int64_t B, int64_t H, int64_t W, int64_t C, int64_t S);
-    int (*unwindow)(float *y, const float *x, int64_t B, int64_t H, int64_t W, int64_t C, int64_t S);
+    int (*unwindow)(float *y, const float *x, int64_t B, int64_t H, int64_t W, int64_t C,
+                    int64_t S);
     /* y (N) = x rounded to bfloat16 (nearest even), as float. */
     int (*round_bf16)(float *y, const float *x, int64_t N);
 
@@ -85,34 +87,39 @@ typedef struct gm_kernels {
     int (*conv2d)(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
                   const gm_conv *s, void *scratch);
     size_t (*conv2d_scratch)(gm_dtype wt, const gm_conv *s);
-    /* y (B, CO, 2H, 2W): out[o, 2y+i, 2x+j] = b[o] + sum_c x[c, y, x] w[c, o, i, j]; w (CI, CO, 2, 2). */
+    /* y (B, CO, 2H, 2W): out[o, 2y+i, 2x+j] = b[o] + sum_c x[c, y, x] w[c, o, i, j]; w (CI, CO, 2,
+     * 2). */
     int (*conv_transpose2x2)(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
                              int64_t B, int64_t CI, int64_t H, int64_t W, int64_t CO);
     /* Over C, biased variance. */
-    int (*layernorm)(float *y, const float *x, const float *w, const float *b, int64_t R, int64_t C, float eps);
+    int (*layernorm)(float *y, const float *x, const float *w, const float *b, int64_t R, int64_t C,
+                     float eps);
     /* SAM's LayerNorm2d: x (B, C, HW), over the channels of each pixel. */
-    int (*layernorm2d)(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t C,
-                       int64_t HW, float eps);
+    int (*layernorm2d)(float *y, const float *x, const float *w, const float *b, int64_t B,
+                       int64_t C, int64_t HW, float eps);
     /* y = w x / sqrt(mean(x^2) + eps). */
     int (*rmsnorm)(float *y, const float *x, const float *w, int64_t R, int64_t C, float eps);
     /* x (B, C, HW), G groups of C / G channels, statistics over group and space. */
     int (*groupnorm)(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t C,
                      int64_t HW, int64_t G, float eps);
     /* Bilinear, x (R, H, W) -> y (R, HO, WO); align: PyTorch's align_corners. No antialiasing. */
-    int (*resize)(float *y, const float *x, int64_t R, int64_t H, int64_t W, int64_t HO, int64_t WO, int align);
+    int (*resize)(float *y, const float *x, int64_t R, int64_t H, int64_t W, int64_t HO, int64_t WO,
+                  int align);
     /* y (N, C, P, P): box n (x1, y1, x2, y2), in units of 1 / scale pixels, read from image[n] of
      * x (B, C, H, W); aligned, S x S samples averaged per bin (torchvision, mmcv RoIAlign). */
-    int (*roi_align)(float *y, const float *x, const float *box, const int32_t *image, int64_t N, int64_t B,
-                     int64_t C, int64_t H, int64_t W, int64_t P, int64_t S, float scale);
+    int (*roi_align)(float *y, const float *x, const float *box, const int32_t *image, int64_t N,
+                     int64_t B, int64_t C, int64_t H, int64_t W, int64_t P, int64_t S, float scale);
 
     /* ---- softmax and attention ---- */
     int (*softmax)(float *y, const float *x, int64_t R, int64_t C);
-    int (*attention)(float *y, const float *q, const float *k, const float *v, const gm_attn *s, void *scratch);
+    int (*attention)(float *y, const float *q, const float *k, const float *v, const gm_attn *s,
+                     void *scratch);
     size_t (*attention_scratch)(const gm_attn *s);
 
     /* ---- decisions ---- */
-    int (*argmax)(int32_t *y, const float *x, int64_t R, int64_t C);      /* lowest index on ties; a NaN wins */
-    int (*finite)(int32_t *y, const float *x, int64_t N);                 /* y[0] = 1 when all are finite */
+    int (*argmax)(int32_t *y, const float *x, int64_t R,
+                  int64_t C);                             /* lowest index on ties; a NaN wins */
+    int (*finite)(int32_t *y, const float *x, int64_t N); /* y[0] = 1 when all are finite */
 } gm_kernels;
 
 const gm_kernels *gm_kernels_ref(void);      /* the oracle: double accumulators, textbook loops */

@@ -1,4 +1,5 @@
-/* LLaMA decoder.  Source: transformers 4.28 modeling_llama.py, LlamaModel, LlamaDecoderLayer, LlamaAttention. */
+/* LLaMA decoder.  Source: transformers 4.28 modeling_llama.py, LlamaModel, LlamaDecoderLayer,
+ * LlamaAttention. */
 #include <stdlib.h>
 
 #include "bind.h"
@@ -8,9 +9,13 @@
 int gm_llama_bind(llama *m, gm_weights *w, const gm_config *g, gm_error *e)
 {
     int64_t C = g->llm.hidden, F = g->llm.inter, V = g->llm.vocab;
-    *m = (llama){ .L = g->llm.layers, .NH = g->llm.heads, .NKV = g->llm.kv_heads, .eps = g->llm.eps };
+    *m = (llama){
+        .L = g->llm.layers, .NH = g->llm.heads, .NKV = g->llm.kv_heads, .eps = g->llm.eps
+    };
     if (m->L < 1 || m->NH < 1 || m->NKV < 1 || C % m->NH || m->NH % m->NKV || C / m->NH % 2)
-        return gm_fail(e, "config.json: hidden_size %lld, %lld heads and %lld key/value heads do not fit together",
+        return gm_fail(e,
+                       "config.json: hidden_size %lld, %lld heads and %lld key/value heads do not "
+                       "fit together",
                        (long long)C, (long long)m->NH, (long long)m->NKV);
     m->HD = C / m->NH;
     int64_t KV = m->NKV * m->HD;
@@ -65,8 +70,8 @@ void gm_llama_cache_free(llama_cache *kv)
 }
 
 /* h (B, T, C) -> (B, T, C).  LlamaAttention.forward; angle (B T, HD/2). */
-static gm_tensor attention(gm_ctx *c, const llama *m, int64_t l, gm_tensor h, gm_tensor angle, llama_cache *kv,
-                           gm_tensor keep)
+static gm_tensor attention(gm_ctx *c, const llama *m, int64_t l, gm_tensor h, gm_tensor angle,
+                           llama_cache *kv, gm_tensor keep)
 {
     const llama_layer *w = &m->layer[l];
     gm_attn_options o = { .NH = m->NH, .NKV = m->NKV, .causal = true, .keep = keep };

@@ -1,5 +1,6 @@
-/* Prompt encoder and mask decoder, the pixel decoder.  Source: segment-anything modeling/prompt_encoder.py,
- * mask_decoder.py, transformer.py (in groundingLMM: model/SAM/modeling/). */
+/* Prompt encoder and mask decoder, the pixel decoder.  Source: segment-anything
+ * modeling/prompt_encoder.py, mask_decoder.py, transformer.py (in groundingLMM:
+ * model/SAM/modeling/). */
 #include <stdio.h>
 
 #include "bind.h"
@@ -68,15 +69,19 @@ static void bind_heads(mask_decoder *m, gm_weights *w, int64_t C)
     gm_bind_parts(w, iou, GM_COUNT(iou), DECODER "iou_prediction_head.layers.");
 }
 
-int gm_mask_decoder_bind(mask_decoder *m, gm_weights *w, const gm_config *g, int64_t grid, gm_error *e)
+int gm_mask_decoder_bind(mask_decoder *m, gm_weights *w, const gm_config *g, int64_t grid,
+                         gm_error *e)
 {
     gm_tensor no_mask = gm_weights_look(w, PROMPT "no_mask_embed.weight");
     int64_t C = no_mask.data && no_mask.nd == 2 ? no_mask.dim[1] : 0;
     *m = (mask_decoder){ .NH = g->sam.decoder_heads, .G = grid, .bf16 = g->bf16, .L = 2 };
     if (C < 8 || C % 8 || m->NH < 1 || C / 2 % m->NH)
-        return gm_fail(e, "SAM mask decoder: wanted %sno_mask_embed.weight (1, C), C a multiple of 8 that %lld heads "
-                          "divide; found C %lld", PROMPT, (long long)m->NH, (long long)C);
-    m->gaussian = gm_weight_f32(w, 2, GM_DIMS(2, C / 2), PROMPT "pe_layer.positional_encoding_gaussian_matrix");
+        return gm_fail(e,
+                       "SAM mask decoder: wanted %sno_mask_embed.weight (1, C), C a multiple of 8 "
+                       "that %lld heads divide; found C %lld",
+                       PROMPT, (long long)m->NH, (long long)C);
+    m->gaussian = gm_weight_f32(w, 2, GM_DIMS(2, C / 2),
+                                PROMPT "pe_layer.positional_encoding_gaussian_matrix");
     m->no_mask = gm_weight_f32(w, 2, GM_DIMS(1, C), PROMPT "no_mask_embed.weight");
     m->iou_token = gm_weight_f32(w, 2, GM_DIMS(1, C), DECODER "iou_token.weight");
     m->mask_tokens = gm_weight_f32(w, 2, GM_DIMS(4, C), DECODER "mask_tokens.weight");
@@ -103,35 +108,43 @@ static gm_tensor rounded_product(gm_ctx *c, gm_tensor gaussian, gm_tensor x, int
     return gm_round_bf16(c, gm_linear(c, x, row, GM_NONE), true);
 }
 
-/* x, y (G G, 1) times the Fourier matrix: (G G, C/2).  In bfloat16 the product accumulates in float32 and rounds once;
- * PyTorch's CPU kernel for at most 4096 multiplications rounds every product (Q4). */
+/* x, y (G G, 1) times the Fourier matrix: (G G, C/2).  In bfloat16 the product accumulates in
+ * float32 and rounds once; PyTorch's CPU kernel for at most 4096 multiplications rounds every
+ * product (Q4). */
 static gm_tensor fourier(gm_ctx *c, const mask_decoder *m, gm_tensor x, gm_tensor y)
 {
-    gm_tensor gaussian = gm_round_bf16(c, m->gaussian, m->bf16);            /* (2, C/2); a checkpoint may hold it in float32 */
+    gm_tensor gaussian =
+        gm_round_bf16(c, m->gaussian, m->bf16); /* (2, C/2); a checkpoint may hold it in float32 */
     if (m->bf16 && m->G * m->G * gm_numel(gaussian) <= 4096)
-        return gm_round_bf16(c, gm_add(c, rounded_product(c, gaussian, x, 0), rounded_product(c, gaussian, y, 1)), true);
+        return gm_round_bf16(
+            c, gm_add(c, rounded_product(c, gaussian, x, 0), rounded_product(c, gaussian, y, 1)),
+            true);
     gm_tensor a = gm_linear(c, gm_concat(c, x, y, 1), gm_transpose(c, gaussian), GM_NONE);
     return gm_round_bf16(c, a, m->bf16);
 }
 
-/* The random Fourier features of every pixel's centre.  PositionEmbeddingRandom.forward; row 0 of the matrix
- * belongs to x.  In a bfloat16 release every step rounds (Q4). */
+/* The random Fourier features of every pixel's centre.  PositionEmbeddingRandom.forward; row 0 of
+ * the matrix belongs to x.  In a bfloat16 release every step rounds (Q4). */
 gm_tensor gm_dense_pe(gm_ctx *c, const mask_decoder *m)
 {
     gm_mark mark = gm_scope(c);
     int64_t G = m->G, half = m->gaussian.dim[1];
-    gm_tensor x = gm_repeat(c, gm_pixel_centres(c, G, m->bf16), G);         /* (G, G): the column's centre */
+    gm_tensor x =
+        gm_repeat(c, gm_pixel_centres(c, G, m->bf16), G); /* (G, G): the column's centre */
     gm_tensor y = gm_transpose(c, x);
-    gm_tensor a = fourier(c, m, gm_reshape(c, x, 2, GM_DIMS(G * G, 1)), gm_reshape(c, y, 2, GM_DIMS(G * G, 1)));
+    gm_tensor a = fourier(c, m, gm_reshape(c, x, 2, GM_DIMS(G * G, 1)),
+                          gm_reshape(c, y, 2, GM_DIMS(G * G, 1)));
     a = gm_round_bf16(c, gm_scale(c, a, m->bf16 ? TWO_PI_BF16 : TWO_PI), m->bf16);
-    gm_tensor pe = gm_concat(c, gm_round_bf16(c, gm_sin(c, a), m->bf16), gm_round_bf16(c, gm_cos(c, a), m->bf16), 1);
+    gm_tensor pe = gm_concat(c, gm_round_bf16(c, gm_sin(c, a), m->bf16),
+                             gm_round_bf16(c, gm_cos(c, a), m->bf16), 1);
     pe = gm_reshape(c, gm_transpose(c, pe), 3, GM_DIMS(2 * half, G, G));
     gm_tap(c, pe, PROMPT "pe_layer");
     return gm_scope_end(c, mark, pe);
 }
 
 /* modeling/transformer.py, Attention.forward: q (N, TQ, C), k, v (N, TK, C) -> (N, TQ, C) */
-static gm_tensor attend(gm_ctx *c, const two_way_attn *w, gm_tensor q, gm_tensor k, gm_tensor v, int64_t NH)
+static gm_tensor attend(gm_ctx *c, const two_way_attn *w, gm_tensor q, gm_tensor k, gm_tensor v,
+                        int64_t NH)
 {
     q = gm_linear(c, q, w->q_w, w->q_b);
     k = gm_linear(c, k, w->k_w, w->k_b);
@@ -144,9 +157,10 @@ static gm_tensor norm(gm_ctx *c, const two_way_layer *w, int i, gm_tensor x)
     return gm_layernorm(c, x, w->norm_w[i], w->norm_b[i], LAYER_EPS);
 }
 
-/* TwoWayAttentionBlock.forward: q (N, T, C) tokens, k (N, G G, C) image, t0 and pe their positions.  Values
- * never carry a position; layer 0's self attention has neither residual nor position. */
-static void two_way(gm_ctx *c, const mask_decoder *m, int64_t l, gm_tensor *q, gm_tensor *k, gm_tensor t0, gm_tensor pe)
+/* TwoWayAttentionBlock.forward: q (N, T, C) tokens, k (N, G G, C) image, t0 and pe their positions.
+ * Values never carry a position; layer 0's self attention has neither residual nor position. */
+static void two_way(gm_ctx *c, const mask_decoder *m, int64_t l, gm_tensor *q, gm_tensor *k,
+                    gm_tensor t0, gm_tensor pe)
 {
     const two_way_layer *w = &m->layer[l];
     gm_mark mark = gm_scope(c);
@@ -189,7 +203,8 @@ static gm_tensor upscale(gm_ctx *c, const mask_decoder *m, gm_tensor k)
     return gm_scope_end(c, mark, x);
 }
 
-/* low[n] = sum over k of hyper[n, k] up[n, k]: (N, K), (N, K, H, W) -> (N, 1, H, W), a 1x1 convolution a mask. */
+/* low[n] = sum over k of hyper[n, k] up[n, k]: (N, K), (N, K, H, W) -> (N, 1, H, W), a 1x1
+ * convolution a mask. */
 static gm_tensor combine(gm_ctx *c, gm_tensor hyper, gm_tensor up)
 {
     int64_t N = up.dim[0], K = up.dim[1];
@@ -197,22 +212,25 @@ static gm_tensor combine(gm_ctx *c, gm_tensor hyper, gm_tensor up)
     for (int64_t n = 0; n < N; n++) {
         gm_mark mark = gm_scope(c);
         gm_tensor w = gm_reshape(c, gm_slice(c, hyper, 0, n, 1), 4, GM_DIMS(1, K, 1, 1));
-        gm_tensor one = gm_conv2d(c, gm_slice(c, up, 0, n, 1), w, GM_NONE, 1, 0);       /* (1, 1, H, W) */
+        gm_tensor one = gm_conv2d(c, gm_slice(c, up, 0, n, 1), w, GM_NONE, 1, 0); /* (1, 1, H, W) */
         low = gm_scope_end(c, mark, n ? gm_concat(c, low, one, 0) : one);
     }
     return low;
 }
 
-gm_tensor gm_mask_decode(gm_ctx *c, const mask_decoder *m, gm_tensor E, gm_tensor sparse, gm_tensor *iou)
+gm_tensor gm_mask_decode(gm_ctx *c, const mask_decoder *m, gm_tensor E, gm_tensor sparse,
+                         gm_tensor *iou)
 {
     gm_mark mark = gm_scope(c);
     int64_t N = sparse.dim[0], C = sparse.dim[1], T = m->G * m->G;
     gm_tensor tokens = gm_concat(c, m->iou_token, m->mask_tokens, 0);                   /* (5, C) */
-    gm_tensor t0 = gm_concat(c, gm_repeat(c, tokens, N), gm_reshape(c, sparse, 3, GM_DIMS(N, 1, C)), 1);
-    gm_tensor pe = gm_transpose(c, gm_reshape(c, gm_dense_pe(c, m), 2, GM_DIMS(C, T))); /* (G G, C) */
+    gm_tensor t0 =
+        gm_concat(c, gm_repeat(c, tokens, N), gm_reshape(c, sparse, 3, GM_DIMS(N, 1, C)), 1);
+    gm_tensor pe =
+        gm_transpose(c, gm_reshape(c, gm_dense_pe(c, m), 2, GM_DIMS(C, T))); /* (G G, C) */
     gm_tensor image = gm_transpose(c, gm_reshape(c, E, 2, GM_DIMS(C, T)));
-    image = gm_add(c, image, gm_reshape(c, m->no_mask, 1, GM_DIMS(C)));                 /* dense prompt: no mask */
-    gm_tensor q = t0, k = gm_repeat(c, image, N);                                       /* (N, 6, C), (N, G G, C) */
+    image = gm_add(c, image, gm_reshape(c, m->no_mask, 1, GM_DIMS(C))); /* dense prompt: no mask */
+    gm_tensor q = t0, k = gm_repeat(c, image, N);                       /* (N, 6, C), (N, G G, C) */
     for (int64_t l = 0; l < m->L; l++) two_way(c, m, l, &q, &k, t0, pe);
     gm_tensor a = attend(c, &m->final, gm_add(c, q, t0), gm_add(c, k, pe), k, m->NH);
     q = gm_layernorm(c, gm_add(c, q, a), m->final_w, m->final_b, LAYER_EPS);
@@ -221,7 +239,7 @@ gm_tensor gm_mask_decode(gm_ctx *c, const mask_decoder *m, gm_tensor E, gm_tenso
     gm_scope_keep(c, mark, (gm_tensor[]){ q, k }, 2);
 
     gm_tensor up = upscale(c, m, k);
-    gm_tensor hyper = three_linears(c, token(c, q, 1), m->hyper_w, m->hyper_b);         /* mask token 0 */
+    gm_tensor hyper = three_linears(c, token(c, q, 1), m->hyper_w, m->hyper_b); /* mask token 0 */
     gm_tap(c, hyper, DECODER "output_hypernetworks_mlps.0");
     gm_tensor low = combine(c, hyper, up);
     gm_tensor quality = three_linears(c, token(c, q, 0), m->iou_w, m->iou_b);           /* (N, 4) */

@@ -27,7 +27,8 @@ int gm_blocks_init(gm_blocks *b, const gm_memory *source)
 
 void gm_blocks_trim(gm_blocks *b)
 {
-    for (int64_t i = 0; i < b->nspare; i++) b->source.free(b->source.user, b->spare[i].p, b->spare[i].bytes);
+    for (int64_t i = 0; i < b->nspare; i++)
+        b->source.free(b->source.user, b->spare[i].p, b->spare[i].bytes);
     b->nspare = 0;
     b->spare_bytes = 0;
 }
@@ -77,7 +78,7 @@ void *gm_blocks_new(gm_blocks *b, size_t bytes)
         b->spare_bytes -= x.bytes;
     } else {
         x.p = b->source.alloc(b->source.user, x.bytes);
-        if (!x.p && b->nspare) {                /* spare blocks of other sizes may be what is missing */
+        if (!x.p && b->nspare) { /* spare blocks of other sizes may be what is missing */
             gm_blocks_trim(b);
             x.p = b->source.alloc(b->source.user, x.bytes);
         }
@@ -88,7 +89,8 @@ void *gm_blocks_new(gm_blocks *b, size_t bytes)
         return NULL;
     }
     b->live_bytes += x.bytes;
-    if (b->live_bytes + b->spare_bytes > b->peak_bytes) b->peak_bytes = b->live_bytes + b->spare_bytes;
+    if (b->live_bytes + b->spare_bytes > b->peak_bytes)
+        b->peak_bytes = b->live_bytes + b->spare_bytes;
     return x.p;
 }
 
@@ -111,7 +113,8 @@ void gm_blocks_end(gm_blocks *b, int64_t from, const gm_tensor *keep, int n)
             continue;
         }
         b->live_bytes -= x.bytes;
-        if (b->source.cache && push(&b->spare, &b->nspare, &b->room_spare, x)) b->spare_bytes += x.bytes;
+        if (b->source.cache && push(&b->spare, &b->nspare, &b->room_spare, x))
+            b->spare_bytes += x.bytes;
         else b->source.free(b->source.user, x.p, x.bytes);
     }
     if (from < b->nlive) b->nlive = kept;

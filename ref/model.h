@@ -8,7 +8,8 @@
 
 /* ---- CLIP vision tower (clip.c) ---- */
 typedef struct {
-    gm_tensor ln1_w, ln1_b, q_w, q_b, k_w, k_b, v_w, v_b, o_w, o_b, ln2_w, ln2_b, fc1_w, fc1_b, fc2_w, fc2_b;
+    gm_tensor ln1_w, ln1_b, q_w, q_b, k_w, k_b, v_w, v_b, o_w, o_b, ln2_w, ln2_b, fc1_w, fc1_b,
+        fc2_w, fc2_b;
 } clip_layer;
 typedef struct {
     int64_t L, NH, S, P;                /* layers, heads, image side, patch side */
@@ -19,8 +20,8 @@ typedef struct {
 } clip_tower;
 int  gm_clip_bind(clip_tower *m, gm_weights *w, const gm_config *g, gm_error *e);
 void gm_clip_free(clip_tower *m);
-/* image (B, 3, S, S) -> the chosen state without its class row, (B, T, C); levels: the 4 region levels
- * likewise, shallowest first (NULL when no boxes are asked about). */
+/* image (B, 3, S, S) -> the chosen state without its class row, (B, T, C); levels: the 4 region
+ * levels likewise, shallowest first (NULL when no boxes are asked about). */
 gm_tensor gm_clip(gm_ctx *c, const clip_tower *m, gm_tensor image, gm_tensor levels[4]);
 
 /* ---- V-L projector (glamm.c) ---- */
@@ -38,7 +39,8 @@ typedef struct {
 } region_encoder;
 int gm_region_bind(region_encoder *m, gm_weights *w, const gm_config *g, gm_error *e);
 /* levels (B, T, C) x 4, box (N, 4) in 0..1, image i32 (N) -> (N, hidden) */
-gm_tensor gm_region(gm_ctx *c, const region_encoder *m, gm_tensor levels[4], gm_tensor box, gm_tensor image);
+gm_tensor gm_region(gm_ctx *c, const region_encoder *m, gm_tensor levels[4], gm_tensor box,
+                    gm_tensor image);
 
 /* ---- LLaMA (llama.c) ---- */
 typedef struct {
@@ -58,13 +60,14 @@ int  gm_llama_bind(llama *m, gm_weights *w, const gm_config *g, gm_error *e);
 void gm_llama_free(llama *m);
 int  gm_llama_cache_new(gm_ctx *c, llama_cache *kv, const llama *m, int64_t B, int64_t N);
 void gm_llama_cache_free(llama_cache *kv);      /* the tensors go with the context's scope */
-/* x (B, T, C) embeddings -> H (B, T, C) after model.norm.  cache NULL: x is the whole sequence; else x
- * continues it and is appended.  keep u8 (B, past + T) or GM_NONE. */
+/* x (B, T, C) embeddings -> H (B, T, C) after model.norm.  cache NULL: x is the whole sequence;
+ * else x continues it and is appended.  keep u8 (B, past + T) or GM_NONE. */
 gm_tensor gm_llama(gm_ctx *c, const llama *m, gm_tensor x, llama_cache *kv, gm_tensor keep);
 
 /* ---- SAM image encoder (sam_encoder.c) ---- */
 typedef struct {
-    gm_tensor ln1_w, ln1_b, qkv_w, qkv_b, rel_h, rel_w, proj_w, proj_b, ln2_w, ln2_b, lin1_w, lin1_b, lin2_w, lin2_b;
+    gm_tensor ln1_w, ln1_b, qkv_w, qkv_b, rel_h, rel_w, proj_w, proj_b, ln2_w, ln2_b, lin1_w,
+        lin1_b, lin2_w, lin2_b;
     int64_t S;                          /* window side; 0: global */
 } sam_block;
 typedef struct {
@@ -94,9 +97,11 @@ typedef struct {
     gm_tensor up0_w, up0_b, up1_w, up1_b, up3_w, up3_b;
     gm_tensor hyper_w[3], hyper_b[3], iou_w[3], iou_b[3];
 } mask_decoder;
-int gm_mask_decoder_bind(mask_decoder *m, gm_weights *w, const gm_config *g, int64_t grid, gm_error *e);
+int gm_mask_decoder_bind(mask_decoder *m, gm_weights *w, const gm_config *g, int64_t grid,
+                         gm_error *e);
 /* E (1, C, G, G), sparse (N, C) -> low-resolution logits (N, 4 G, 4 G); iou (N, 1) */
-gm_tensor gm_mask_decode(gm_ctx *c, const mask_decoder *m, gm_tensor E, gm_tensor sparse, gm_tensor *iou);
+gm_tensor gm_mask_decode(gm_ctx *c, const mask_decoder *m, gm_tensor E, gm_tensor sparse,
+                         gm_tensor *iou);
 /* PE (C, G, G) */
 gm_tensor gm_dense_pe(gm_ctx *c, const mask_decoder *m);
 
@@ -124,15 +129,15 @@ int64_t gm_sam_side(const glamm *m);
 typedef struct {
     int64_t B, L;                       /* conversations, ids each */
     const int32_t *ids;                 /* (B, L), one -200 each: the image; padding is 0 */
-    bool padded;                        /* ids 0 are left out as attention keys (training; not generation, C8) */
+    bool padded; /* ids 0 are left out as attention keys (training; not generation, C8) */
     int64_t images;
-    const int64_t *offset;              /* images + 1: image i has conversations offset[i] .. offset[i + 1] */
+    const int64_t *offset; /* images + 1: image i has conversations offset[i] .. offset[i + 1] */
     gm_tensor clip_pixels;              /* (images, 3, S, S) */
     gm_tensor sam_pixels;               /* (images, 3, S, S) or GM_NONE: no masks */
-    const int64_t (*resized)[2];        /* height, width of the image inside its padded SAM pixels */
+    const int64_t (*resized)[2]; /* height, width of the image inside its padded SAM pixels */
     const int64_t (*original)[2];       /* height, width of its masks */
-    gm_tensor box;                      /* (N, 4) x1 y1 x2 y2 in 0..1, image after image, or GM_NONE */
-    const int64_t *boxes_of;            /* images + 1: image i has boxes boxes_of[i] .. boxes_of[i + 1] */
+    gm_tensor box;           /* (N, 4) x1 y1 x2 y2 in 0..1, image after image, or GM_NONE */
+    const int64_t *boxes_of; /* images + 1: image i has boxes boxes_of[i] .. boxes_of[i + 1] */
 } gm_batch;
 
 typedef struct {
@@ -142,30 +147,35 @@ typedef struct {
     gm_tensor mask[GM_MAX_IMAGES];      /* image i: (N, H, W) logits at the original size */
 } gm_output;
 
-/* The training-mode forward pass over whole conversations, answers included: every tap of the goldens.
- * Source: groundingLMM model/GLaMM.py, GLaMMForCausalLM.model_forward. */
+/* The training-mode forward pass over whole conversations, answers included: every tap of the
+ * goldens. Source: groundingLMM model/GLaMM.py, GLaMMForCausalLM.model_forward. */
 int gm_forward(gm_ctx *c, const glamm *m, const gm_batch *b, gm_output *out);
 
 /* Its pieces, which generation calls one by one. */
 /* (images, 3, S, S) -> (images, T_img, hidden); levels (4 of (images, T_img, C_clip)) or NULL */
 gm_tensor gm_image_tokens(gm_ctx *c, const glamm *m, gm_tensor clip_pixels, gm_tensor levels[4]);
-/* ids, image tokens, region vectors (N, hidden) or GM_NONE -> embeddings (B, L + T_img - 1, hidden) */
-gm_tensor gm_input_embeddings(gm_ctx *c, const glamm *m, const gm_batch *b, gm_tensor img, gm_tensor regions);
+/* ids, image tokens, region vectors (N, hidden) or GM_NONE -> embeddings (B, L + T_img - 1, hidden)
+ */
+gm_tensor gm_input_embeddings(gm_ctx *c, const glamm *m, const gm_batch *b, gm_tensor img,
+                              gm_tensor regions);
 /* hidden (..., C) -> (..., 256): text_hidden_fcs.0, the L-P projection */
 gm_tensor gm_project_text(gm_ctx *c, const glamm *m, gm_tensor hidden);
-/* E (1, C, G, G), prompts (N, C) -> logits (N, H, W) at the original size, iou (N, 1); N may be 0 */
-gm_tensor gm_masks(gm_ctx *c, const glamm *m, gm_tensor E, gm_tensor prompts, const int64_t resized[2],
-                   const int64_t original[2], gm_tensor *iou);
+/* E (1, C, G, G), prompts (N, C) -> logits (N, H, W) at the original size, iou (N, 1); N may be 0
+ */
+gm_tensor gm_masks(gm_ctx *c, const glamm *m, gm_tensor E, gm_tensor prompts,
+                   const int64_t resized[2], const int64_t original[2], gm_tensor *iou);
 
 /* ---- from ids to rows, on the host (sequence.c) ---- */
-/* Which row of [embeddings (B L); image tokens (images T_img); regions (N)] stands at every position of the
- * expanded sequences: i32 (B (L + T_img - 1)).  Errors: not one image, fewer boxes than <bbox> (QUIRKS C2). */
+/* Which row of [embeddings (B L); image tokens (images T_img); regions (N)] stands at every
+ * position of the expanded sequences: i32 (B (L + T_img - 1)).  Errors: not one image, fewer boxes
+ * than <bbox> (QUIRKS C2). */
 gm_tensor gm_sequence_rows(gm_ctx *c, const glamm *m, const gm_batch *b, int64_t nregions);
 /* The ids with the image's replaced by 0, i32 (B L): rows of the embedding table. */
 gm_tensor gm_sequence_ids(gm_ctx *c, const glamm *m, const gm_batch *b);
 /* u8 (B, L + T_img - 1): 0 at padding; GM_NONE when the batch is not padded. */
 gm_tensor gm_sequence_keep(gm_ctx *c, const glamm *m, const gm_batch *b);
-/* The positions that predict [SEG] in conversations from .. to, as rows of (B (L + T_img - 1)): i32 (N). Q3, Q5 */
+/* The positions that predict [SEG] in conversations from .. to, as rows of (B (L + T_img - 1)): i32
+ * (N). Q3, Q5 */
 gm_tensor gm_seg_rows(gm_ctx *c, const glamm *m, const gm_batch *b, int64_t from, int64_t to);
 /* Which image every box belongs to: i32 (N). */
 gm_tensor gm_box_images(gm_ctx *c, const gm_batch *b);

@@ -24,17 +24,24 @@ static int open_text(gm_model *m, const char *path, gm_error *e)
 /* The ids that have a meaning for the model come from the tokenizer. */
 static int special_ids(gm_model *m, const char *path, gm_error *e)
 {
-    const struct { int32_t *to; const char *piece; } list[] = {
-        { &m->net.bos, "<s>" }, { &m->net.eos, "</s>" }, { &m->net.bbox, "<bbox>" }, { &m->net.seg, "[SEG]" },
+    const struct { int32_t *to; const char *piece;
+    } list[] = {
+        { &m->net.bos, "<s>" },
+        { &m->net.eos, "</s>" },
+        { &m->net.bbox, "<bbox>" },
+        { &m->net.seg, "[SEG]" },
     };
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         *list[i].to = gm_token_id(m->tokenizer, list[i].piece);
-        if (*list[i].to < 0) return gm_fail(e, "%s: the tokenizer has no %s; wanted it among the added tokens", path,
-                                            list[i].piece);
+        if (*list[i].to < 0)
+            return gm_fail(e, "%s: the tokenizer has no %s; wanted it among the added tokens", path,
+                           list[i].piece);
     }
     int64_t have = gm_tokenizer_size(m->tokenizer), V = m->net.config.llm.vocab;
-    return have <= V ? 0 : gm_fail(e, "%s: the tokenizer has %lld pieces, config.json's vocab_size is %lld", path,
-                                   (long long)have, (long long)V);
+    return have <= V
+               ? 0
+               : gm_fail(e, "%s: the tokenizer has %lld pieces, config.json's vocab_size is %lld",
+                         path, (long long)have, (long long)V);
 }
 
 static int open_all(gm_model *m, const char *path, const gm_model_options *o, gm_error *e)

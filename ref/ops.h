@@ -56,7 +56,8 @@ gm_tensor gm_groupnorm(gm_ctx *c, gm_tensor x, gm_tensor w, gm_tensor b, int64_t
 /* x (..., H, W) -> (..., HO, WO) */
 gm_tensor gm_resize(gm_ctx *c, gm_tensor x, int64_t HO, int64_t WO, bool align_corners);
 /* x (B, C, H, W), box (N, 4), image i32 (N) -> (N, C, P, P); S x S samples a bin */
-gm_tensor gm_roi_align(gm_ctx *c, gm_tensor x, gm_tensor box, gm_tensor image, int64_t P, int64_t S, float scale);
+gm_tensor gm_roi_align(gm_ctx *c, gm_tensor x, gm_tensor box, gm_tensor image, int64_t P, int64_t S,
+                       float scale);
 
 /* ---- softmax and attention ---- */
 gm_tensor gm_softmax(gm_ctx *c, gm_tensor x);

@@ -24,18 +24,20 @@ static bool fits_grid(gm_tensor rel, int64_t HD, int64_t *G)
 gm_tensor gm_attention(gm_ctx *c, gm_tensor q, gm_tensor k, gm_tensor v, gm_attn_options o)
 {
     gm_attn s = { .NH = o.NH, .NKV = o.NKV ? o.NKV : o.NH, .causal = o.causal, .past = o.past };
-    bool ok = q.nd == 3 && k.nd == 3 && gm_same_shape(k, v) && q.dim[0] == k.dim[0] && gm_is_float(q) &&
-              gm_is_float(k) && gm_is_float(v) && s.NH > 0 && s.NH % s.NKV == 0 && q.dim[2] % s.NH == 0 &&
-              k.dim[2] * s.NH == q.dim[2] * s.NKV;
+    bool ok = q.nd == 3 && k.nd == 3 && gm_same_shape(k, v) && q.dim[0] == k.dim[0] &&
+              gm_is_float(q) && gm_is_float(k) && gm_is_float(v) && s.NH > 0 && s.NH % s.NKV == 0 &&
+              q.dim[2] % s.NH == 0 && k.dim[2] * s.NH == q.dim[2] * s.NKV;
     if (ok) {
         s.B = q.dim[0], s.TQ = q.dim[1], s.KS = k.dim[1], s.HD = q.dim[2] / s.NH;
         s.TK = o.TK ? o.TK : s.KS;
         s.scale = (float)(1.0 / sqrt((double)s.HD));
         ok = s.TK <= s.KS && fits_grid(o.rel_h, s.HD, &s.GH) && fits_grid(o.rel_w, s.HD, &s.GW) &&
-             !o.rel_h.data == !o.rel_w.data && (!o.rel_h.data || (s.GH * s.GW == s.TQ && s.TQ == s.TK));
+             !o.rel_h.data == !o.rel_w.data &&
+             (!o.rel_h.data || (s.GH * s.GW == s.TQ && s.TQ == s.TK));
     }
     if (ok && o.keep.data) ok = o.keep.type == GM_U8 && gm_numel(o.keep) == s.B * s.TK;
-    if (!gm_front(c, "attention", ok, "f32 (B, TQ, NH HD) and (B, KS, NKV HD), masks and relative positions to fit", q,
+    if (!gm_front(c, "attention", ok,
+                  "f32 (B, TQ, NH HD) and (B, KS, NKV HD), masks and relative positions to fit", q,
                   k))
         return GM_NONE;
     s.keep = o.keep.data, s.rel_h = o.rel_h.data, s.rel_w = o.rel_w.data;
@@ -46,7 +48,8 @@ gm_tensor gm_attention(gm_ctx *c, gm_tensor q, gm_tensor k, gm_tensor v, gm_attn
     int bad = c->k->attention(y.data, q.data, k.data, v.data, &s, scratch);
     gm_scratch_end(c, m);
     gm_record r = { .x = { q, k, v, o.rel_h, o.rel_w }, .args = &s };
-    r.flops = 4.0 * (double)(s.B * s.NH * s.HD) * (double)s.TQ * (double)s.TK * (s.causal && !s.past ? 0.5 : 1.0);
+    r.flops = 4.0 * (double)(s.B * s.NH * s.HD) * (double)s.TQ * (double)s.TK *
+              (s.causal && !s.past ? 0.5 : 1.0);
     return gm_front_end(c, "attention", bad, y, r, sizeof s);
 }
 

@@ -15,10 +15,12 @@ typedef int (*unary_kernel)(float *, const float *, int64_t);
 
 static gm_tensor binary(gm_ctx *c, const char *op, binary_kernel f, gm_tensor a, gm_tensor b)
 {
-    if (!gm_front(c, op, trailing(a, b), "f32, the second's sizes the first's trailing ones", a, b)) return GM_NONE;
+    if (!gm_front(c, op, trailing(a, b), "f32, the second's sizes the first's trailing ones", a, b))
+        return GM_NONE;
     gm_tensor y = gm_like(c, a);
     if (!y.data) return GM_NONE;
-    return gm_front_end(c, op, f(y.data, a.data, b.data, gm_numel(a), gm_numel(b)), y, (gm_record){ .x = { a, b } }, 0);
+    return gm_front_end(c, op, f(y.data, a.data, b.data, gm_numel(a), gm_numel(b)), y,
+                        (gm_record){ .x = { a, b } }, 0);
 }
 
 static gm_tensor unary(gm_ctx *c, const char *op, unary_kernel f, gm_tensor x)
@@ -33,7 +35,10 @@ gm_tensor gm_add(gm_ctx *c, gm_tensor a, gm_tensor b) { return binary(c, "add", 
 gm_tensor gm_mul(gm_ctx *c, gm_tensor a, gm_tensor b) { return binary(c, "mul", c->k->mul, a, b); }
 gm_tensor gm_relu(gm_ctx *c, gm_tensor x) { return unary(c, "relu", c->k->relu, x); }
 gm_tensor gm_gelu(gm_ctx *c, gm_tensor x) { return unary(c, "gelu", c->k->gelu, x); }
-gm_tensor gm_quick_gelu(gm_ctx *c, gm_tensor x) { return unary(c, "quick_gelu", c->k->quick_gelu, x); }
+gm_tensor gm_quick_gelu(gm_ctx *c, gm_tensor x)
+{
+    return unary(c, "quick_gelu", c->k->quick_gelu, x);
+}
 gm_tensor gm_silu(gm_ctx *c, gm_tensor x) { return unary(c, "silu", c->k->silu, x); }
 gm_tensor gm_sin(gm_ctx *c, gm_tensor x) { return unary(c, "sin", c->k->sin, x); }
 gm_tensor gm_cos(gm_ctx *c, gm_tensor x) { return unary(c, "cos", c->k->cos, x); }
@@ -50,9 +55,10 @@ gm_tensor gm_scale(gm_ctx *c, gm_tensor x, float s)
 gm_tensor gm_rope(gm_ctx *c, gm_tensor x, gm_tensor angle)
 {
     int64_t R = gm_rows(x, 1), HD = angle.nd == 2 ? 2 * angle.dim[1] : 0;
-    bool ok = x.nd >= 1 && HD > 0 && angle.dim[0] == R && x.dim[x.nd - 1] % HD == 0 && gm_is_float(x) &&
-              gm_is_float(angle);
-    if (!gm_front(c, "rope", ok, "f32 (..., NH HD) and angles (R, HD / 2)", x, angle)) return GM_NONE;
+    bool ok = x.nd >= 1 && HD > 0 && angle.dim[0] == R && x.dim[x.nd - 1] % HD == 0 &&
+              gm_is_float(x) && gm_is_float(angle);
+    if (!gm_front(c, "rope", ok, "f32 (..., NH HD) and angles (R, HD / 2)", x, angle))
+        return GM_NONE;
     gm_tensor y = gm_like(c, x);
     if (!y.data) return GM_NONE;
     int bad = c->k->rope(y.data, x.data, angle.data, R, x.dim[x.nd - 1] / HD, HD);

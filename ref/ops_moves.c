@@ -4,7 +4,9 @@
 gm_tensor gm_gather(gm_ctx *c, gm_tensor x, gm_tensor rows)
 {
     bool ok = x.nd == 2 && gm_is_weight(x) && rows.nd == 1 && rows.type == GM_I32;
-    if (!gm_front(c, "gather", ok, "(R, C) and i32 (N)", x, rows) || !gm_rows_exist(c, "gather", rows, x.dim[0])) return GM_NONE;
+    if (!gm_front(c, "gather", ok, "(R, C) and i32 (N)", x, rows) ||
+        !gm_rows_exist(c, "gather", rows, x.dim[0]))
+        return GM_NONE;
     gm_tensor y = gm_new(c, GM_F32, 2, GM_DIMS(rows.dim[0], x.dim[1]));
     if (!y.data) return GM_NONE;
     int bad = c->k->gather(y.data, x.data, x.type, rows.data, rows.dim[0], x.dim[0], x.dim[1]);
@@ -13,7 +15,8 @@ gm_tensor gm_gather(gm_ctx *c, gm_tensor x, gm_tensor rows)
 
 gm_tensor gm_transpose(gm_ctx *c, gm_tensor x)
 {
-    if (!gm_front(c, "transpose", x.nd >= 2 && gm_is_float(x), "f32 (..., R, C)", x, x)) return GM_NONE;
+    if (!gm_front(c, "transpose", x.nd >= 2 && gm_is_float(x), "f32 (..., R, C)", x, x))
+        return GM_NONE;
     gm_tensor y = x;
     y.dim[x.nd - 2] = x.dim[x.nd - 1];
     y.dim[x.nd - 1] = x.dim[x.nd - 2];
@@ -49,7 +52,8 @@ gm_tensor gm_slice(gm_ctx *c, gm_tensor x, int dim, int64_t at, int64_t n)
     int64_t outer = gm_rows(x, x.nd - dim), inner = 1;
     for (int i = dim + 1; i < x.nd; i++) inner *= x.dim[i];
     int bad = c->k->slice(y.data, x.data, outer, x.dim[dim] * inner, at * inner, n * inner);
-    return gm_front_end(c, "slice", bad, y, (gm_record){ .x = { x }, .number = { dim, (double)at, (double)n } }, 0);
+    return gm_front_end(c, "slice", bad, y,
+                        (gm_record){ .x = { x }, .number = { dim, (double)at, (double)n } }, 0);
 }
 
 void gm_place(gm_ctx *c, gm_tensor y, gm_tensor x, int64_t at)
@@ -64,7 +68,8 @@ void gm_place(gm_ctx *c, gm_tensor y, gm_tensor x, int64_t at)
 
 gm_tensor gm_repeat(gm_ctx *c, gm_tensor x, int64_t n)
 {
-    if (!gm_front(c, "repeat", x.nd < GM_MAX_DIMS && n >= 0 && gm_is_float(x), "f32 with a size to spare", x, x))
+    if (!gm_front(c, "repeat", x.nd < GM_MAX_DIMS && n >= 0 && gm_is_float(x),
+                  "f32 with a size to spare", x, x))
         return GM_NONE;
     gm_tensor y = { .nd = x.nd + 1, .dim = { n } };
     for (int i = 0; i < x.nd; i++) y.dim[i + 1] = x.dim[i];
@@ -76,7 +81,8 @@ gm_tensor gm_repeat(gm_ctx *c, gm_tensor x, int64_t n)
 
 gm_tensor gm_window(gm_ctx *c, gm_tensor x, int64_t S)
 {
-    if (!gm_front(c, "window", x.nd == 4 && S > 0 && gm_is_float(x), "f32 (B, H, W, C)", x, x)) return GM_NONE;
+    if (!gm_front(c, "window", x.nd == 4 && S > 0 && gm_is_float(x), "f32 (B, H, W, C)", x, x))
+        return GM_NONE;
     int64_t nh = (x.dim[1] + S - 1) / S, nw = (x.dim[2] + S - 1) / S;
     gm_tensor y = gm_new(c, GM_F32, 4, GM_DIMS(x.dim[0] * nh * nw, S, S, x.dim[3]));
     if (!y.data) return GM_NONE;

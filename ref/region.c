@@ -1,5 +1,5 @@
-/* Region encoder: four CLIP states, fused, read through RoIAlign.  Source: groundingLMM model/layers.py,
- * MLVLROIQueryModule, MLVLFuseModule, MlvlRoIExtractor (after GPT4RoI). */
+/* Region encoder: four CLIP states, fused, read through RoIAlign.  Source: groundingLMM
+ * model/layers.py, MLVLROIQueryModule, MLVLFuseModule, MlvlRoIExtractor (after GPT4RoI). */
 #include "bind.h"
 #include "constants.h"
 #include "model.h"
@@ -24,17 +24,23 @@ int gm_region_bind(region_encoder *m, gm_weights *w, const gm_config *g, gm_erro
     int64_t narrow = gm_weight_size(w, 2, 0, REGION "roi_align.pos_embedd.0.weight");
     *m = (region_encoder){ .groups = g->region.groups, .scale = g->region.scale, .bf16 = g->bf16 };
     m->nfuse = gm_weights_count(w, REGION "mlvl_fuse.fuse_convs.%d.conv.weight");
-    if (g->region.levels != 4) return gm_fail(e, "region encoder: %lld levels; only 4 are known", (long long)g->region.levels);
+    if (g->region.levels != 4)
+        return gm_fail(e, "region encoder: %lld levels; only 4 are known",
+                       (long long)g->region.levels);
     if (m->nfuse > MAX_FUSE)
-        return gm_fail(e, "region encoder: %lld fuse steps; at most %lld are known", (long long)m->nfuse, (long long)MAX_FUSE);
+        return gm_fail(e, "region encoder: %lld fuse steps; at most %lld are known",
+                       (long long)m->nfuse, (long long)MAX_FUSE);
     if (m->groups < 1 || C % m->groups != 0)
-        return gm_fail(e, "region encoder: %lld groups do not divide width %lld", (long long)m->groups, (long long)C);
+        return gm_fail(e, "region encoder: %lld groups do not divide width %lld",
+                       (long long)m->groups, (long long)C);
     for (int i = 0; i < 4; i++) {
-        bind_conv(w, &m->input_w[i], &m->input_b[i], GM_DIMS(C, C + 2, 1, 1), "mlvl_fuse.input_conv", i);
+        bind_conv(w, &m->input_w[i], &m->input_b[i], GM_DIMS(C, C + 2, 1, 1),
+                  "mlvl_fuse.input_conv", i);
         bind_conv(w, &m->pconv_w[i], &m->pconv_b[i], GM_DIMS(C, C, 3, 3), "roi_align.pconvs", i);
     }
     for (int i = 0; i < m->nfuse; i++) {
-        m->fuse_w[i] = gm_weight(w, 4, GM_DIMS(C, C, 3, 3), REGION "mlvl_fuse.fuse_convs.%d.conv.weight", i);
+        m->fuse_w[i] =
+            gm_weight(w, 4, GM_DIMS(C, C, 3, 3), REGION "mlvl_fuse.fuse_convs.%d.conv.weight", i);
         m->gn_w[i] = gm_weight_f32(w, 1, GM_DIMS(C), REGION "mlvl_fuse.fuse_convs.%d.gn.weight", i);
         m->gn_b[i] = gm_weight_f32(w, 1, GM_DIMS(C), REGION "mlvl_fuse.fuse_convs.%d.gn.bias", i);
     }
@@ -55,10 +61,12 @@ int gm_region_bind(region_encoder *m, gm_weights *w, const gm_config *g, gm_erro
 static gm_tensor coordinates(gm_ctx *c, int64_t B, int64_t S)
 {
     gm_tensor x = gm_repeat(c, gm_linspace(c, -1, 1, S), S);                /* (S, S) */
-    return gm_repeat(c, gm_reshape(c, gm_concat(c, x, gm_transpose(c, x), 0), 3, GM_DIMS(2, S, S)), B);
+    return gm_repeat(c, gm_reshape(c, gm_concat(c, x, gm_transpose(c, x), 0), 3, GM_DIMS(2, S, S)),
+                     B);
 }
 
-/* A level's map: state (B, T, C) -> (B, C, G, G), up-sampled to S, coordinates appended, 1x1 convolution. */
+/* A level's map: state (B, T, C) -> (B, C, G, G), up-sampled to S, coordinates appended, 1x1
+ * convolution. */
 static gm_tensor input_map(gm_ctx *c, const region_encoder *m, int i, gm_tensor state)
 {
     gm_mark mark = gm_scope(c);
@@ -86,7 +94,8 @@ static gm_tensor fuse(gm_ctx *c, const region_encoder *m, int step, const gm_ten
     gm_mark mark = gm_scope(c);
     gm_tensor own = level[i], smaller = level[i < 3 ? i + 1 : 3], larger = level[i > 0 ? i - 1 : 0];
     int64_t C = own.dim[1], quarter = C / 4, rest = C - 2 * quarter, S = own.dim[2];
-    gm_tensor x = gm_concat(c, gm_slice(c, own, 1, 0, rest), neighbour(c, smaller, rest + quarter, quarter, S), 1);
+    gm_tensor x = gm_concat(c, gm_slice(c, own, 1, 0, rest),
+                            neighbour(c, smaller, rest + quarter, quarter, S), 1);
     x = gm_concat(c, x, neighbour(c, larger, rest, quarter, S), 1);
     x = gm_scope_end(c, mark, x);
     x = gm_conv2d(c, x, m->fuse_w[step], GM_NONE, 1, 1);
@@ -108,7 +117,8 @@ static gm_tensor box_position(gm_ctx *c, const region_encoder *m, gm_tensor box)
 }
 
 /* Every box read from every level, summed: (N, C, 14, 14).  MlvlRoIExtractor.forward */
-static gm_tensor roi_features(gm_ctx *c, const region_encoder *m, const gm_tensor level[4], gm_tensor box, gm_tensor image)
+static gm_tensor roi_features(gm_ctx *c, const region_encoder *m, const gm_tensor level[4],
+                              gm_tensor box, gm_tensor image)
 {
     gm_mark mark = gm_scope(c);
     gm_tensor sum = GM_NONE;
@@ -124,7 +134,8 @@ static gm_tensor roi_features(gm_ctx *c, const region_encoder *m, const gm_tenso
     return gm_scope_end(c, mark, gm_relu(c, sum));
 }
 
-gm_tensor gm_region(gm_ctx *c, const region_encoder *m, gm_tensor levels[4], gm_tensor box, gm_tensor image)
+gm_tensor gm_region(gm_ctx *c, const region_encoder *m, gm_tensor levels[4], gm_tensor box,
+                    gm_tensor image)
 {
     gm_mark mark = gm_scope(c);
     gm_tensor level[4], next[4];
@@ -136,7 +147,7 @@ gm_tensor gm_region(gm_ctx *c, const region_encoder *m, gm_tensor levels[4], gm_
     }
     gm_tensor x = roi_features(c, m, level, box, image);
     x = gm_reshape(c, x, 2, GM_DIMS(box.dim[0], -1));
-    x = gm_linear(c, x, m->flatten_w, m->flatten_b);                        /* no activation after it */
+    x = gm_linear(c, x, m->flatten_w, m->flatten_b); /* no activation after it */
     gm_tap(c, x, REGION "roi_align.flatten_linear");
     x = gm_add(c, x, box_position(c, m, box));
     x = gm_linear(c, x, m->updims_w, m->updims_b);

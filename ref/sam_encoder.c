@@ -1,5 +1,6 @@
-/* SAM ViT, the grounding image encoder.  Source: segment-anything modeling/image_encoder.py, ImageEncoderViT, Block,
- * Attention, window_partition (in groundingLMM: model/SAM/modeling/image_encoder.py). */
+/* SAM ViT, the grounding image encoder.  Source: segment-anything modeling/image_encoder.py,
+ * ImageEncoderViT, Block, Attention, window_partition (in groundingLMM:
+ * model/SAM/modeling/image_encoder.py). */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,7 +10,8 @@
 #define SAM "model.grounding_encoder.image_encoder."
 #define NORM_EPS 1e-6f
 
-/* A block's window side, from the length of its relative position table: 2 S - 1 rows; 0 when it covers the grid. */
+/* A block's window side, from the length of its relative position table: 2 S - 1 rows; 0 when it
+ * covers the grid. */
 static int64_t window_side(gm_weights *w, int64_t l, int64_t G)
 {
     int64_t rows = gm_weight_size(w, 2, 0, SAM "blocks.%lld.attn.rel_pos_h", (long long)l);
@@ -17,7 +19,8 @@ static int64_t window_side(gm_weights *w, int64_t l, int64_t G)
     return S == G ? 0 : S;
 }
 
-static void bind_block(sam_block *y, gm_weights *w, int64_t l, int64_t G, int64_t C, int64_t F, int64_t HD)
+static void bind_block(sam_block *y, gm_weights *w, int64_t l, int64_t G, int64_t C, int64_t F,
+                       int64_t HD)
 {
     y->S = window_side(w, l, G);
     int64_t rows = 2 * (y->S ? y->S : G) - 1;
@@ -30,20 +33,27 @@ static void bind_block(sam_block *y, gm_weights *w, int64_t l, int64_t G, int64_
         { &y->ln2_w, &y->ln2_b, "norm2", C, 0 },
     };
     gm_bind_parts(w, part, GM_COUNT(part), SAM "blocks.%lld.", (long long)l);
-    y->rel_h = gm_weight_f32(w, 2, GM_DIMS(rows, HD), SAM "blocks.%lld.attn.rel_pos_h", (long long)l);
-    y->rel_w = gm_weight_f32(w, 2, GM_DIMS(rows, HD), SAM "blocks.%lld.attn.rel_pos_w", (long long)l);
+    y->rel_h =
+        gm_weight_f32(w, 2, GM_DIMS(rows, HD), SAM "blocks.%lld.attn.rel_pos_h", (long long)l);
+    y->rel_w =
+        gm_weight_f32(w, 2, GM_DIMS(rows, HD), SAM "blocks.%lld.attn.rel_pos_w", (long long)l);
 }
 
 int gm_sam_encoder_bind(sam_encoder *m, gm_weights *w, gm_error *e)
 {
-    gm_tensor patch = gm_weights_look(w, SAM "patch_embed.proj.weight"), pos = gm_weights_look(w, SAM "pos_embed");
+    gm_tensor patch = gm_weights_look(w, SAM "patch_embed.proj.weight"),
+              pos = gm_weights_look(w, SAM "pos_embed");
     gm_tensor lin1 = gm_weights_look(w, SAM "blocks.0.mlp.lin1.weight");
-    gm_tensor rel = gm_weights_look(w, SAM "blocks.0.attn.rel_pos_h"), neck = gm_weights_look(w, SAM "neck.0.weight");
+    gm_tensor rel = gm_weights_look(w, SAM "blocks.0.attn.rel_pos_h"),
+              neck = gm_weights_look(w, SAM "neck.0.weight");
     *m = (sam_encoder){ .L = gm_weights_count(w, SAM "blocks.%d.norm1.weight") };
-    if (patch.nd != 4 || pos.nd != 4 || lin1.nd != 2 || rel.nd != 2 || neck.nd != 4 || rel.dim[1] < 1 ||
-        patch.dim[0] % rel.dim[1])
-        return gm_fail(e, "SAM image encoder: wanted patch_embed.proj, pos_embed, blocks.0 and neck under %s; "
-                          "not all are there, or their sizes do not fit together", SAM);
+    if (patch.nd != 4 || pos.nd != 4 || lin1.nd != 2 || rel.nd != 2 || neck.nd != 4 ||
+        rel.dim[1] < 1 || patch.dim[0] % rel.dim[1])
+        return gm_fail(
+            e,
+            "SAM image encoder: wanted patch_embed.proj, pos_embed, blocks.0 and neck under %s; "
+            "not all are there, or their sizes do not fit together",
+            SAM);
     int64_t C = patch.dim[0], HD = rel.dim[1], out = neck.dim[0];
     m->P = patch.dim[2], m->G = pos.dim[1], m->NH = C / HD;
     m->block = calloc((size_t)m->L + 1, sizeof *m->block);
@@ -73,13 +83,15 @@ static gm_tensor attention(gm_ctx *c, const sam_block *w, gm_tensor x, int64_t N
 {
     int64_t B = x.dim[0], H = x.dim[1], W = x.dim[2], C = x.dim[3];
     gm_tensor qkv = gm_linear(c, gm_reshape(c, x, 3, GM_DIMS(B, H * W, C)), w->qkv_w, w->qkv_b);
-    gm_tensor q = gm_slice(c, qkv, 2, 0, C), k = gm_slice(c, qkv, 2, C, C), v = gm_slice(c, qkv, 2, 2 * C, C);
-    gm_tensor y = gm_attention(c, q, k, v, (gm_attn_options){ .NH = NH, .rel_h = w->rel_h, .rel_w = w->rel_w });
+    gm_tensor q = gm_slice(c, qkv, 2, 0, C), k = gm_slice(c, qkv, 2, C, C),
+              v = gm_slice(c, qkv, 2, 2 * C, C);
+    gm_tensor y = gm_attention(c, q, k, v,
+                               (gm_attn_options){ .NH = NH, .rel_h = w->rel_h, .rel_w = w->rel_w });
     return gm_reshape(c, gm_linear(c, y, w->proj_w, w->proj_b), 4, GM_DIMS(B, H, W, C));
 }
 
-/* x (B, G, G, C) -> (B, G, G, C).  Block.forward: the map is padded to whole windows after norm1, and the
- * padding takes part as keys. */
+/* x (B, G, G, C) -> (B, G, G, C).  Block.forward: the map is padded to whole windows after norm1,
+ * and the padding takes part as keys. */
 static gm_tensor block(gm_ctx *c, const sam_block *w, gm_tensor x, int64_t NH)
 {
     gm_mark mark = gm_scope(c);

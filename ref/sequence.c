@@ -1,6 +1,6 @@
-/* From token ids to rows, on the host: where the image, the regions and the [SEG] states stand in the expanded
- * sequence.  Source: groundingLMM model/llava/llava_with_region_arch.py, prepare_inputs_labels_for_multimodal;
- * model/GLaMM.py, _create_seg_token_mask. */
+/* From token ids to rows, on the host: where the image, the regions and the [SEG] states stand in
+ * the expanded sequence.  Source: groundingLMM model/llava/llava_with_region_arch.py,
+ * prepare_inputs_labels_for_multimodal; model/GLaMM.py, _create_seg_token_mask. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +24,8 @@ gm_tensor gm_sequence_ids(gm_ctx *c, const glamm *m, const gm_batch *b)
     for (int64_t i = 0; ids && i < n; i++) {
         ids[i] = b->ids[i] == IMAGE_ID ? 0 : b->ids[i];
         if (ids[i] < 0 || ids[i] >= V)
-            gm_set_error(c, "token id %d: wanted one of 0 .. %lld", (int)b->ids[i], (long long)V - 1);
+            gm_set_error(c, "token id %d: wanted one of 0 .. %lld", (int)b->ids[i],
+                         (long long)V - 1);
     }
     return upload(c, GM_I32, ids, 1, GM_DIMS(n));
 }
@@ -37,11 +38,14 @@ static int64_t image_of_conversation(const gm_batch *b, int64_t conversation)
 }
 
 /* One conversation's rows into out; regions are those of its image. */
-static void expand(gm_ctx *c, const glamm *m, const gm_batch *b, int64_t conversation, int64_t nregions, int32_t *out)
+static void expand(gm_ctx *c, const glamm *m, const gm_batch *b, int64_t conversation,
+                   int64_t nregions, int32_t *out)
 {
-    int64_t T = gm_image_token_count(m), image = image_of_conversation(b, conversation), at = 0, bbox = 0, images = 0;
+    int64_t T = gm_image_token_count(m), image = image_of_conversation(b, conversation), at = 0,
+            bbox = 0, images = 0;
     int64_t img = b->B * b->L, regions = img + b->images * T;
-    int64_t first = nregions ? b->boxes_of[image] : 0, have = nregions ? b->boxes_of[image + 1] - first : 0;
+    int64_t first = nregions ? b->boxes_of[image] : 0,
+            have = nregions ? b->boxes_of[image + 1] - first : 0;
     const int32_t *ids = b->ids + conversation * b->L;
     for (int64_t k = 0; k < b->L; k++) {
         if (ids[k] == IMAGE_ID && images++ == 0) {
@@ -50,22 +54,25 @@ static void expand(gm_ctx *c, const glamm *m, const gm_batch *b, int64_t convers
         }
         int32_t row = (int32_t)(conversation * b->L + k);
         if (ids[k] == m->bbox) {
-            if (have == 1) row = (int32_t)(regions + first);                /* one box serves every token: C2 */
+            if (have == 1) row = (int32_t)(regions + first); /* one box serves every token: C2 */
             else if (bbox < have) row = (int32_t)(regions + first + bbox);
             bbox++;
         }
         if (images < 2) out[at++] = row;
     }
-    if (images != 1) gm_set_error(c, "the prompt has %lld <image>; wanted one (Q5)", (long long)images);
+    if (images != 1)
+        gm_set_error(c, "the prompt has %lld <image>; wanted one (Q5)", (long long)images);
     else if (bbox > have && have != 1)
-        gm_set_error(c, "the prompt has %lld <bbox>, but the boxes given are %lld", (long long)bbox, (long long)have);
+        gm_set_error(c, "the prompt has %lld <bbox>, but the boxes given are %lld", (long long)bbox,
+                     (long long)have);
 }
 
 gm_tensor gm_sequence_rows(gm_ctx *c, const glamm *m, const gm_batch *b, int64_t nregions)
 {
     int64_t T = b->L + gm_image_token_count(m) - 1;
     int32_t *rows = calloc((size_t)(b->B * T + gm_image_token_count(m)), sizeof *rows);
-    for (int64_t i = 0; rows && i < b->B && gm_ok(c); i++) expand(c, m, b, i, nregions, rows + i * T);
+    for (int64_t i = 0; rows && i < b->B && gm_ok(c); i++)
+        expand(c, m, b, i, nregions, rows + i * T);
     return upload(c, GM_I32, rows, 1, GM_DIMS(b->B * T));
 }
 
@@ -75,7 +82,8 @@ gm_tensor gm_sequence_keep(gm_ctx *c, const glamm *m, const gm_batch *b)
     if (!b->padded) return GM_NONE;
     uint8_t *keep = malloc((size_t)(b->B * T));
     for (int64_t i = 0; keep && i < b->B; i++)
-        for (int64_t t = 0; t < T; t++) keep[i * T + t] = t < extra || b->ids[i * b->L + t - extra] != 0;
+        for (int64_t t = 0; t < T; t++)
+            keep[i * T + t] = t < extra || b->ids[i * b->L + t - extra] != 0;
     return upload(c, GM_U8, keep, 2, GM_DIMS(b->B, T));
 }
 

@@ -17,7 +17,7 @@ struct gm_session {
     int64_t width, height;
     char **turn;                        /* user, assistant, user, ... */
     int64_t nturns;
-    float *box, *latest;                /* (n, 4) in 0..1: one for every <bbox> so far; those last given */
+    float *box, *latest; /* (n, 4) in 0..1: one for every <bbox> so far; those last given */
     int64_t nboxes, nlatest;
 };
 
@@ -76,11 +76,13 @@ static int check_box(const gm_session *s, const double b[4], int64_t number, gm_
     bool finite = isfinite(b[0]) && isfinite(b[1]) && isfinite(b[2]) && isfinite(b[3]);
     bool inside = b[0] >= 0 && b[1] >= 0 && b[2] <= (double)s->width && b[3] <= (double)s->height;
     if (finite && inside && b[0] < b[2] && b[1] < b[3]) return 0;
-    return gm_fail(e, "box %lld (%g, %g, %g, %g): wanted x1 < x2 and y1 < y2 inside the image of %lld x %lld",
-                   (long long)number, b[0], b[1], b[2], b[3], (long long)s->width, (long long)s->height);
+    return gm_fail(
+        e, "box %lld (%g, %g, %g, %g): wanted x1 < x2 and y1 < y2 inside the image of %lld x %lld",
+        (long long)number, b[0], b[1], b[2], b[3], (long long)s->width, (long long)s->height);
 }
 
-/* The boxes of a question become the session's latest; a question without any is about those of the last one. */
+/* The boxes of a question become the session's latest; a question without any is about those of the
+ * last one. */
 static int take_boxes(gm_session *s, const gm_ask *q, gm_error *e)
 {
     if (q->nboxes <= 0) return 0;
@@ -102,19 +104,21 @@ static int64_t count(const char *text, const char *what)
     return n;
 }
 
-/* Every <bbox> of the conversation has its box, in order: those of this message are appended.  One box serves all
- * of them (C2), surplus boxes are left out. */
+/* Every <bbox> of the conversation has its box, in order: those of this message are appended.  One
+ * box serves all of them (C2), surplus boxes are left out. */
 static int append_boxes(gm_session *s, const char *message, gm_error *e)
 {
     int64_t n = count(message, "<bbox>");
     if (!n) return 0;
     if (s->nlatest < n && s->nlatest != 1)
-        return gm_fail(e, "the prompt has %lld <bbox>, but the boxes given are %lld", (long long)n, (long long)s->nlatest);
+        return gm_fail(e, "the prompt has %lld <bbox>, but the boxes given are %lld", (long long)n,
+                       (long long)s->nlatest);
     float *more = realloc(s->box, (size_t)(s->nboxes + n) * 4 * sizeof *more);
     if (!more) return gm_fail(e, "out of memory for %lld boxes", (long long)n);
     s->box = more;
     for (int64_t i = 0; i < n; i++)
-        memcpy(s->box + 4 * (s->nboxes + i), s->latest + 4 * (s->nlatest == 1 ? 0 : i), 4 * sizeof *s->box);
+        memcpy(s->box + 4 * (s->nboxes + i), s->latest + 4 * (s->nlatest == 1 ? 0 : i),
+               4 * sizeof *s->box);
     s->nboxes += n;
     return 0;
 }
@@ -136,15 +140,17 @@ static void pop_turn(gm_session *s) { free(s->turn[--s->nturns]); }
 /* The conversation so far as ids. */
 static int history_ids(gm_session *s, int32_t **ids, int64_t *n, gm_error *e)
 {
-    char *text = gm_conversation(s->model->prompts, s->model->conversation, (const char *const *)s->turn, s->nturns, e);
+    char *text = gm_conversation(s->model->prompts, s->model->conversation,
+                                 (const char *const *)s->turn, s->nturns, e);
     int bad = text ? gm_encode(s->model->tokenizer, text, ids, n, e) : -1;
     free(text);
     return bad;
 }
 
-/* The ids that are fed: the open conversation; for a forced answer the whole one, of which the prompt is the part
- * that the open one shares. */
-static int question_ids(gm_session *s, const gm_ask *q, int32_t **ids, int64_t *n, int64_t *nprompt, gm_error *e)
+/* The ids that are fed: the open conversation; for a forced answer the whole one, of which the
+ * prompt is the part that the open one shares. */
+static int question_ids(gm_session *s, const gm_ask *q, int32_t **ids, int64_t *n, int64_t *nprompt,
+                        gm_error *e)
 {
     if (history_ids(s, ids, n, e) != 0) return -1;
     *nprompt = *n;
@@ -171,7 +177,8 @@ typedef struct {
     size_t sent;
 } stream;
 
-/* Sends what is new, but for </s> and a character whose bytes are not all there yet (decoded as U+FFFD). */
+/* Sends what is new, but for </s> and a character whose bytes are not all there yet (decoded as
+ * U+FFFD). */
 static int on_ids(void *user, const int32_t *ids, int64_t n)
 {
     stream *t = user;
@@ -218,10 +225,12 @@ static void measure(gm_mask *m, int64_t H, int64_t W)
 static int take_masks(gm_session *s, gm_answer *a, const gm_generated *g, gm_error *e)
 {
     int64_t N = g->mask.data ? g->mask.dim[0] : 0, H = s->height, W = s->width, prompt_masks = 0;
-    for (int64_t k = 1; k < a->nprompt_ids; k++) prompt_masks += a->prompt_ids[k] == s->model->net.seg;
+    for (int64_t k = 1; k < a->nprompt_ids; k++)
+        prompt_masks += a->prompt_ids[k] == s->model->net.seg;
     a->height = H, a->width = W;
     if (!N) return 0;
-    float *logits = malloc((size_t)(N * H * W) * sizeof *logits), *iou = calloc((size_t)N, sizeof *iou);
+    float *logits = malloc((size_t)(N * H * W) * sizeof *logits),
+          *iou = calloc((size_t)N, sizeof *iou);
     a->mask = calloc((size_t)N, sizeof *a->mask);
     if (!logits || !a->mask || !iou) {
         free(logits);
@@ -234,7 +243,9 @@ static int take_masks(gm_session *s, gm_answer *a, const gm_generated *g, gm_err
     gm_to_host(s->c, iou, g->iou);
     a->nmasks = N;
     for (int64_t i = 0; i < N; i++) {
-        a->mask[i] = (gm_mask){ .logits = logits + i * H * W, .predicted_iou = iou[i], .in_prompt = i < prompt_masks };
+        a->mask[i] = (gm_mask){ .logits = logits + i * H * W,
+                                .predicted_iou = iou[i],
+                                .in_prompt = i < prompt_masks };
         measure(&a->mask[i], H, W);
     }
     free(iou);
@@ -259,7 +270,8 @@ static int32_t *copy_ids(const int32_t *ids, int64_t n)
     return p;
 }
 
-static int fill_answer(gm_session *s, gm_answer *a, const gm_generated *g, int64_t nprompt, gm_error *e)
+static int fill_answer(gm_session *s, gm_answer *a, const gm_generated *g, int64_t nprompt,
+                       gm_error *e)
 {
     a->nprompt_ids = nprompt, a->nids = g->n - nprompt;
     a->prompt_ids = copy_ids(g->ids, nprompt);
@@ -304,18 +316,26 @@ static gm_answer *answer(gm_session *s, const gm_ask *q, gm_error *e)
     if (ok) {
         stream t = { s, q, n, 0 };
         gm_generate_options o = {
-            .prompt = ids, .nprompt = n, .answer = q->task == GM_PHRASE && q->forced ? ids : NULL,
-            .max_new = q->max_new_tokens > 0 ? q->max_new_tokens : MAX_NEW, .no_cache = q->no_kv_cache,
-            .no_masks = q->no_masks, .temperature = q->temperature, .top_p = q->top_p, .seed = q->seed,
-            .on_ids = on_ids, .on_stage = on_stage, .user = &t,
+            .prompt = ids,
+            .nprompt = n,
+            .answer = q->task == GM_PHRASE && q->forced ? ids : NULL,
+            .max_new = q->max_new_tokens > 0 ? q->max_new_tokens : MAX_NEW,
+            .no_cache = q->no_kv_cache,
+            .no_masks = q->no_masks,
+            .temperature = q->temperature,
+            .top_p = q->top_p,
+            .seed = q->seed,
+            .on_ids = on_ids,
+            .on_stage = on_stage,
+            .user = &t,
         };
         if (s->nboxes) o.box = gm_from(s->c, GM_F32, s->box, 2, GM_DIMS(s->nboxes, 4));
         ok = gm_generate(s->c, &s->model->net, &s->scene, &o, &g) == 0;
         if (!ok) gm_fail(e, "%s", gm_error_text(s->c));
         if (ok) ok = fill_answer(s, a, &g, nprompt, e) == 0;
     }
-    gm_tensor keep[] = { s->scene.img, s->scene.levels[0], s->scene.levels[1], s->scene.levels[2], s->scene.levels[3],
-                         s->scene.embedding };
+    gm_tensor keep[] = { s->scene.img,       s->scene.levels[0], s->scene.levels[1],
+                         s->scene.levels[2], s->scene.levels[3], s->scene.embedding };
     gm_scope_keep(s->c, mark, keep, sizeof keep / sizeof *keep);
     gm_clear(s->c);
     free(g.ids);
@@ -333,7 +353,8 @@ gm_answer *gm_session_ask(gm_session *s, const gm_ask *q, gm_error *e)
     int64_t before = s->nboxes;
     gm_ask asked = *q;
     asked.nboxes = s->nlatest;
-    char *message = gm_prompt_user(s->model->prompts, &asked, q->variant, s->nturns == 0, before, e);
+    char *message =
+        gm_prompt_user(s->model->prompts, &asked, q->variant, s->nturns == 0, before, e);
     if (push_turn(s, message, e) != 0) return NULL;
     gm_answer *a = append_boxes(s, message, e) == 0 ? answer(s, q, e) : NULL;
     if (a && push_turn(s, history_text(a->text), e) == 0) return a;

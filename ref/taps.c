@@ -59,5 +59,6 @@ void gm_tap(gm_ctx *c, gm_tensor x, const char *format, ...)
         if (calls) snprintf(name + n, 24, "#%lld", (long long)calls);
         c->tap(c->tap_user, c, name, x);
     }
-    if (!all_finite(c, x)) gm_set_error(c, "the output of %s is not finite (NaN or infinity)", name);
+    if (!all_finite(c, x))
+        gm_set_error(c, "the output of %s is not finite (NaN or infinity)", name);
 }

@@ -28,7 +28,8 @@ typedef struct gm_ctx gm_ctx;
 typedef struct { int64_t blocks; } gm_mark;
 
 /* Where blocks come from; a GPU backend or a test (failing allocator, guard bytes) puts its own.
- * cache: keep freed blocks for reuse (off under a sanitizer, so that it sees every use after free). */
+ * cache: keep freed blocks for reuse (off under a sanitizer, so that it sees every use after free).
+ */
 typedef struct {
     void *(*alloc)(void *user, size_t bytes);       /* 64-byte aligned, or NULL */
     void (*free)(void *user, void *p, size_t bytes);
@@ -47,7 +48,8 @@ void gm_clear(gm_ctx *c);
 /* Sets the sticky error unless one is set. */
 void gm_set_error(gm_ctx *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* New tensors.  Contents of gm_new are undefined.  gm_from copies n = product(dim) host values in. */
+/* New tensors.  Contents of gm_new are undefined.  gm_from copies n = product(dim) host values in.
+ */
 gm_tensor gm_new(gm_ctx *c, gm_dtype type, int nd, const int64_t *dim);
 gm_tensor gm_from(gm_ctx *c, gm_dtype type, const void *host, int nd, const int64_t *dim);
 /* Copies a tensor's values to the host (for the CPU a memcpy). */

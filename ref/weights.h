@@ -15,16 +15,16 @@ gm_tensor gm_weights_look(const gm_weights *w, const char *name);
 /* How many i >= 0 in a row make the printf pattern (one %d) the name of a stored tensor. */
 int64_t gm_weights_count(const gm_weights *w, const char *pattern);
 
-/* The tensor, demanded: marked as used; a missing one or one of other sizes is noted (all notes come
- * out together in gm_weights_finish) and GM_NONE returned.  A size of -1 takes what the file has.
- * gm_weight keeps the stored type (f32, bf16, f16); gm_weight_f32 converts once to float. */
+/* The tensor, demanded: marked as used; a missing one or one of other sizes is noted (all notes
+ * come out together in gm_weights_finish) and GM_NONE returned.  A size of -1 takes what the file
+ * has. gm_weight keeps the stored type (f32, bf16, f16); gm_weight_f32 converts once to float. */
 gm_tensor gm_weight(gm_weights *w, int nd, const int64_t *dim, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 gm_tensor gm_weight_f32(gm_weights *w, int nd, const int64_t *dim, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* 0 when every demand was met and every stored tensor was demanded or is known to be unused; else one
- * error: five names a kind and a count (all of them through log when verbose). */
+/* 0 when every demand was met and every stored tensor was demanded or is known to be unused; else
+ * one error: five names a kind and a count (all of them through log when verbose). */
 int gm_weights_finish(gm_weights *w, gm_error *e);
 
 #endif
