@@ -10,9 +10,12 @@
 /* Small images grow by a whole factor: to this width, within this height. PAPER: around them. */
 enum { WIDTH = 640, HEIGHT = 1024, PAPER = 250 };
 
+/* What a pixel shows of one mask: its edge is a line, with a rim outside that. */
+typedef enum { OUTSIDE, INSIDE, LINE, RIM } part;
+
 /* Where things are: the image, k times larger, `left` pixels from the picture's left edge.
- * in (nmasks, height, width): 1 where the enlarged mask is. */
-typedef struct { int64_t k, left, width, height; const gm_answer *a; uint8_t *in; } place;
+ * parts (nmasks, height, width): what each pixel of the enlarged image shows of each mask. */
+typedef struct { int64_t k, left, width, height; const gm_answer *a; uint8_t *parts; } place;
 
 /* Is pixel (x, y) of the enlarged image in mask m?  Logits between pixels are interpolated. */
 static bool logit_above_0(const place *p, int64_t m, int64_t x, int64_t y)
@@ -29,46 +32,64 @@ static bool logit_above_0(const place *p, int64_t m, int64_t x, int64_t y)
          + (logits[y1 * W + x0] * (1 - fx) + logits[y1 * W + x1] * fx) * fy > 0;
 }
 
-static int find_insides(place *p, gm_error *e)
+/* Of the pixel at i, distance to the nearest pixel outside, given those of its neighbours in a row
+ * above or below: sideways 5, across a corner 7. */
+static uint16_t nearer(uint16_t own, const uint16_t *other, int64_t x, int64_t W)
 {
-    p->in = malloc((size_t)p->a->nmasks * (size_t)p->height * (size_t)p->width + 1);
-    if (!p->in) return gm_fail(e, "overlay: out of memory for %lld masks", (long long)p->a->nmasks);
-    uint8_t *in = p->in;
-    for (int64_t m = 0; m < p->a->nmasks; m++)
-        for (int64_t y = 0; y < p->height; y++)
-            for (int64_t x = 0; x < p->width; x++) *in++ = logit_above_0(p, m, x, y);
-    return 0;
+    int d = own;
+    if (other[x] + 5 < d) d = other[x] + 5;
+    if (x > 0 && other[x - 1] + 7 < d) d = other[x - 1] + 7;
+    if (x + 1 < W && other[x + 1] + 7 < d) d = other[x + 1] + 7;
+    return (uint16_t)d;
 }
 
-static bool inside(const place *p, int64_t m, int64_t x, int64_t y)
+/* Fifths of a pixel from each pixel to the nearest outside (Borgefors 1986: one pass down, one up).
+ * d (H, W): 0 outside, `far` inside before; `far` stays where nothing is outside.  The image's
+ * border is no edge. */
+static void distances(uint16_t *d, int64_t H, int64_t W)
 {
-    return p->in[(m * p->height + y) * p->width + x];
-}
-
-/* How far a pixel that is in mask m is from one that is not, at most `most`; most + 1 where it is
- * further.  The image's border is no edge. */
-static int64_t depth(const place *p, int64_t m, int64_t x, int64_t y, int64_t most)
-{
-    static const int8_t step[8][2] = { { 1, 0 }, { -1, 0 }, { 0, 1 }, { 0, -1 }, { 1, 1 },
-                                       { 1, -1 }, { -1, 1 }, { -1, -1 } };
-    for (int64_t s = 1; s <= most; s++) {
-        for (int i = 0; i < 8; i++) {
-            int64_t r = i < 4 ? s : (s * 7 + 5) / 10;           /* a circle, not a square */
-            int64_t u = x + step[i][0] * r, v = y + step[i][1] * r;
-            if (u >= 0 && v >= 0 && u < p->width && v < p->height && !inside(p, m, u, v)) return s;
+    for (int64_t y = 0; y < H; y++) {
+        uint16_t *row = d + y * W;
+        for (int64_t x = 0; x < W; x++) {
+            if (y > 0) row[x] = nearer(row[x], row - W, x, W);
+            if (x > 0 && row[x - 1] + 5 < row[x]) row[x] = (uint16_t)(row[x - 1] + 5);
         }
     }
-    return most + 1;
+    for (int64_t y = H - 1; y >= 0; y--) {
+        uint16_t *row = d + y * W;
+        for (int64_t x = W - 1; x >= 0; x--) {
+            if (y + 1 < H) row[x] = nearer(row[x], row + W, x, W);
+            if (x + 1 < W && row[x + 1] + 5 < row[x]) row[x] = (uint16_t)(row[x + 1] + 5);
+        }
+    }
 }
 
-/* What a pixel shows of one mask. */
-typedef enum { OUTSIDE, INSIDE, LINE, RIM } part;
-
-static part part_of(const place *p, int64_t m, int64_t x, int64_t y, int64_t t)
+/* The parts of every mask, with lines of thickness t. */
+static int find_parts(place *p, int64_t t, gm_error *e)
 {
-    if (!inside(p, m, x, y)) return OUTSIDE;
-    int64_t rim = (t + 1) / 2, d = depth(p, m, x, y, rim + t);
-    return d > rim + t ? INSIDE : d > rim ? LINE : RIM;
+    const uint16_t far = UINT16_MAX - 7;
+    int64_t n = p->height * p->width, rim = (t + 1) / 2;
+    uint16_t *d = malloc((size_t)n * sizeof *d);
+    p->parts = malloc((size_t)p->a->nmasks * (size_t)n + 1);
+    for (int64_t m = 0; d && p->parts && m < p->a->nmasks; m++) {
+        for (int64_t y = 0; y < p->height; y++)
+            for (int64_t x = 0; x < p->width; x++)
+                d[y * p->width + x] = logit_above_0(p, m, x, y) ? far : 0;
+        distances(d, p->height, p->width);
+        for (int64_t i = 0; i < n; i++) {
+            int64_t deep = (d[i] + 2) / 5;
+            part now = deep > rim + t ? INSIDE : deep > rim ? LINE : RIM;
+            p->parts[m * n + i] = d[i] ? now : OUTSIDE;
+        }
+    }
+    free(d);
+    if (d && p->parts) return 0;
+    return gm_fail(e, "overlay: out of memory for %lld masks", (long long)p->a->nmasks);
+}
+
+static part part_of(const place *p, int64_t m, int64_t x, int64_t y)
+{
+    return (part)p->parts[(m * p->height + y) * p->width + x];
 }
 
 /* Half image, half mask; within each mask's edge a line of its full colour, t thick, and a white
@@ -81,7 +102,7 @@ static void draw_masks(gm_image *out, const place *p, int64_t t)
         for (int64_t x = 0; x < p->width; x++) {
             int64_t insides = 0, edges = 0;
             for (int64_t m = 0; m < p->a->nmasks; m++) {
-                part now = part_of(p, m, x, y, t);
+                part now = part_of(p, m, x, y);
                 insides += now == INSIDE;
                 edges += now > INSIDE;
             }
@@ -89,7 +110,7 @@ static void draw_masks(gm_image *out, const place *p, int64_t t)
             int64_t turn = (x + y) / (4 * t) % (edges ? edges : insides), m = 0;
             part now = OUTSIDE;
             for (;; m++) {
-                now = part_of(p, m, x, y, t);
+                now = part_of(p, m, x, y);
                 if (now != OUTSIDE && (!edges || now > INSIDE) && turn-- == 0) break;
             }
             gm_colour c;
@@ -226,15 +247,15 @@ int gm_overlay_write(const char *path, const gm_image *im, const gm_answer *a,
     double size = fmax(19, (double)out.width / 40);
     gm_font *text = gm_font_new(round(size), e), *small = gm_font_new(round(size * 0.85), e);
     int bad = text && small ? make_canvas(&out, im, &p, text, e) : -1;
-    if (!bad) bad = find_insides(&p, e);
+    int64_t t = (int64_t)fmax(2, round((double)p.width / 256));
+    if (!bad) bad = find_parts(&p, t, e);
     if (!bad) {
-        int64_t t = (int64_t)fmax(2, round((double)p.width / 256));
         draw_masks(&out, &p, t);
         draw_boxes(&out, &p, boxes, nboxes, (double)t, small);
         bad = draw_numbers(&out, &p, small, e) != 0
             || gm_png_write(path, out.rgb, out.width, out.height, 3, e) != 0;
     }
-    free(p.in);
+    free(p.parts);
     gm_image_free(&out);
     gm_font_free(small);
     gm_font_free(text);

@@ -127,6 +127,34 @@ END_TEST
 
 /* A phrase whose mask is empty says so, one whose mask is not does not; no word is lost when lines
  * wrap. */
+/* A rim of 2, a line of 3, then inside: from every side and around a hole of one pixel; none along
+ * the image's border. */
+START_TEST(edges_are_even)
+{
+    gm_image im = grey(700, 300);
+    gm_mask mask;
+    float *l = rectangle(&mask, 700, 300, 50, 100, 350, 300);
+    l[250 * 700 + 250] = -1;
+    mask.area--;
+    gm_answer a = { .caption = (char *)"", .mask = &mask, .nmasks = 1, .width = 700, .height = 300 };
+    gm_image out = overlay(&im, &a, NULL, 0);
+    static const int64_t from[][4] = { { 50, 150, 1, 0 }, { 349, 150, -1, 0 }, { 80, 100, 0, 1 },
+        { 251, 250, 1, 0 }, { 249, 250, -1, 0 }, { 250, 251, 0, 1 }, { 250, 249, 0, -1 } };
+    uint8_t c[3], half[3], white[3] = { 255, 255, 255 };
+    gm_mask_colour(0, c);
+    for (int i = 0; i < 3; i++) half[i] = (uint8_t)lround(100 + (c[i] - 100) * 0.5);
+    for (size_t k = 0; k < sizeof from / sizeof *from; k++)
+        for (int64_t s = 0; s < 12; s++)
+            ck_assert_msg(!memcmp(pixel(&out, from[k][0] + s * from[k][2], from[k][1] + s * from[k][3]),
+                                  s < 2 ? white : s < 5 ? c : half, 3), "edge %zu, step %lld", k, (long long)s);
+    ck_assert_mem_eq(pixel(&out, 251, 251), white, 3);                 /* the hole's corner */
+    for (int64_t x = 56; x < 200; x++) ck_assert_mem_eq(pixel(&out, x, 299), half, 3);
+    free(l);
+    gm_image_free(&im);
+    gm_image_free(&out);
+}
+END_TEST
+
 START_TEST(empty_masks_and_long_captions)
 {
     const uint8_t faint[3] = { 120, 120, 125 };
@@ -249,6 +277,7 @@ Suite *test_overlay(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, colours_differ_and_come_round);
     tcase_add_test(t, masks_outlines_and_legend);
+    tcase_add_test(t, edges_are_even);
     tcase_add_test(t, empty_masks_and_long_captions);
     tcase_add_test(t, every_shape_of_answer);
     tcase_add_test(t, wrong_sizes_and_places);
