@@ -1,4 +1,5 @@
-/* make bench: how fast the cpu table is, as a share of what OpenBLAS's sgemm gives in the same run. */
+/* make bench: how fast the cpu table is, as a share of what OpenBLAS's sgemm gives in the same
+ * run. */
 #ifndef BENCH_H
 #define BENCH_H
 #include <stdbool.h>
@@ -8,14 +9,15 @@
 typedef struct {
     double seconds;             /* median */
     double gflop;               /* work of one run, 2 per multiply-add */
-    double ratio;               /* its rate over sgemm's, measured before and after each run; median */
+    double ratio; /* its rate over sgemm's, measured before and after each run; median */
     double target;              /* the ratio, or (nano) the seconds, wanted */
     double peak_mb;             /* largest resident size of the row's process */
-    double others;              /* processor time of other processes during the row, over the row's time */
+    double others; /* processor time of other processes during the row, over the row's time */
     char note[400];
 } bench_result;
 
-/* quick: the estimate of a part instead of the whole.  Returns 0, or -1 with the reason in r->note. */
+/* quick: the estimate of a part instead of the whole.  Returns 0, or -1 with the reason in
+ * r->note. */
 typedef struct {
     const char *name, *what;
     int (*run)(bench_result *r, bool quick);
@@ -30,13 +32,14 @@ double bench_median(const double *x, int n);
 /* nano.c: a row. */
 int bench_nano(bench_result *r, bool quick);
 
-/* child.c: runs a row in a process of its own, so that its memory and processor time are its own. */
+/* child.c: runs a row in a process of its own, so that its memory and processor time are its
+ * own. */
 int bench_in_child(const bench_row *row, bool quick, bench_result *r);
 /* Runs a program (argv ends in NULL), its output dropped; seconds and peak_mb of r. */
 int bench_program(char *const argv[], bench_result *r);
 
-/* machine.c: seconds that all processors together were busy since the start of the machine; a line on
- * processor, flags and threads. */
+/* machine.c: seconds that all processors together were busy since the start of the machine; a line
+ * on processor, flags and threads. */
 double bench_busy_seconds(void);
 void bench_machine(char *text, size_t size);
 

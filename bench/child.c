@@ -36,7 +36,7 @@ int bench_in_child(const bench_row *row, bool quick, bench_result *r)
     bool told = pid > 0 && read(ends[0], &heard, sizeof heard) == (ssize_t)sizeof heard;
     close(ends[0]);
     if (told) *r = heard;
-    double program_mb = r->peak_mb;                             /* a row that ran a program measured that one */
+    double program_mb = r->peak_mb; /* a row that ran a program measured that one */
     int bad = pid > 0 ? finish(pid, r, &own) : -1;
     if (program_mb > 0) r->peak_mb = program_mb;
     double wall = gm_seconds() - start;

@@ -30,16 +30,17 @@ static void print(const bench_row *row, const bench_result *r, int bad)
     if (r->ratio > 0) snprintf(ratio, sizeof ratio, "%.1f %%", 100 * r->ratio);
     if (r->target > 0 && r->ratio > 0) snprintf(target, sizeof target, "%.0f %%", 100 * r->target);
     else if (r->target > 0) snprintf(target, sizeof target, "%.0f s", r->target);
-    printf("%-8s %9.4f %9s %9s %8s %9.0f  %s%s\n", row->name, r->seconds, rate, ratio, target, r->peak_mb,
-           r->others > BUSY ? "MACHINE BUSY  " : "", r->note);
+    printf("%-8s %9.4f %9s %9s %8s %9.0f  %s%s\n", row->name, r->seconds, rate, ratio, target,
+           r->peak_mb, r->others > BUSY ? "MACHINE BUSY  " : "", r->note);
 }
 
 static json_t *as_json(const bench_row *row, const bench_result *r, int bad)
 {
     if (bad) return json_pack("{s:s, s:s}", "name", row->name, "error", r->note);
-    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:b, s:s}", "name", row->name, "what", row->what,
-                     "seconds", r->seconds, "gflop", r->gflop, "ratio", r->ratio, "target", r->target, "peak_mb",
-                     r->peak_mb, "others", r->others, "busy", r->others > BUSY, "note", r->note);
+    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:b, s:s}", "name", row->name,
+                     "what", row->what, "seconds", r->seconds, "gflop", r->gflop, "ratio", r->ratio,
+                     "target", r->target, "peak_mb", r->peak_mb, "others", r->others, "busy",
+                     r->others > BUSY, "note", r->note);
 }
 
 int main(int argc, char **argv)
@@ -58,7 +59,8 @@ int main(int argc, char **argv)
     json_t *list = json_array();
     bench_machine(machine, sizeof machine);
     if (!json)
-        printf("%s\n\n%-8s %9s %9s %9s %8s %9s\n", machine, "row", "seconds", "GFLOP/s", "of sgemm", "target", "peak MB");
+        printf("%s\n\n%-8s %9s %9s %9s %8s %9s\n", machine, "row", "seconds", "GFLOP/s", "of sgemm",
+               "target", "peak MB");
     for (int i = 0; i < bench_nrows; i++) {
         bench_result r;
         if (only && strcmp(only, bench_rows[i].name)) continue;
@@ -70,7 +72,8 @@ int main(int argc, char **argv)
         fflush(stdout);
     }
     if (json) {
-        json_t *all = json_pack("{s:s, s:b, s:O}", "machine", machine, "quick", quick, "rows", list);
+        json_t *all = json_pack("{s:s, s:b, s:O}", "machine", machine, "quick", quick, "rows",
+                                list);
         json_dumpf(all, stdout, JSON_INDENT(2));
         printf("\n");
         json_decref(all);

@@ -64,8 +64,10 @@ void bench_sam(sam_encoder *m, int64_t windows, int64_t globals)
         .L = windows + globals, .NH = SNH, .G = SG, .P = SP,
         .patch_w = weight(4, GM_DIMS(SC, 3, SP, SP)), .patch_b = vector(SC),
         .pos_embed = bench_random(GM_F32, 4, GM_DIMS(1, SG, SG, SC), 0.1f),
-        .neck0_w = weight(4, GM_DIMS(SOUT, SC, 1, 1)), .neck1_w = vector(SOUT), .neck1_b = vector(SOUT),
-        .neck2_w = weight(4, GM_DIMS(SOUT, SOUT, 3, 3)), .neck3_w = vector(SOUT), .neck3_b = vector(SOUT),
+        .neck0_w = weight(4, GM_DIMS(SOUT, SC, 1, 1)), .neck1_w = vector(SOUT),
+        .neck1_b = vector(SOUT),
+        .neck2_w = weight(4, GM_DIMS(SOUT, SOUT, 3, 3)), .neck3_w = vector(SOUT),
+        .neck3_b = vector(SOUT),
     };
     m->block = calloc((size_t)m->L + 1, sizeof *m->block);
     if (!m->block) abort();
@@ -87,15 +89,18 @@ void bench_clip(clip_tower *m)
     *m = (clip_tower){
         .L = CL, .NH = CNH, .S = CG * CP, .P = CP, .eps = 1e-5f, .select = CUSED,
         .patch_w = weight(4, GM_DIMS(CC, 3, CP, CP)), .class_embedding = vector(CC),
-        .position_w = bench_random(GM_F32, 2, GM_DIMS(CG * CG + 1, CC), 0.1f), .pre_w = vector(CC), .pre_b = vector(CC),
+        .position_w = bench_random(GM_F32, 2, GM_DIMS(CG * CG + 1, CC), 0.1f), .pre_w = vector(CC),
+        .pre_b = vector(CC),
     };
     m->layer = calloc(CL, sizeof *m->layer);
     if (!m->layer) abort();
     for (int64_t l = 0; l < CUSED; l++)
         m->layer[l] = (clip_layer){
             .ln1_w = vector(CC), .ln1_b = vector(CC), .ln2_w = vector(CC), .ln2_b = vector(CC),
-            .q_w = weight(2, GM_DIMS(CC, CC)), .q_b = vector(CC), .k_w = weight(2, GM_DIMS(CC, CC)), .k_b = vector(CC),
-            .v_w = weight(2, GM_DIMS(CC, CC)), .v_b = vector(CC), .o_w = weight(2, GM_DIMS(CC, CC)), .o_b = vector(CC),
+            .q_w = weight(2, GM_DIMS(CC, CC)), .q_b = vector(CC), .k_w = weight(2, GM_DIMS(CC, CC)),
+            .k_b = vector(CC),
+            .v_w = weight(2, GM_DIMS(CC, CC)), .v_b = vector(CC), .o_w = weight(2, GM_DIMS(CC, CC)),
+            .o_b = vector(CC),
             .fc1_w = weight(2, GM_DIMS(CF, CC)), .fc1_b = vector(CF),
             .fc2_w = weight(2, GM_DIMS(CC, CF)), .fc2_b = vector(CC),
         };
@@ -104,7 +109,8 @@ void bench_clip(clip_tower *m)
 double bench_clip_gflop(void)
 {
     double T = CG * CG + 1, C = CC;
-    return 1e-9 * (2 * (T - 1) * 3 * CP * CP * C + CUSED * (8 * T * C * C + 4 * T * C * CF + 4 * T * T * C));
+    return 1e-9 * (2 * (T - 1) * 3 * CP * CP * C +
+                   CUSED * (8 * T * C * C + 4 * T * C * CF + 4 * T * T * C));
 }
 
 void bench_region(region_encoder *m, int64_t steps)
@@ -113,7 +119,8 @@ void bench_region(region_encoder *m, int64_t steps)
         .groups = RGROUPS, .scale = 224, .nfuse = steps,
         .pos0_w = weight(2, GM_DIMS(RNARROW, 4)), .pos0_b = vector(RNARROW),
         .pos2_w = vector(RNARROW), .pos2_b = vector(RNARROW),
-        .pos3_w = weight(2, GM_DIMS(CC, RNARROW)), .pos3_b = vector(CC), .pos5_w = vector(CC), .pos5_b = vector(CC),
+        .pos3_w = weight(2, GM_DIMS(CC, RNARROW)), .pos3_b = vector(CC), .pos5_w = vector(CC),
+        .pos5_b = vector(CC),
         .flatten_w = weight(2, GM_DIMS(CC, CC * RP * RP)), .flatten_b = vector(CC),
         .updims_w = weight(2, GM_DIMS(RHIDDEN, CC)), .updims_b = vector(RHIDDEN),
     };

@@ -4,8 +4,8 @@
 #include "bench.h"
 #include "../io/os.h"
 
-static const char PROGRAM[] = "build/glamm", MODEL[] = "models/nano", IMAGE[] = "models/nano/scenes/demo.png",
-                  OUT[] = "build/bench-out";
+static const char PROGRAM[] = "build/glamm", MODEL[] = "models/nano",
+                  IMAGE[] = "models/nano/scenes/demo.png", OUT[] = "build/bench-out";
 
 /* Peak memory after each stage, as the library reports stages. */
 typedef struct { const char *stage; double mb; } stage_peak;
@@ -32,13 +32,15 @@ static int stages(bench_result *r)
     stage_peaks peaks = { .n = 0 };
     double start = gm_seconds();
     gm_model *m = gm_model_open(MODEL, NULL, &e);
-    int n = snprintf(r->note, sizeof r->note, "open %.3f s %.0f MB", gm_seconds() - start, peak_mb());
+    int n = snprintf(r->note, sizeof r->note, "open %.3f s %.0f MB", gm_seconds() - start,
+                     peak_mb());
     int bad = !m || gm_image_read(&image, IMAGE, &e);
     gm_session *s = bad ? NULL : gm_session_new(m, &image, &e);
     gm_ask ask = { .task = GM_GCG, .on_stage = note_peak, .user = &peaks };
     gm_answer *a = s ? gm_session_ask(s, &ask, &e) : NULL;
     for (int i = 0; a && i < a->ntimings && n < (int)sizeof r->note - 60; i++) {
-        n += snprintf(r->note + n, sizeof r->note - (size_t)n, ", %.20s %.3f s", a->timing[i].stage, a->timing[i].seconds);
+        n += snprintf(r->note + n, sizeof r->note - (size_t)n, ", %.20s %.3f s", a->timing[i].stage,
+                      a->timing[i].seconds);
         for (int k = 0; k < peaks.n; k++)
             if (!strcmp(peaks.row[k].stage, a->timing[i].stage))
                 n += snprintf(r->note + n, sizeof r->note - (size_t)n, " %.0f MB", peaks.row[k].mb);
@@ -56,7 +58,8 @@ int bench_nano(bench_result *r, bool quick)
 {
     enum { N = 5 };
     double seconds[N];
-    char *argv[] = { (char *)PROGRAM, "run", (char *)MODEL, (char *)IMAGE, "--redo", "--out", (char *)OUT, NULL };
+    char *argv[] = { (char *)PROGRAM, "run",   (char *)MODEL, (char *)IMAGE,
+                     "--redo",        "--out", (char *)OUT,   NULL };
     (void)quick;
     if (!gm_is_file(PROGRAM) || !gm_is_file(IMAGE)) {
         snprintf(r->note, sizeof r->note, "wanted %s and %s: not there", PROGRAM, IMAGE);

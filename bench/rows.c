@@ -40,7 +40,8 @@ typedef struct { gm_tensor x, w, y; } yardstick;
 
 static yardstick yardstick_new(void)
 {
-    yardstick s = { bench_random(GM_F32, 2, GM_DIMS(GR, GK), 1), bench_random(GM_F32, 2, GM_DIMS(GN, GK), 1),
+    yardstick s = { bench_random(GM_F32, 2, GM_DIMS(GR, GK), 1),
+                    bench_random(GM_F32, 2, GM_DIMS(GN, GK), 1),
                     bench_random(GM_F32, 2, GM_DIMS(GR, GN), 1) };
     return s;
 }
@@ -48,7 +49,8 @@ static yardstick yardstick_new(void)
 static double sgemm_seconds(yardstick *s)
 {
     double start = now();
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, GR, GN, GK, 1, s->x.data, GK, s->w.data, GK, 0, s->y.data, GN);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, GR, GN, GK, 1, s->x.data, GK, s->w.data,
+                GK, 0, s->y.data, GN);
     return now() - start;
 }
 
@@ -77,9 +79,10 @@ static double subject_seconds(subject *s, subject_fn run)
     return t;
 }
 
-/* n runs between n + 1 of sgemm.  Each run is the weighted sum of parts (weights may be negative: what one
- * block costs is the difference of two runs). */
-static int measure(bench_result *r, subject *parts, const double *weight, int nparts, subject_fn run, int n)
+/* n runs between n + 1 of sgemm.  Each run is the weighted sum of parts (weights may be negative:
+ * what one block costs is the difference of two runs). */
+static int measure(bench_result *r, subject *parts, const double *weight, int nparts,
+                   subject_fn run, int n)
 {
     yardstick y = yardstick_new();
     double seconds[MAX_REPEATS], ratio[MAX_REPEATS], rate[MAX_REPEATS];
@@ -100,8 +103,8 @@ static int measure(bench_result *r, subject *parts, const double *weight, int np
     }
     r->seconds = bench_median(seconds, n);
     r->ratio = bench_median(ratio, n);
-    snprintf(r->note + strlen(r->note), sizeof r->note - strlen(r->note), "%d runs; sgemm %.0f GFLOP/s beside them", n,
-             bench_median(rate, n));
+    snprintf(r->note + strlen(r->note), sizeof r->note - strlen(r->note),
+             "%d runs; sgemm %.0f GFLOP/s beside them", n, bench_median(rate, n));
     return 0;
 }
 

@@ -25,13 +25,14 @@ static void show(const char *name, gm_tensor x)
         low = fmin(low, v);
         if (v > high) high = v, at = i;
     }
-    printf("%s %s mean %.4g, %.4g to %.4g (at %lld):", name, gm_shape_text(shape, x), n ? sum / (double)n : 0, low,
-           high, (long long)at);
+    printf("%s %s mean %.4g, %.4g to %.4g (at %lld):", name, gm_shape_text(shape, x),
+           n ? sum / (double)n : 0, low, high, (long long)at);
     for (int64_t i = 0; i < n && i < FIRST; i++) printf(" %.3g", value(x, i));
     printf("%s\n", n > FIRST ? " .." : "");
 }
 
-/* The places and values of the next two: what else the model might have written, for a row of logits. */
+/* The places and values of the next two: what else the model might have written, for a row of
+ * logits. */
 static void show_runners_up(gm_tensor x)
 {
     int64_t n = gm_numel(x), best[3] = { -1, -1, -1 };
@@ -57,7 +58,8 @@ static int show_row(const char *wanted, gm_tensor x, int64_t row, gm_error *e)
     int64_t C = x.nd ? x.dim[x.nd - 1] : 1, rows = C ? gm_numel(x) / C : 0;
     if (row < 0 || row >= rows)
         return gm_fail(e, "--show %s: wanted a row below %lld", wanted, (long long)rows);
-    gm_tensor y = { .data = (char *)x.data + (size_t)(row * C) * gm_type_size(x.type), .dim = { C }, .nd = 1, .type = x.type };
+    gm_tensor y = { .data = (char *)x.data + (size_t)(row * C) * gm_type_size(x.type), .dim = { C },
+                    .nd = 1, .type = x.type };
     show(wanted, y);
     if (C > 1) show_runners_up(y);
     return 0;

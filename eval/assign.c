@@ -1,6 +1,6 @@
-/* The assignment of rows to columns with the largest sum (Kuhn, Munkres): one row after another along
- * the cheapest augmenting path, as in J. Munkres, "Algorithms for the Assignment and Transportation
- * Problems" (1957), with potentials. */
+/* The assignment of rows to columns with the largest sum (Kuhn, Munkres): one row after another
+ * along the cheapest augmenting path, as in J. Munkres, "Algorithms for the Assignment and
+ * Transportation Problems" (1957), with potentials. */
 #include <math.h>
 #include <stdlib.h>
 #include "masks.h"
@@ -56,8 +56,9 @@ int gm_assign(int64_t *match, const double *value, int64_t R, int64_t C)
 {
     int64_t n = R < C ? R : C, m = R < C ? C : R;
     size_t room = (size_t)m + 1;
-    tableau t = { calloc(room, sizeof(double)), calloc(room, sizeof(double)), calloc(room, sizeof(double)),
-                  calloc(room, sizeof(int64_t)), calloc(room, sizeof(int64_t)), calloc(room, 1) };
+    tableau t = { calloc(room, sizeof(double)),  calloc(room, sizeof(double)),
+                  calloc(room, sizeof(double)),  calloc(room, sizeof(int64_t)),
+                  calloc(room, sizeof(int64_t)), calloc(room, 1) };
     bool good = t.u && t.v && t.slack && t.row && t.from && t.seen;
     for (int64_t r = 0; r < R; r++) match[r] = -1;
     for (int64_t i = 1; good && i <= n; i++) place(&t, value, R, C, i, m);

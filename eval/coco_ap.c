@@ -38,7 +38,8 @@ static int by_score(const void *a, const void *b)
     return (x->order > y->order) - (x->order < y->order);
 }
 
-/* Found masks of an image, best score first (equals in file order), at most MOST: *keep, malloc'ed. */
+/* Found masks of an image, best score first (equals in file order), at most MOST: *keep,
+ * malloc'ed. */
 static int rank_found(ranked **keep, const gm_mask_image *m)
 {
     ranked *r = malloc((size_t)(m->nfound + 1) * sizeof *r);
@@ -66,10 +67,10 @@ static void order_truth(int64_t *order, bool *ignored, const gm_mask_image *m, i
     }
 }
 
-/* The true mask for one found mask (iou: its row), or -1: the largest IoU of at least `least`, the later
- * of equals; an ignored one only when no regular one fits. */
-static int64_t best_match(const double *iou, double least, const int64_t *order, const bool *ignored,
-                          const bool *taken, const gm_mask_image *m)
+/* The true mask for one found mask (iou: its row), or -1: the largest IoU of at least `least`, the
+ * later of equals; an ignored one only when no regular one fits. */
+static int64_t best_match(const double *iou, double least, const int64_t *order,
+                          const bool *ignored, const bool *taken, const gm_mask_image *m)
 {
     int64_t best = -1;
     for (int64_t k = 0; k < m->ntruth; k++) {
@@ -93,7 +94,8 @@ static void judge(verdict *v, int64_t D, const gm_mask_image *m, int a, const sc
         memset(s->taken, 0, (size_t)m->ntruth * sizeof *s->taken);
         for (int64_t d = 0; d < D; d++) {
             double least = fmin(threshold(t), 1 - 1e-10);
-            int64_t g = best_match(s->iou + d * m->ntruth, least, s->order, s->ignored, s->taken, m);
+            int64_t g = best_match(s->iou + d * m->ntruth, least, s->order, s->ignored, s->taken,
+                                   m);
             if (g >= 0) s->taken[g] = true;
             v[d].hit[a][t] = g >= 0 && !m->truth[g].id_is_0;
             v[d].ignored[a][t] = (g >= 0 && s->ignored[g]) ||
@@ -128,14 +130,15 @@ static int64_t kept(const gm_mask_image *m)
     return m->nfound < MOST ? m->nfound : MOST;
 }
 
-/* Verdicts of one image's found masks, v[0] .. v[kept - 1]; true masks that count, per area, are added
- * to wanted. */
+/* Verdicts of one image's found masks, v[0] .. v[kept - 1]; true masks that count, per area, are
+ * added to wanted. */
 static int judge_image(verdict *v, int64_t wanted[AREAS], const gm_mask_image *m)
 {
     int64_t D = kept(m), G = m->ntruth;
     ranked *keep = NULL;
-    scratch s = { malloc((size_t)(D * G + 1) * sizeof(double)), malloc((size_t)(G + 1) * sizeof(int64_t)),
-                  malloc((size_t)G + 1), malloc((size_t)G + 1), malloc((size_t)(D + 1) * sizeof(double)) };
+    scratch s = { malloc((size_t)(D * G + 1) * sizeof(double)),
+                  malloc((size_t)(G + 1) * sizeof(int64_t)), malloc((size_t)G + 1),
+                  malloc((size_t)G + 1), malloc((size_t)(D + 1) * sizeof(double)) };
     bool good = rank_found(&keep, m) == 0 && s.iou && s.order && s.ignored && s.taken && s.area;
     if (good) {
         fill_ious(m, keep, D, &s);
@@ -159,8 +162,8 @@ static int judge_image(verdict *v, int64_t wanted[AREAS], const gm_mask_image *m
 
 /* accumulate() for one threshold: *precision is the mean over the recall points, *recall the last.
  * v in order of score; of each image only the first `most`. curve: 2 n numbers of scratch. */
-static void accumulate(double *precision, double *recall, const verdict *v, int64_t n, int64_t wanted,
-                       int a, int t, int64_t most, double *curve)
+static void accumulate(double *precision, double *recall, const verdict *v, int64_t n,
+                       int64_t wanted, int a, int t, int64_t most, double *curve)
 {
     double *pr = curve, *rc = curve + n, tp = 0, fp = 0, sum = 0;
     int64_t nd = 0;
@@ -175,7 +178,7 @@ static void accumulate(double *precision, double *recall, const verdict *v, int6
         if (pr[d] > pr[d - 1]) pr[d - 1] = pr[d];
     int64_t at = 0;
     for (int p = 0; p < POINTS; p++) {
-        double point = p == POINTS - 1 ? 1 : p * 0.01;          /* not p / 100.0: ten of them differ */
+        double point = p == POINTS - 1 ? 1 : p * 0.01; /* not p / 100.0: ten of them differ */
         while (at < nd && rc[at] < point) at++;
         if (at < nd) sum += pr[at];
     }
@@ -229,5 +232,6 @@ int gm_coco_ap(double stats[GM_AP_STATS], const gm_mask_image *image, int64_t n,
     }
     free(v);
     free(curve);
-    return good ? 0 : gm_fail(e, "average precision of %lld masks: out of memory", (long long)total);
+    return good ? 0
+                : gm_fail(e, "average precision of %lld masks: out of memory", (long long)total);
 }

@@ -1,4 +1,5 @@
-/* Mask recall: eval/gcg/evaluate.py find_best_matches (released), the paper's appendix A.1 (paper). */
+/* Mask recall: eval/gcg/evaluate.py find_best_matches (released), the paper's appendix A.1
+ * (paper). */
 #include <math.h>
 #include <stdlib.h>
 #include "masks.h"
@@ -20,7 +21,7 @@ static int64_t released(gm_recall_image *m, bool *outside)
     /* Pairs found are set to 0 in both matrices, so each row is found once and the loop ends. */
     for (int64_t found = 0;; found++) {
         int64_t best = argmax(m->iou, m->T * m->F), t = best / m->F, f = best % m->F;
-        if (m->iou[best] < LEAST) return found;         /* a NaN (two empty masks) passes, as there */
+        if (m->iou[best] < LEAST) return found; /* a NaN (two empty masks) passes, as there */
         if (t >= m->L || f >= m->P) {
             if (outside) *outside = true;
             return 0;

@@ -1,4 +1,5 @@
-/* What evaluation makes of an answer: gm_answer_clean of prompts.h (eval/gcg/infer.py, inference). */
+/* What evaluation makes of an answer: gm_answer_clean of prompts.h (eval/gcg/infer.py,
+ * inference). */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #include "shards.h"
 
 #define VISION GM_TOWER "vision_model."
-#define DEFAULT_ALPHA 16                /* of LoRA, where no file says it (train.py, --lora_alpha) */
+#define DEFAULT_ALPHA 16 /* of LoRA, where no file says it (train.py, --lora_alpha) */
 
 struct gm_checkpoint {
     char *path;
@@ -236,7 +236,8 @@ static int open_adapter(gm_files *files, gm_weights *w, const char *path, double
                    path);
 }
 
-/* Full tensors of the adapter (training exports: embeddings, mask decoder) first, then its pairs. */
+/* Full tensors of the adapter (training exports: embeddings, mask decoder) first, then its
+ * pairs. */
 static int open_lora(gm_checkpoint *k, const gm_model_options *o, gm_error *e)
 {
     double alpha;

@@ -27,7 +27,9 @@ const uint8_t *gm_map(const char *path, size_t *size, gm_error *e)
     else if (st.st_size == 0) gm_fail(e, "%s: the file is empty", path);
     else {
         p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (p == MAP_FAILED) gm_fail(e, "%s: cannot map %lld bytes: %s", path, (long long)st.st_size, strerror(errno));
+        if (p == MAP_FAILED)
+            gm_fail(e, "%s: cannot map %lld bytes: %s", path, (long long)st.st_size,
+                    strerror(errno));
     }
     close(fd);
     if (p == MAP_FAILED) return NULL;

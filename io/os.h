@@ -1,4 +1,5 @@
-/* What C11 does not have: file maps, folders, clocks.  POSIX is used here and in ref/plugin.c alone. */
+/* What C11 does not have: file maps, folders, clocks.  POSIX is used here and in ref/plugin.c
+ * alone. */
 #ifndef GM_IO_OS_H
 #define GM_IO_OS_H
 #include <stdbool.h>
@@ -11,8 +12,8 @@ void gm_unmap(const uint8_t *p, size_t size);
 /* The whole file as text, 0-terminated, malloc'ed. */
 char *gm_read_text(const char *path, size_t *size, gm_error *e);
 
-/* Atomic writing: gm_create opens path.tmp-PID, gm_commit flushes to disk and renames to path, gm_discard
- * removes.  gm_commit reports every write error (a full disk shows here). */
+/* Atomic writing: gm_create opens path.tmp-PID, gm_commit flushes to disk and renames to path,
+ * gm_discard removes.  gm_commit reports every write error (a full disk shows here). */
 typedef struct { FILE *file; char *path, *temporary; } gm_writer;
 int gm_create(gm_writer *w, const char *path, gm_error *e);
 int gm_commit(gm_writer *w, gm_error *e);
@@ -35,9 +36,10 @@ size_t gm_peak_rss(void);                   /* bytes, this process so far */
 size_t gm_machine_memory(void);             /* bytes of RAM, and what is available now */
 size_t gm_available_memory(void);
 bool gm_is_terminal(int fd);
-/* For a program's main, first of all: has OpenMP's threads wait asleep instead of spinning for milliseconds,
- * which on a machine with other work costs ten times the run (docs/SPEED.md).  OpenMP reads its settings
- * before main, so the program starts itself anew, once; GOMP_SPINCOUNT or OMP_WAIT_POLICY, if set, stay. */
+/* For a program's main, first of all: has OpenMP's threads wait asleep instead of spinning for
+ * milliseconds, which on a machine with other work costs ten times the run (docs/SPEED.md).  OpenMP
+ * reads its settings before main, so the program starts itself anew, once; GOMP_SPINCOUNT or
+ * OMP_WAIT_POLICY, if set, stay. */
 void gm_calm_threads(char **argv);
 void *gm_aligned_alloc(size_t bytes);       /* 64-byte aligned; release with free() */
 

@@ -270,7 +270,8 @@ static int check_words(const gm_ask *q, gm_error *e)
         if (!words[i]) continue;
         if (is_blank(words[i])) return gm_fail(e, "the prompt is empty");
         if (strstr(words[i], "<image>"))
-            return gm_fail(e, "the prompt contains <image>: there is one image, and it has its place");
+            return gm_fail(e,
+                           "the prompt contains <image>: there is one image, and it has its place");
     }
     return 0;
 }

@@ -16,10 +16,10 @@ void gm_prompts_free(gm_prompts *p);
 
 /* The user's message for a task (docs/TEXT.md), malloc'ed.  first: the conversation starts, so the
  * file's `begin` (for CHAT its `chat_begin`, if it has one) comes in front.  index: which of the
- * task's templates.  REGION asks about the q->nboxes regions, numbered on from `before`; PHRASE with q->forced asks gcg's
- * question, the caption being the answer (gm_forced_answer).  Text given by the user goes in as it
- * stands, but for REFER's expression, stripped and in lower case; "<image>" in it is an error
- * (QUIRKS Q5). */
+ * task's templates.  REGION asks about the q->nboxes regions, numbered on from `before`; PHRASE
+ * with q->forced asks gcg's question, the caption being the answer (gm_forced_answer).  Text given
+ * by the user goes in as it stands, but for REFER's expression, stripped and in lower case;
+ * "<image>" in it is an error (QUIRKS Q5). */
 char *gm_prompt_user(const gm_prompts *p, const gm_ask *q, int64_t index, bool first,
                      int64_t before, gm_error *e);
 

@@ -1,5 +1,6 @@
 /* COCO run-length masks: pycocotools maskApi.c rleEncode, rleDecode, rleArea, rleToBbox,
- * rleToString, rleFrString, rleIou; groundingLMM eval/utils.py mask_to_rle_pytorch, coco_encode_rle. */
+ * rleToString, rleFrString, rleIou; groundingLMM eval/utils.py mask_to_rle_pytorch,
+ * coco_encode_rle. */
 #include "rle.h"
 
 #include <stdlib.h>

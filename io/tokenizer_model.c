@@ -166,7 +166,8 @@ static int read_piece(gm_pieces *p, span s, const char *name, gm_error *e)
     if (q.score != q.score)
         return gm_fail(e, "%s: the score of piece %lld is not a number", name, id);
     if (q.type == GM_PIECE_USER_DEFINED || q.type == GM_PIECE_UNUSED)
-        return gm_fail(e, "%s: piece %lld is user-defined or unused: wanted LLaMA's kinds", name, id);
+        return gm_fail(e, "%s: piece %lld is user-defined or unused: wanted LLaMA's kinds", name,
+                       id);
     if (q.type == GM_PIECE_UNKNOWN) {
         if (p->unk >= 0)
             return gm_fail(e, "%s: pieces %ld and %lld both stand for the unknown", name,

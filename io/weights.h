@@ -45,8 +45,8 @@ void gm_weights_say(const gm_weights *w, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Merges every pair X.lora_A[.name].weight (r, in), X.lora_B (out, r) of `from` (which may be w
- * itself) into X.weight of w: W + alpha / r (B A), summed in float, rounded once to W's type (QUIRKS
- * C4).  The pairs are marked as used.  *merged counts. */
+ * itself) into X.weight of w: W + alpha / r (B A), summed in float, rounded once to W's type
+ * (QUIRKS C4).  The pairs are marked as used.  *merged counts. */
 int gm_lora_merge(gm_weights *w, gm_weights *from, double alpha, int64_t *merged, gm_error *e);
 
 #endif

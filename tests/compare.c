@@ -14,7 +14,8 @@ static double error_of(double got, double want)
     return fabs(got - want);
 }
 
-static void note(gm_comparison *c, int64_t i, double got, double want, double error, double tolerance)
+static void note(gm_comparison *c, int64_t i, double got, double want, double error,
+                 double tolerance)
 {
     double ratio = error == 0 ? 0 : tolerance > 0 ? error / tolerance : INFINITY;
     c->n++;
@@ -47,27 +48,31 @@ static gm_comparison finish(gm_comparison c, int vary)
 }
 
 /* got every stride elements of it, want n of them. */
-static gm_comparison compare(const float *got, int64_t stride, const float *want, int64_t n, const float *scale,
-                             double factor, double relative)
+static gm_comparison compare(const float *got, int64_t stride, const float *want, int64_t n,
+                             const float *scale, double factor, double relative)
 {
     gm_comparison c = { .worst = -1 };
     for (int64_t i = 0; i < n; i++) {
         double w = want[i], g = got[i * stride];
-        double tolerance = factor * (scale ? scale[i] : 1.0) + (relative > 0 && isfinite(w) ? relative * fabs(w) : 0);
+        double tolerance = factor * (scale ? scale[i] : 1.0) +
+                           (relative > 0 && isfinite(w) ? relative * fabs(w) : 0);
         if (!isfinite(w) && isnan(tolerance)) tolerance = 0;     /* a wanted NaN has no magnitude */
         if (isfinite(w) && !(tolerance >= 0 && tolerance <= 3.5e38) && !c.why[0])
-            snprintf(c.why, sizeof c.why, "the tolerance of element %" PRId64 " is %g", i, tolerance);
+            snprintf(c.why, sizeof c.why, "the tolerance of element %" PRId64 " is %g", i,
+                     tolerance);
         note(&c, i, g, w, error_of(g, w), tolerance);
     }
     return finish(c, varies(want, n));
 }
 
-gm_comparison gm_compare(const float *got, const float *want, int64_t n, double absolute, double relative)
+gm_comparison gm_compare(const float *got, const float *want, int64_t n, double absolute,
+                         double relative)
 {
     return compare(got, 1, want, n, NULL, absolute, relative);
 }
 
-gm_comparison gm_compare_each(const float *got, const float *want, int64_t n, const float *scale, double factor)
+gm_comparison gm_compare_each(const float *got, const float *want, int64_t n, const float *scale,
+                              double factor)
 {
     return compare(got, 1, want, n, scale, factor, 0);
 }
@@ -103,8 +108,9 @@ static void shape_text(char *buf, size_t size, int nd, const int64_t *dim)
     if (at < size) snprintf(buf + at, size - at, ")");
 }
 
-gm_comparison gm_compare_shaped(const float *got, int got_nd, const int64_t *got_dim, const float *want, int nd,
-                                const int64_t *dim, int64_t stride, double absolute, double relative)
+gm_comparison gm_compare_shaped(const float *got, int got_nd, const int64_t *got_dim,
+                                const float *want, int nd, const int64_t *dim, int64_t stride,
+                                double absolute, double relative)
 {
     int64_t n = 1;
     int same = got_nd == nd && stride > 0;
@@ -133,8 +139,11 @@ const char *gm_comparison_text(char *buf, size_t size, const gm_comparison *c)
     if (c->why[0]) snprintf(buf, size, "%s: %s", gm_verdict_name(c->verdict), c->why);
     else if (c->n == 0) snprintf(buf, size, "%s: nothing compared", gm_verdict_name(c->verdict));
     else
-        snprintf(buf, size, "%s: %" PRId64 " of %" PRId64 " outside; worst at %" PRId64 ": got %.9g, want %.9g,"
-                 " error %.3g, tolerance %.3g", gm_verdict_name(c->verdict), c->bad, c->n, c->worst, c->got,
-                 c->want, c->error, c->tolerance);
+        snprintf(buf, size,
+                 "%s: %" PRId64 " of %" PRId64 " outside; worst at %" PRId64
+                 ": got %.9g, want %.9g,"
+                 " error %.3g, tolerance %.3g",
+                 gm_verdict_name(c->verdict), c->bad, c->n, c->worst, c->got, c->want, c->error,
+                 c->tolerance);
     return buf;
 }

@@ -1,13 +1,14 @@
 /* Golden values against this program: every case of every folder, on each kernel table.
  *
- *     golden [--backend ref|cpu] [--case NAME] [--tensor NAME] [--model DIR] [--clip DIR] [--all] [--cached]
- *            FOLDER...
+ *     golden [--backend ref|cpu] [--case NAME] [--tensor NAME] [--model DIR] [--clip DIR] [--all]
+ * [--cached] FOLDER...
  *
- * --all prints every row, not the worst of each case; --cached leaves generation without KV cache out, which
- * computes the whole model again for every token.
+ * --all prints every row, not the worst of each case; --cached leaves generation without KV cache
+ * out, which computes the whole model again for every token.
  *
- * A folder is laid out as golden/README.md says.  Where it has forms/, its cases run on each of these
- * checkpoints too.  The last line is `N passed, N failed, N not yet`; exit status 1 when anything failed. */
+ * A folder is laid out as golden/README.md says.  Where it has forms/, its cases run on each of
+ * these checkpoints too.  The last line is `N passed, N failed, N not yet`; exit status 1 when
+ * anything failed. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,8 @@
 #include "../io/os.h"
 #include "golden_run.h"
 
-#define GAUSSIAN "model.grounding_encoder.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
+#define GAUSSIAN                                                                                   \
+    "model.grounding_encoder.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
 
 typedef struct { const char *backend, *only_case, *model, *clip; golden_report *report; } options;
 
@@ -38,8 +40,9 @@ static int run_case(const options *o, const gm_model *m, const char *cases, cons
     return 1;
 }
 
-/* The random matrix of SAM's positional encoding is a buffer: unlike every parameter of the goldens it is not
- * exact in bf16.  A checkpoint that stores it so takes it from SAM's own file, as the wanted values did. */
+/* The random matrix of SAM's positional encoding is a buffer: unlike every parameter of the goldens
+ * it is not exact in bf16.  A checkpoint that stores it so takes it from SAM's own file, as the
+ * wanted values did. */
 static gm_model *open_model(const char *model, const char *sam, gm_model_options *o, gm_error *e)
 {
     gm_model *m = gm_model_open(model, o, e);
@@ -52,7 +55,8 @@ static gm_model *open_model(const char *model, const char *sam, gm_model_options
 }
 
 /* All cases of folder with one checkpoint on one table. */
-static void run_model(const options *o, const char *folder, const char *model, const char *clip, const char *backend)
+static void run_model(const options *o, const char *folder, const char *model, const char *clip,
+                      const char *backend)
 {
     golden_report *r = o->report;
     gm_model_options mo = { .backend = backend, .clip = clip };
@@ -61,15 +65,17 @@ static void run_model(const options *o, const char *folder, const char *model, c
     char **files = NULL;
     int64_t n = 0, ran = 0, from = r->rows;
     double start = gm_seconds();
-    snprintf(r->place, sizeof r->place, "--backend %s --model %s%s%s %s", backend, model, clip ? " --clip " : "",
-             clip ? clip : "", folder);
+    snprintf(r->place, sizeof r->place, "--backend %s --model %s%s%s %s", backend, model,
+             clip ? " --clip " : "", clip ? clip : "", folder);
     printf("\n%s%s\n", r->place, r->cached ? " (generation with the KV cache only)" : "");
     char *cases = gm_path_join(folder, "cases"), *sam = gm_path_join(folder, "model/sam.pth");
-    if (!cases || !sam || gm_list_dir(cases, &files, &n, &e) || !(m = open_model(model, sam, &mo, &e)))
+    if (!cases || !sam || gm_list_dir(cases, &files, &n, &e) ||
+        !(m = open_model(model, sam, &mo, &e)))
         golden_failed(r, "-", "", "%s", e.text);
     else {
         for (int64_t i = 0; i < n; i++) ran += run_case(o, m, cases, files[i]);
-        if (!ran) golden_failed(r, o->only_case ? o->only_case : "-", "", "%s: no such case", cases);
+        if (!ran)
+            golden_failed(r, o->only_case ? o->only_case : "-", "", "%s: no such case", cases);
         gm_model_free(m);
     }
     golden_print(r, from);
@@ -89,7 +95,8 @@ static void run_forms(const options *o, const char *folder, const char *model, c
         gm_error e = { "" };
         if (gm_list_dir(forms, &names, &n, &e)) golden_failed(o->report, "-", "", "%s", e.text);
         for (int64_t i = 0; i < n; i++) {
-            char *form = gm_path_join(forms, names[i]), *weights = gm_path_join(form ? form : "", "tokenizer.model");
+            char *form = gm_path_join(forms, names[i]),
+                 *weights = gm_path_join(form ? form : "", "tokenizer.model");
             if (!form || !weights) golden_failed(o->report, "-", "", "out of memory");
             else if (gm_is_file(weights)) run_model(o, folder, form, NULL, backend);
             else run_model(o, folder, model, form, backend);    /* a CLIP tower alone */
@@ -106,7 +113,8 @@ static void count_lora(golden_report *r, const char *folder)
 {
     char *dir = gm_path_join(folder, "lora"), *file = dir ? gm_path_join(dir, "lora.json") : NULL;
     json_t *j = file && gm_is_file(file) ? json_load_file(file, 0, NULL) : NULL;
-    size_t n = json_object_size(json_object_get(j, "tensors")) + json_array_size(json_object_get(j, "log"));
+    size_t n = json_object_size(json_object_get(j, "tensors")) +
+               json_array_size(json_object_get(j, "log"));
     for (size_t i = 0; i < n; i++) golden_not_yet(r, "lora/");
     json_decref(j);
     free(file);
@@ -121,7 +129,8 @@ static void run_folder(const options *o, const char *folder)
     for (size_t i = 0; model && i < 2; i++) {
         if (o->backend && strcmp(o->backend, tables[i]) != 0) continue;
         run_model(o, folder, model, o->clip, tables[i]);
-        if (!o->model && !o->clip && strcmp(tables[i], "cpu") == 0) run_forms(o, folder, model, tables[i]);
+        if (!o->model && !o->clip && strcmp(tables[i], "cpu") == 0)
+            run_forms(o, folder, model, tables[i]);
         if (!o->only_case) count_lora(o->report, folder);
     }
     free(own);
@@ -129,7 +138,8 @@ static void run_folder(const options *o, const char *folder)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: golden [--backend ref|cpu] [--case NAME] [--tensor NAME] [--model DIR] [--clip DIR] "
+    fprintf(stderr, "usage: golden [--backend ref|cpu] [--case NAME] [--tensor NAME] [--model DIR] "
+                    "[--clip DIR] "
                     "[--all] [--cached] FOLDER...\n");
     return 2;
 }
@@ -156,7 +166,8 @@ int main(int argc, char **argv)
     for (; i < argc; i++) run_folder(&o, argv[i]);
     if (r.broken) fprintf(stderr, "golden: out of memory\n");
     int bad = r.failed > 0 || r.passed == 0 || r.broken;
-    printf("\n%lld passed, %lld failed, %lld not yet\n", (long long)r.passed, (long long)r.failed, (long long)r.not_yet);
+    printf("\n%lld passed, %lld failed, %lld not yet\n", (long long)r.passed, (long long)r.failed,
+           (long long)r.not_yet);
     golden_free(&r);
     return bad;
 }

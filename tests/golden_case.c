@@ -43,17 +43,21 @@ static int read_boxes(golden_image *m, const json_t *boxes, const char *name, gm
     if (!m->box) return gm_fail(e, "case %s: out of memory", name);
     for (int64_t i = 0; i < m->boxes; i++) {
         const json_t *b = json_array_get(boxes, (size_t)i);
-        if (json_array_size(b) != 4) return gm_fail(e, "case %s: box %lld has not 4 numbers", name, (long long)i);
+        if (json_array_size(b) != 4)
+            return gm_fail(e, "case %s: box %lld has not 4 numbers", name, (long long)i);
         for (size_t k = 0; k < 4; k++) m->box[i][k] = json_number_value(json_array_get(b, k));
     }
     return 0;
 }
 
-static int read_image(golden_image *m, const json_t *j, const char *folder, const char *name, gm_error *e)
+static int read_image(golden_image *m, const json_t *j, const char *folder, const char *name,
+                      gm_error *e)
 {
     const char *file = json_string_value(json_object_get(j, "image"));
-    const json_t *size = json_object_get(j, "size_wh"), *more = json_object_get(j, "further_conversations");
-    if (!file || json_array_size(size) != 2) return gm_fail(e, "case %s: an image without name or size_wh", name);
+    const json_t *size = json_object_get(j, "size_wh"),
+                 *more = json_object_get(j, "further_conversations");
+    if (!file || json_array_size(size) != 2)
+        return gm_fail(e, "case %s: an image without name or size_wh", name);
     m->path = gm_path_join(folder, file);
     m->width = json_integer_value(json_array_get(size, 0));
     m->height = json_integer_value(json_array_get(size, 1));
@@ -71,14 +75,16 @@ static int read_image(golden_image *m, const json_t *j, const char *folder, cons
 /* The conversations of image i are offset[i] .. offset[i + 1]; the JSON must agree with itself. */
 static int read_images(golden_case *g, const json_t *root, const char *folder, gm_error *e)
 {
-    const json_t *list = json_object_get(root, "conversations"), *offset = json_object_get(root, "offset");
+    const json_t *list = json_object_get(root, "conversations"),
+                 *offset = json_object_get(root, "offset");
     g->images = (int64_t)json_array_size(list);
     if (g->images == 0) return gm_fail(e, "case %s: no conversations", g->name);
     g->image = zeroed(g->images, sizeof *g->image);
     g->offset = zeroed(g->images + 1, sizeof *g->offset);
     if (!g->image || !g->offset) return gm_fail(e, "case %s: out of memory", g->name);
     for (int64_t i = 0; i < g->images; i++) {
-        if (read_image(&g->image[i], json_array_get(list, (size_t)i), folder, g->name, e)) return -1;
+        if (read_image(&g->image[i], json_array_get(list, (size_t)i), folder, g->name, e))
+            return -1;
         g->offset[i + 1] = g->offset[i] + g->image[i].talks;
     }
     if (offset && (int64_t)json_array_size(offset) != g->images + 1)
@@ -86,7 +92,8 @@ static int read_images(golden_case *g, const json_t *root, const char *folder, g
                        (long long)g->images);
     for (int64_t i = 0; offset && i <= g->images; i++)
         if (json_integer_value(json_array_get(offset, (size_t)i)) != g->offset[i])
-            return gm_fail(e, "case %s: offset %lld does not fit its conversations", g->name, (long long)i);
+            return gm_fail(e, "case %s: offset %lld does not fit its conversations", g->name,
+                           (long long)i);
     return 0;
 }
 
@@ -94,7 +101,8 @@ static int32_t *read_ids(const json_t *list, int64_t *n)
 {
     *n = (int64_t)json_array_size(list);
     int32_t *ids = zeroed(*n, sizeof *ids);
-    for (int64_t i = 0; ids && i < *n; i++) ids[i] = (int32_t)json_integer_value(json_array_get(list, (size_t)i));
+    for (int64_t i = 0; ids && i < *n; i++)
+        ids[i] = (int32_t)json_integer_value(json_array_get(list, (size_t)i));
     return ids;
 }
 
@@ -107,7 +115,8 @@ static int read_generate(golden_case *g, const json_t *j, gm_error *e)
     g->answer = json_string_value(json_object_get(j, "answer"));
     if (!g->prompt_ids || !g->sequence) return gm_fail(e, "case %s: out of memory", g->name);
     if (g->prompt_length < 1 || g->sequence_length <= g->prompt_length || g->max_new_tokens < 1)
-        return gm_fail(e, "case %s: generate has no prompt_ids, sequence or max_new_tokens", g->name);
+        return gm_fail(e, "case %s: generate has no prompt_ids, sequence or max_new_tokens",
+                       g->name);
     return 0;
 }
 
@@ -116,7 +125,8 @@ static double number_or_nan(const json_t *j)
     return json_is_number(j) ? json_number_value(j) : NAN;
 }
 
-static int read_tensor(golden_case *g, golden_tensor *t, const char *name, const json_t *j, gm_error *e)
+static int read_tensor(golden_case *g, golden_tensor *t, const char *name, const json_t *j,
+                       gm_error *e)
 {
     const json_t *shape = json_object_get(j, "shape");
     char key[512];
@@ -136,10 +146,11 @@ static int read_tensor(golden_case *g, golden_tensor *t, const char *name, const
     for (size_t i = 0; i <= strlen(name); i++) key[i] = name[i] == '/' ? '_' : name[i];
     t->stored = gm_file_find(g->file, key);
     int64_t n = (t->numel + t->stride - 1) / t->stride;
-    if (n > 0 && !t->stored.data) return gm_fail(e, "case %s: %s is not in the .safetensors", g->name, key);
+    if (n > 0 && !t->stored.data)
+        return gm_fail(e, "case %s: %s is not in the .safetensors", g->name, key);
     if (n > 0 && gm_numel(t->stored) != n)
-        return gm_fail(e, "case %s: %s: wanted %lld stored values, found %lld", g->name, name, (long long)n,
-                       (long long)gm_numel(t->stored));
+        return gm_fail(e, "case %s: %s: wanted %lld stored values, found %lld", g->name, name,
+                       (long long)n, (long long)gm_numel(t->stored));
     return 0;
 }
 
@@ -170,8 +181,10 @@ int golden_case_open(golden_case *g, const char *folder, const char *name, gm_er
         g->json = root;
         if (!root) bad = gm_fail(e, "%s: line %d: %s", json, why.line, why.text);
         else if (!(g->file = gm_file_open(data, e))) bad = -1;
-        else bad = read_images(g, root, folder, e) || read_generate(g, json_object_get(root, "generate"), e) ||
-                   read_tensors(g, json_object_get(root, "tensors"), json, e);
+        else
+            bad = read_images(g, root, folder, e) ||
+                  read_generate(g, json_object_get(root, "generate"), e) ||
+                  read_tensors(g, json_object_get(root, "tensors"), json, e);
         g->losses = root && json_object_get(root, "losses");
     }
     free(stem);
@@ -184,7 +197,8 @@ int golden_case_open(golden_case *g, const char *folder, const char *name, gm_er
 void golden_case_close(golden_case *g)
 {
     for (int64_t i = 0; g->image && i < g->images; i++) {
-        for (int64_t k = 0; g->image[i].talk && k < g->image[i].talks; k++) free(g->image[i].talk[k].turn);
+        for (int64_t k = 0; g->image[i].talk && k < g->image[i].talks; k++)
+            free(g->image[i].talk[k].turn);
         free(g->image[i].talk);
         free(g->image[i].box);
         free(g->image[i].path);

@@ -37,11 +37,12 @@ static void check_iou(golden_report *r, golden_case *g, const golden_tensor *t, 
         }
         if (either) worst = fmin(worst, (double)both / (double)either);
     }
-    golden_row_add(r, g->name, "generate/mask_iou", worst >= IOU, 1 - worst, 1 - IOU, (1 - worst) / (1 - IOU),
-                   worst >= IOU ? "" : "a mask covers other pixels");
+    golden_row_add(r, g->name, "generate/mask_iou", worst >= IOU, 1 - worst, 1 - IOU,
+                   (1 - worst) / (1 - IOU), worst >= IOU ? "" : "a mask covers other pixels");
 }
 
-static void check_masks(golden_report *r, golden_case *g, const gm_generated *out, const golden_inputs *in)
+static void check_masks(golden_report *r, golden_case *g, const gm_generated *out,
+                        const golden_inputs *in)
 {
     golden_tensor *t = golden_find(g, "generate/mask_logits");
     gm_tensor x = out->mask;
@@ -49,7 +50,8 @@ static void check_masks(golden_report *r, golden_case *g, const gm_generated *ou
     if (!x.data) x = (gm_tensor){ .nd = 3, .dim = { 0, in->original[0][0], in->original[0][1] } };
     t->seen = false;                    /* once for each way of generating */
     golden_floats(r, g, t->name, x.data, x.nd, x.dim);
-    if (t->numel && t->nd == 3 && x.nd == 3 && memcmp(t->dim, x.dim, 3 * sizeof *t->dim) == 0 && t->stored.data)
+    if (t->numel && t->nd == 3 && x.nd == 3 && memcmp(t->dim, x.dim, 3 * sizeof *t->dim) == 0 &&
+        t->stored.data)
         check_iou(r, g, t, x);
 }
 
@@ -57,20 +59,26 @@ static void check_text(golden_report *r, const gm_model *m, golden_case *g, cons
 {
     gm_error e = { "" };
     if (!g->answer) return;
-    char *text = gm_decode(m->tokenizer, out->ids + g->prompt_length, out->n - g->prompt_length, &e);
+    char *text = gm_decode(m->tokenizer, out->ids + g->prompt_length, out->n - g->prompt_length,
+                           &e);
     if (!text) golden_failed(r, g->name, "generate/answer", "%s", e.text);
-    else if (strcmp(text, g->answer) == 0) golden_row_add(r, g->name, "generate/answer", true, 0, 0, 0, "");
-    else golden_failed(r, g->name, "generate/answer", "wanted \"%s\", found \"%s\"", g->answer, text);
+    else if (strcmp(text, g->answer) == 0)
+        golden_row_add(r, g->name, "generate/answer", true, 0, 0, 0, "");
+    else
+        golden_failed(r, g->name, "generate/answer", "wanted \"%s\", found \"%s\"", g->answer,
+                      text);
     free(text);
 }
 
-static void generate_once(golden_report *r, const gm_model *m, golden_case *g, const golden_inputs *in, bool no_cache)
+static void generate_once(golden_report *r, const gm_model *m, golden_case *g,
+                          const golden_inputs *in, bool no_cache)
 {
     gm_error e = { "" };
     gm_ctx *c = gm_ctx_new(&m->kernels, NULL);
     gm_scene scene;
     gm_generated out = { 0 };
-    gm_generate_options o = { .prompt = g->prompt_ids, .nprompt = g->prompt_length, .max_new = g->max_new_tokens,
+    gm_generate_options o = { .prompt = g->prompt_ids, .nprompt = g->prompt_length,
+                              .max_new = g->max_new_tokens,
                               .no_cache = no_cache };
     if (!c || gm_scene_new(c, &scene, &m->net, &in->image[0], &e)) {
         golden_failed(r, g->name, "generate/sequence", "%s", c ? e.text : "out of memory");
@@ -92,7 +100,8 @@ void golden_generate(golden_report *r, const gm_model *m, golden_case *g, const 
 {
     if (!g->sequence) return;
     if (g->images != 1 || g->image[0].talks != 1) {
-        golden_failed(r, g->name, "generate/sequence", "generation about several conversations is not defined");
+        golden_failed(r, g->name, "generate/sequence",
+                      "generation about several conversations is not defined");
         return;
     }
     check_prompt(r, m, g);

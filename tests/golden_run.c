@@ -20,19 +20,22 @@ static int make_pixels(golden_inputs *in, const gm_model *m, const golden_case *
     for (int64_t i = 0; i < n; i++) in->boxes += g->image[i].boxes;
     in->box = calloc((size_t)in->boxes + 1, 4 * sizeof *in->box);
     in->boxes_of = calloc((size_t)n + 1, sizeof *in->boxes_of);
-    if (!in->clip || !in->sam || !in->resized || !in->original || !in->image || !in->box || !in->boxes_of)
+    if (!in->clip || !in->sam || !in->resized || !in->original || !in->image || !in->box ||
+        !in->boxes_of)
         return gm_fail(e, "out of memory");
     int64_t at = 0;
     for (int64_t i = 0; i < n; i++) {
         const golden_image *p = &g->image[i];
         gm_image *im = &in->image[i];
         if (gm_image_read(im, p->path, e)) return -1;
-        if (im->width != p->width || im->height != p->height) return gm_fail(e, "%s: not of size_wh", p->path);
+        if (im->width != p->width || im->height != p->height)
+            return gm_fail(e, "%s: not of size_wh", p->path);
         in->original[i][0] = im->height;
         in->original[i][1] = im->width;
         if (gm_pixels_clip(in->clip + i * 3 * S * S, im, &m->net.config, e)) return -1;
         if (gm_pixels_sam(in->sam + i * 3 * Z * Z, im, Z, in->resized[i], e)) return -1;
-        gm_boxes_normalise(in->box + 4 * at, (const double (*)[4])p->box, p->boxes, 1, 1, m->net.config.bf16);
+        gm_boxes_normalise(in->box + 4 * at, (const double(*)[4])p->box, p->boxes, 1, 1,
+                           m->net.config.bf16);
         in->boxes_of[i + 1] = at += p->boxes;
         in->masks |= p->masks > 0;
     }
@@ -40,11 +43,13 @@ static int make_pixels(golden_inputs *in, const gm_model *m, const golden_case *
 }
 
 /* Ids and labels of one conversation; *ids and *labels malloc'ed. */
-static int encode_talk(const gm_model *m, const golden_talk *t, int32_t **ids, int32_t **labels, int64_t *n, gm_error *e)
+static int encode_talk(const gm_model *m, const golden_talk *t, int32_t **ids, int32_t **labels,
+                       int64_t *n, gm_error *e)
 {
     char *text = gm_conversation(m->prompts, "llava_v1", t->turn, t->turns, e);
     int bad = !text || gm_encode(m->tokenizer, text, ids, n, e);
-    if (!bad && !(*labels = malloc((size_t)*n * sizeof **labels))) bad = gm_fail(e, "out of memory");
+    if (!bad && !(*labels = malloc((size_t)*n * sizeof **labels)))
+        bad = gm_fail(e, "out of memory");
     bad = bad || gm_labels(m->tokenizer, text, *ids, *n, *labels, e);
     free(text);
     return bad ? -1 : 0;
@@ -106,7 +111,8 @@ static void on_tap(void *user, gm_ctx *c, const char *name, gm_tensor x)
     if (x.type == GM_F32) golden_floats(u->r, u->g, full, x.data, x.nd, x.dim);
 }
 
-static void run_forward(golden_report *r, const gm_model *m, golden_case *g, const golden_inputs *in)
+static void run_forward(golden_report *r, const gm_model *m, golden_case *g,
+                        const golden_inputs *in)
 {
     int64_t S = in->S, Z = in->Z, n = g->images;
     gm_ctx *c = gm_ctx_new(&m->kernels, NULL);
@@ -114,9 +120,11 @@ static void run_forward(golden_report *r, const gm_model *m, golden_case *g, con
         golden_failed(r, g->name, "", "out of memory");
         return;
     }
-    gm_batch b = { .B = in->B, .L = in->L, .ids = in->ids, .padded = true, .images = n, .offset = g->offset,
+    gm_batch b = { .B = in->B, .L = in->L, .ids = in->ids, .padded = true, .images = n,
+                   .offset = g->offset,
                    .boxes_of = in->boxes_of,
-                   .resized = (const int64_t (*)[2])in->resized, .original = (const int64_t (*)[2])in->original };
+                   .resized = (const int64_t (*)[2])in->resized,
+                   .original = (const int64_t (*)[2])in->original };
     b.clip_pixels = gm_from(c, GM_F32, in->clip, 4, GM_DIMS(n, 3, S, S));
     if (in->masks) b.sam_pixels = gm_from(c, GM_F32, in->sam, 4, GM_DIMS(n, 3, Z, Z));
     if (in->boxes) b.box = gm_from(c, GM_F32, in->box, 2, GM_DIMS(in->boxes, 4));
@@ -150,7 +158,8 @@ void golden_run(golden_report *r, const gm_model *m, golden_case *g)
 {
     gm_error e = { "" };
     golden_inputs in = { 0 };
-    if (make_pixels(&in, m, g, &e) || make_ids(&in, m, g, &e)) golden_failed(r, g->name, "", "inputs: %s", e.text);
+    if (make_pixels(&in, m, g, &e) || make_ids(&in, m, g, &e))
+        golden_failed(r, g->name, "", "inputs: %s", e.text);
     else {
         compare_inputs(r, g, &in);
         run_forward(r, m, g, &in);

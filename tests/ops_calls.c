@@ -22,21 +22,24 @@ static int64_t z(ops_case *c, const char *name)
 
 static gm_conv conv_of(ops_case *c)
 {
-    return (gm_conv){ z(c, "B"), z(c, "CI"), z(c, "H"), z(c, "W"), z(c, "CO"), z(c, "KH"), z(c, "KW"),
+    return (gm_conv){ z(c, "B"), z(c, "CI"), z(c, "H"), z(c, "W"), z(c, "CO"), z(c, "KH"),
+                      z(c, "KW"),
                       z(c, "stride"), z(c, "pad"), z(c, "HO"), z(c, "WO") };
 }
 
 static gm_attn attn_of(ops_case *c)
 {
-    return (gm_attn){ z(c, "B"), z(c, "TQ"), z(c, "TK"), z(c, "KS"), z(c, "NH"), z(c, "NKV"), z(c, "HD"),
-                      (float)c->number, (int)z(c, "causal"), z(c, "past"), data(c, "keep"), data(c, "rel_h"),
-                      data(c, "rel_w"), z(c, "GH"), z(c, "GW") };
+    return (gm_attn){ z(c, "B"),           z(c, "TQ"),   z(c, "TK"),      z(c, "KS"),
+                      z(c, "NH"),          z(c, "NKV"),  z(c, "HD"),      (float)c->number,
+                      (int)z(c, "causal"), z(c, "past"), data(c, "keep"), data(c, "rel_h"),
+                      data(c, "rel_w"),    z(c, "GH"),   z(c, "GW") };
 }
 
 static int gather(const gm_kernels *k, ops_case *c, void *y, void *s)
 {
     (void)s;
-    return k->gather(y, data(c, "x"), type(c, "x"), data(c, "rows"), z(c, "N"), z(c, "R"), z(c, "C"));
+    return k->gather(y, data(c, "x"), type(c, "x"), data(c, "rows"), z(c, "N"), z(c, "R"),
+                     z(c, "C"));
 }
 
 static int transpose(const gm_kernels *k, ops_case *c, void *y, void *s)
@@ -84,7 +87,8 @@ static int unwindow(const gm_kernels *k, ops_case *c, void *y, void *s)
 static int pair(const gm_kernels *k, ops_case *c, void *y, void *s)
 {
     (void)s;
-    return (strcmp(c->op, "add") ? k->mul : k->add)(y, data(c, "a"), data(c, "b"), z(c, "N"), z(c, "M"));
+    return (strcmp(c->op, "add") ? k->mul : k->add)(y, data(c, "a"), data(c, "b"), z(c, "N"),
+                                                    z(c, "M"));
 }
 
 static int scale(const gm_kernels *k, ops_case *c, void *y, void *s)
@@ -96,7 +100,8 @@ static int scale(const gm_kernels *k, ops_case *c, void *y, void *s)
 static int map(const gm_kernels *k, ops_case *c, void *y, void *s)
 {
     const struct { const char *op; int (*f)(float *, const float *, int64_t); } known[] = {
-        { "relu", k->relu }, { "gelu", k->gelu }, { "quick_gelu", k->quick_gelu }, { "silu", k->silu },
+        { "relu", k->relu }, { "gelu", k->gelu }, { "quick_gelu", k->quick_gelu },
+        { "silu", k->silu },
         { "sin", k->sin }, { "cos", k->cos }, { "round_bf16", k->round_bf16 },
     };
     (void)s;
@@ -113,7 +118,8 @@ static int rope(const gm_kernels *k, ops_case *c, void *y, void *s)
 
 static int linear(const gm_kernels *k, ops_case *c, void *y, void *s)
 {
-    return k->linear(y, data(c, "x"), data(c, "w"), type(c, "w"), data(c, "b"), z(c, "R"), z(c, "N"), z(c, "K"), s);
+    return k->linear(y, data(c, "x"), data(c, "w"), type(c, "w"), data(c, "b"), z(c, "R"),
+                     z(c, "N"), z(c, "K"), s);
 }
 
 static int conv2d(const gm_kernels *k, ops_case *c, void *y, void *s)
@@ -125,21 +131,22 @@ static int conv2d(const gm_kernels *k, ops_case *c, void *y, void *s)
 static int conv_transpose2x2(const gm_kernels *k, ops_case *c, void *y, void *s)
 {
     (void)s;
-    return k->conv_transpose2x2(y, data(c, "x"), data(c, "w"), type(c, "w"), data(c, "b"), z(c, "B"), z(c, "CI"),
-                                z(c, "H"), z(c, "W"), z(c, "CO"));
+    return k->conv_transpose2x2(y, data(c, "x"), data(c, "w"), type(c, "w"), data(c, "b"),
+                                z(c, "B"), z(c, "CI"), z(c, "H"), z(c, "W"), z(c, "CO"));
 }
 
 static int layernorm(const gm_kernels *k, ops_case *c, void *y, void *s)
 {
     (void)s;
-    return k->layernorm(y, data(c, "x"), data(c, "w"), data(c, "b"), z(c, "R"), z(c, "C"), (float)c->number);
+    return k->layernorm(y, data(c, "x"), data(c, "w"), data(c, "b"), z(c, "R"), z(c, "C"),
+                        (float)c->number);
 }
 
 static int layernorm2d(const gm_kernels *k, ops_case *c, void *y, void *s)
 {
     (void)s;
-    return k->layernorm2d(y, data(c, "x"), data(c, "w"), data(c, "b"), z(c, "B"), z(c, "C"), z(c, "HW"),
-                          (float)c->number);
+    return k->layernorm2d(y, data(c, "x"), data(c, "w"), data(c, "b"), z(c, "B"), z(c, "C"),
+                          z(c, "HW"), (float)c->number);
 }
 
 static int rmsnorm(const gm_kernels *k, ops_case *c, void *y, void *s)
@@ -151,21 +158,22 @@ static int rmsnorm(const gm_kernels *k, ops_case *c, void *y, void *s)
 static int groupnorm(const gm_kernels *k, ops_case *c, void *y, void *s)
 {
     (void)s;
-    return k->groupnorm(y, data(c, "x"), data(c, "w"), data(c, "b"), z(c, "B"), z(c, "C"), z(c, "HW"), z(c, "G"),
-                        (float)c->number);
+    return k->groupnorm(y, data(c, "x"), data(c, "w"), data(c, "b"), z(c, "B"), z(c, "C"),
+                        z(c, "HW"), z(c, "G"), (float)c->number);
 }
 
 static int resize(const gm_kernels *k, ops_case *c, void *y, void *s)
 {
     (void)s;
-    return k->resize(y, data(c, "x"), z(c, "R"), z(c, "H"), z(c, "W"), z(c, "HO"), z(c, "WO"), (int)z(c, "align"));
+    return k->resize(y, data(c, "x"), z(c, "R"), z(c, "H"), z(c, "W"), z(c, "HO"), z(c, "WO"),
+                     (int)z(c, "align"));
 }
 
 static int roi_align(const gm_kernels *k, ops_case *c, void *y, void *s)
 {
     (void)s;
-    return k->roi_align(y, data(c, "x"), data(c, "box"), data(c, "image"), z(c, "N"), z(c, "B"), z(c, "C"), z(c, "H"),
-                        z(c, "W"), z(c, "P"), z(c, "S"), (float)c->number);
+    return k->roi_align(y, data(c, "x"), data(c, "box"), data(c, "image"), z(c, "N"), z(c, "B"),
+                        z(c, "C"), z(c, "H"), z(c, "W"), z(c, "P"), z(c, "S"), (float)c->number);
 }
 
 static int softmax(const gm_kernels *k, ops_case *c, void *y, void *s)
@@ -199,14 +207,17 @@ static const struct {
     size_t slot;
     int (*call)(const gm_kernels *, ops_case *, void *, void *);
 } ops[] = {
-    { "gather", SLOT(gather), gather }, { "transpose", SLOT(transpose), transpose }, { "concat", SLOT(concat), concat },
-    { "slice", SLOT(slice), slice }, { "place", SLOT(place), place }, { "repeat", SLOT(repeat), repeat },
+    { "gather", SLOT(gather), gather }, { "transpose", SLOT(transpose), transpose },
+    { "concat", SLOT(concat), concat },
+    { "slice", SLOT(slice), slice }, { "place", SLOT(place), place },
+    { "repeat", SLOT(repeat), repeat },
     { "window", SLOT(window), window }, { "unwindow", SLOT(unwindow), unwindow },
     { "round_bf16", SLOT(round_bf16), map }, { "add", SLOT(add), pair }, { "mul", SLOT(mul), pair },
     { "scale", SLOT(scale), scale }, { "relu", SLOT(relu), map }, { "gelu", SLOT(gelu), map },
     { "quick_gelu", SLOT(quick_gelu), map }, { "silu", SLOT(silu), map }, { "sin", SLOT(sin), map },
     { "cos", SLOT(cos), map }, { "rope", SLOT(rope), rope }, { "linear", SLOT(linear), linear },
-    { "conv2d", SLOT(conv2d), conv2d }, { "conv_transpose2x2", SLOT(conv_transpose2x2), conv_transpose2x2 },
+    { "conv2d", SLOT(conv2d), conv2d },
+    { "conv_transpose2x2", SLOT(conv_transpose2x2), conv_transpose2x2 },
     { "layernorm", SLOT(layernorm), layernorm }, { "layernorm2d", SLOT(layernorm2d), layernorm2d },
     { "rmsnorm", SLOT(rmsnorm), rmsnorm }, { "groupnorm", SLOT(groupnorm), groupnorm },
     { "resize", SLOT(resize), resize }, { "roi_align", SLOT(roi_align), roi_align },

@@ -17,7 +17,8 @@ static int read_values(ops_cases *c, const char *path)
     if (size > 0 && size % 4 == 0 && !fseek(f, 0, SEEK_SET)) {
         c->values = malloc((size_t)size);
         c->nvalues = size / 4;
-        if (c->values && fread(c->values, 4, (size_t)c->nvalues, f) != (size_t)c->nvalues) size = -1;
+        if (c->values && fread(c->values, 4, (size_t)c->nvalues, f) != (size_t)c->nvalues)
+            size = -1;
     }
     if (f) fclose(f);
     return c->values && size > 0 ? 0 : -1;
@@ -71,11 +72,13 @@ static void fill(ops_input *in, json_t *j)
     const char *kind = json_string_value(json_object_get(j, "fill"));
     json_t *scale_j = json_object_get(j, "scale"), *values = json_object_get(j, "values");
     uint32_t seed = (uint32_t)json_integer_value(json_object_get(j, "seed"));
-    double scale = scale_j ? json_number_value(scale_j) : 1, add = json_number_value(json_object_get(j, "add"));
+    double scale = scale_j ? json_number_value(scale_j) : 1,
+           add = json_number_value(json_object_get(j, "add"));
     int step = in->type == GM_F32 ? 23 : in->type == GM_BF16 ? 7 : 10;
     int64_t whole = fabs(scale) < 1e9 ? (int64_t)scale : 0;
     for (int64_t i = 0; i < in->n; i++) {
-        uint32_t h = hash32(seed, (uint32_t)i), bits = in->type == GM_F32 ? h : (uint32_t)(i * whole) & 0xffff;
+        uint32_t h = hash32(seed, (uint32_t)i),
+                 bits = in->type == GM_F32 ? h : (uint32_t)(i * whole) & 0xffff;
         double v = NAN;
         if (!strcmp(kind, "uniform")) v = ((h >> (31 - step)) * ldexp(1, -step) - 1) * scale + add;
         else if (!strcmp(kind, "int")) v = (double)(h % (2 * whole + 1) - whole);
@@ -98,7 +101,8 @@ static void fill(ops_input *in, json_t *j)
 static int make_input(ops_input *in, json_t *j)
 {
     static const struct { const char *name; gm_dtype type; size_t size; } known[] = {
-        { "f32", GM_F32, 4 }, { "bf16", GM_BF16, 2 }, { "f16", GM_F16, 2 }, { "i32", GM_I32, 4 }, { "u8", GM_U8, 1 },
+        { "f32", GM_F32, 4 }, { "bf16", GM_BF16, 2 }, { "f16", GM_F16, 2 }, { "i32", GM_I32, 4 },
+        { "u8", GM_U8, 1 },
     };
     const char *type = json_string_value(json_object_get(j, "type"));
     size_t size = 0;
@@ -129,7 +133,8 @@ int ops_case_load(ops_case *out, const ops_cases *c, int64_t i)
                        .n = json_integer_value(json_object_get(j, "n")) };
     json_t *stride = json_object_get(j, "stride");
     out->stride = stride ? json_integer_value(stride) : 1;
-    if (!out->op || !out->name || !rule || out->n < 1 || out->stride < 1 || json_array_size(inputs) > OPS_INPUTS) {
+    if (!out->op || !out->name || !rule || out->n < 1 || out->stride < 1 ||
+        json_array_size(inputs) > OPS_INPUTS) {
         snprintf(out->error, sizeof out->error, "case %" PRId64 " is incomplete", i);
         return -1;
     }

@@ -13,7 +13,13 @@ typedef struct {
 enum { OPS_INPUTS = 6 };
 
 /* data lies at an address that is aligned to its element only: kernels may not ask for more. */
-typedef struct { const char *name; gm_dtype type; int64_t n; size_t bytes; void *block, *data; } ops_input;
+typedef struct {
+    const char *name;
+    gm_dtype type;
+    int64_t n;
+    size_t bytes;
+    void *block, *data;
+} ops_input;
 
 typedef enum { OPS_EACH, OPS_BITS, OPS_INTS } ops_rule;
 
@@ -24,8 +30,10 @@ typedef struct {
     ops_input input[OPS_INPUTS];
     int ninputs;
     ops_rule rule;
-    int64_t n, stride, nstored;     /* elements of the output; want has every stride-th, nstored of them */
-    const float *want, *magnitude;  /* want: int32 bits under OPS_INTS; magnitude NULL but for OPS_EACH */
+    int64_t n, stride,
+        nstored; /* elements of the output; want has every stride-th, nstored of them */
+    const float *want,
+        *magnitude; /* want: int32 bits under OPS_INTS; magnitude NULL but for OPS_EACH */
     char error[160];                /* "" or what the case lacks */
 } ops_case;
 
@@ -33,7 +41,8 @@ typedef struct {
 int ops_cases_open(ops_cases *c, const char *folder, char *error);
 void ops_cases_close(ops_cases *c);
 
-/* Case i with its inputs filled; 0, or -1 with the reason in out->error.  Free also after a failure. */
+/* Case i with its inputs filled; 0, or -1 with the reason in out->error.  Free also after a
+ * failure. */
 int ops_case_load(ops_case *out, const ops_cases *c, int64_t i);
 void ops_case_free(ops_case *c);
 

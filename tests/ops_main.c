@@ -38,7 +38,8 @@ int main(int argc, char **argv)
     }
     gm_kernels cpu;
     gm_kernels_inherit(&cpu, gm_kernels_cpu(), gm_kernels_ref());
-    printf("%-18s %5s  %-9s %-9s  %s\n", "op", "cases", "ref", "cpu", "worst case of cpu (error / tolerance)");
+    printf("%-18s %5s  %-9s %-9s  %s\n", "op", "cases", "ref", "cpu",
+           "worst case of cpu (error / tolerance)");
     for (int i = 0; i < ops_count(); i++) {
         const char *op = ops_name(i);
         int64_t ran = 0;

@@ -8,7 +8,8 @@
 
 enum { GUARD = 17 };                        /* words; odd, so that y is aligned to 4 bytes only */
 static const uint32_t GUARD_WORD = 0xfeedf00d;
-static const uint32_t NEVER_WRITTEN = 0x7fedcba9;      /* a NaN that no kernel computes; NaN + x keeps its bits */
+static const uint32_t NEVER_WRITTEN =
+    0x7fedcba9; /* a NaN that no kernel computes; NaN + x keeps its bits */
 
 /* Room for n words between guards. */
 static uint32_t *guarded(int64_t n)
@@ -60,7 +61,8 @@ static int scratch_whole(const unsigned char *s, size_t bytes)
     return 1;
 }
 
-/* One call on a fresh output: the block (y behind GUARD words), or NULL with the reason in error. */
+/* One call on a fresh output: the block (y behind GUARD words), or NULL with the reason in
+ * error. */
 static uint32_t *run_once(const gm_kernels *k, ops_case *c, char *error, size_t size)
 {
     size_t bytes = ops_scratch(k, c);
@@ -79,7 +81,8 @@ static uint32_t *run_once(const gm_kernels *k, ops_case *c, char *error, size_t 
         if (c->error[0]) snprintf(error, size, "%s", c->error);
         else if (rc) snprintf(error, size, "returned %d", rc);
         else if (!guards_whole(block, c->n)) snprintf(error, size, "wrote outside its output");
-        else if (!scratch_whole(scratch, bytes)) snprintf(error, size, "wrote behind its scratch of %zu bytes", bytes);
+        else if (!scratch_whole(scratch, bytes))
+            snprintf(error, size, "wrote behind its scratch of %zu bytes", bytes);
         else if (changed) snprintf(error, size, "changed its input %s", changed);
     }
     for (int64_t i = 0; block && !error[0] && i < c->n; i++)
@@ -111,15 +114,15 @@ static gm_comparison judge(const ops_case *c, const void *got, const void *want,
 }
 
 /* The worse of what two runs gave. */
-static gm_comparison judge_both(const ops_case *c, const uint32_t *first, const uint32_t *second, const void *want,
-                                double eps)
+static gm_comparison judge_both(const ops_case *c, const uint32_t *first, const uint32_t *second,
+                                const void *want, double eps)
 {
     gm_comparison a = judge(c, first + GUARD, want, eps), b = judge(c, second + GUARD, want, eps);
     return b.verdict != GM_PASS || (a.verdict == GM_PASS && b.ratio > a.ratio) ? b : a;
 }
 
-int ops_run_case(const gm_kernels *k, const gm_kernels *against, ops_case *c, const ops_terms *terms,
-                 ops_report_fn report, void *user)
+int ops_run_case(const gm_kernels *k, const gm_kernels *against, ops_case *c,
+                 const ops_terms *terms, ops_report_fn report, void *user)
 {
     ops_report r = { .op = c->op, .name = c->name, .n = c->n };
     double eps = ops_eps(terms->precision);
@@ -127,7 +130,8 @@ int ops_run_case(const gm_kernels *k, const gm_kernels *against, ops_case *c, co
     uint32_t *second = first ? run_once(k, c, r.error, sizeof r.error) : NULL;
     uint32_t *other = second && against ? run_once(against, c, r.error, sizeof r.error) : NULL;
     r.c.verdict = GM_FAIL;
-    if (first && second && !terms->unsteady && memcmp(first, second, (size_t)(c->n + 2 * GUARD) * 4))
+    if (first && second && !terms->unsteady &&
+        memcmp(first, second, (size_t)(c->n + 2 * GUARD) * 4))
         snprintf(r.error, sizeof r.error, "gave other bits the second time");
     uint32_t *whole = r.error[0] ? NULL : guarded(c->n);
     if (!r.error[0] && !whole) snprintf(r.error, sizeof r.error, "out of memory");
@@ -148,8 +152,8 @@ int ops_run_case(const gm_kernels *k, const gm_kernels *against, ops_case *c, co
     return passed;
 }
 
-int64_t ops_run(const ops_cases *cases, const gm_kernels *k, const gm_kernels *against, const char *op,
-                ops_report_fn report, void *user, int64_t *ran)
+int64_t ops_run(const ops_cases *cases, const gm_kernels *k, const gm_kernels *against,
+                const char *op, ops_report_fn report, void *user, int64_t *ran)
 {
     int64_t failed = 0, count = 0;
     for (size_t i = 0; i < json_array_size(cases->list); i++) {
@@ -160,7 +164,8 @@ int64_t ops_run(const ops_cases *cases, const gm_kernels *k, const gm_kernels *a
         if (!ops_case_load(&c, cases, (int64_t)i)) {
             if (!ops_run_case(k, against, &c, &(ops_terms){ 0 }, report, user)) failed++;
         } else {
-            ops_report r = { .op = name ? name : "?", .name = c.name ? c.name : "?", .c.verdict = GM_FAIL };
+            ops_report r = { .op = name ? name : "?", .name = c.name ? c.name : "?",
+                             .c.verdict = GM_FAIL };
             snprintf(r.error, sizeof r.error, "%s", c.error);
             failed++;
             if (report) report(user, &r);

@@ -1,12 +1,14 @@
-/* An allocation that fails, at every allocation of a run: an error, no crash, no leak.  A single failure may also
- * be made good, for the context gives its cached blocks back and tries again; then the answer is the same.
+/* An allocation that fails, at every allocation of a run: an error, no crash, no leak.  A single
+ * failure may also be made good, for the context gives its cached blocks back and tries again; then
+ * the answer is the same.
  *
- * The linker's --wrap sends the library's malloc, calloc, realloc, aligned_alloc and free through here (alloc.mk).
- * Maps, streams and what BLAS and libjpeg take for themselves are not counted.  jansson's allocations join by
- * json_set_alloc_funcs where all after the first fail too; where a single one fails they stay out, because
- * jansson 2.14 overlooks that while it collects a token (load.c, lex_save) and then asserts.
- * GM_ALLOC_STEP=n fails every n-th alone (the sanitizers are slow).
- */
+ * The linker's --wrap sends the library's malloc, calloc, realloc, aligned_alloc and free through
+ * here (alloc.mk). Maps, streams and what BLAS and libjpeg take for themselves are not counted.
+ * jansson's allocations join by json_set_alloc_funcs where all after the first fail too; where a
+ * single one fails they stay out, because jansson 2.14 overlooks that while it collects a token
+ * (load.c, lex_save) and then asserts. GM_ALLOC_STEP=n fails every n-th alone (the sanitizers are
+ *
+ * slow). */
 #include <check.h>
 #include <jansson.h>
 #include <stdint.h>
@@ -26,7 +28,8 @@ void *__wrap_realloc(void *p, size_t n);
 void *__wrap_aligned_alloc(size_t align, size_t n);
 void __wrap_free(void *p);
 
-/* Blocks alive, allocations so far, which one fails (0: none), and whether all after it fail too. */
+/* Blocks alive, allocations so far, which one fails (0: none), and whether all after it fail
+ * too. */
 static long live, count, fail_at;
 static int fail_on;
 
@@ -43,8 +46,14 @@ static void *counted(void *p)
 }
 
 void *__wrap_malloc(size_t n) { return fails() ? NULL : counted(__real_malloc(n)); }
-void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : counted(__real_calloc(n, size)); }
-void *__wrap_aligned_alloc(size_t align, size_t n) { return fails() ? NULL : counted(__real_aligned_alloc(align, n)); }
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return fails() ? NULL : counted(__real_calloc(n, size));
+}
+void *__wrap_aligned_alloc(size_t align, size_t n)
+{
+    return fails() ? NULL : counted(__real_aligned_alloc(align, n));
+}
 
 void *__wrap_realloc(void *p, size_t n)
 {
@@ -67,8 +76,8 @@ static uint64_t digest(uint64_t h, const void *p, size_t n)
     return h;
 }
 
-/* Opens mini, asks for a grounded caption, frees everything; allocation number `failing` fails (0: none).  What
- * Check itself allocates lies outside. */
+/* Opens mini, asks for a grounded caption, frees everything; allocation number `failing` fails (0:
+ * none).  What Check itself allocates lies outside. */
 static outcome run(long failing)
 {
     outcome r = { 0 };
@@ -114,14 +123,17 @@ START_TEST(every_failure_is_an_error)
     long step = given && atol(given) > 0 ? atol(given) : 1;
     for (long k = 1; k <= all; k += step, tried++) {
         r = run(k);
-        ck_assert_msg(r.leaked == 0, "allocation %ld of %ld: %ld blocks leaked (%s)", k, all, r.leaked, r.e.text);
+        ck_assert_msg(r.leaked == 0, "allocation %ld of %ld: %ld blocks leaked (%s)", k, all,
+                      r.leaked, r.e.text);
         if (r.good && !fail_on) {
-            ck_assert_msg(r.digest == want, "allocation %ld of %ld changed the answer unseen", k, all);
+            ck_assert_msg(r.digest == want, "allocation %ld of %ld changed the answer unseen", k,
+                          all);
             made_good++;
             continue;
         }
         ck_assert_msg(!r.good, "allocation %ld and all after of %ld failed unseen", k, all);
-        ck_assert_msg(r.e.text[0] && !strchr(r.e.text, '\n'), "allocation %ld of %ld: error '%s'", k, all, r.e.text);
+        ck_assert_msg(r.e.text[0] && !strchr(r.e.text, '\n'), "allocation %ld of %ld: error '%s'",
+                      k, all, r.e.text);
     }
     printf("alloc: %ld of %ld allocations failed in turn%s, %ld made good\n", tried, all,
            fail_on ? ", and all after" : "", made_good);

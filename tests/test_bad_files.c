@@ -110,19 +110,28 @@ START_TEST(safetensors_that_lie)
     refuse_safetensors("a header length of 2^62", one, UINT64_C(1) << 62, 8);
     refuse_safetensors("a header longer than the file", one, strlen(one) + 9, 8);
     refuse_safetensors("an offset past the end", one, 0, 4);
-    refuse_safetensors("overlapping tensors", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
-                       "\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 0, 12);
+    refuse_safetensors("overlapping tensors",
+                       "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+                       "\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}",
+                       0, 12);
     refuse_safetensors("offsets the wrong way round",
                        "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 0, 8);
-    refuse_safetensors("a negative offset", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[-8,0]}}", 0, 8);
+    refuse_safetensors("a negative offset",
+                       "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[-8,0]}}", 0, 8);
     refuse_safetensors("a shape larger than its bytes",
                        "{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 0, 8);
-    refuse_safetensors("a shape whose product overflows",
-                       "{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,2],\"data_offsets\":[0,0]}}", 0, 0);
-    refuse_safetensors("a negative size", "{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 0, 8);
-    refuse_safetensors("an unknown type", "{\"a\":{\"dtype\":\"Q9\",\"shape\":[2],\"data_offsets\":[0,8]}}", 0, 8);
-    refuse_safetensors("the same name twice", "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
-                       "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 0, 8);
+    refuse_safetensors(
+        "a shape whose product overflows",
+        "{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,2],\"data_offsets\":[0,0]}}", 0,
+        0);
+    refuse_safetensors("a negative size",
+                       "{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 0, 8);
+    refuse_safetensors("an unknown type",
+                       "{\"a\":{\"dtype\":\"Q9\",\"shape\":[2],\"data_offsets\":[0,8]}}", 0, 8);
+    refuse_safetensors("the same name twice",
+                       "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+                       "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",
+                       0, 8);
     refuse_safetensors("no JSON", "{\"a\":", 0, 8);
     refuse_safetensors("a list in place of an object", "[1,2,3]", 0, 8);
     refuse_bytes("an empty file", "", 0);

@@ -65,7 +65,8 @@ START_TEST(every_form_has_the_same_weights)
         { "forms/legacy", NULL, NULL, true, 1 },
         { "forms/prefixed", NULL, NULL, true, 0 },
         { "forms/safetensors-tower-inside", NULL, NULL, true, 0 },
-        { "forms/safetensors-tower-inside", MINI "forms/clipmodel", MINI "model/sam.pth", false, 0 },
+        { "forms/safetensors-tower-inside", MINI "forms/clipmodel", MINI "model/sam.pth", false,
+          0 },
         { "forms/legacy", MINI "forms/clipmodel", MINI "model/sam.pth", false, 1 },
         { "model", MINI "model/clip", MINI "model/sam.pth", false, 0 },
     };

@@ -53,8 +53,10 @@ START_TEST(nan_is_never_a_pass)
     gm_comparison c = gm_compare(got, want, 3, 1e-6, 1e-6);
     ck_assert_int_eq(c.verdict, GM_FAIL);
     ck_assert_int_eq(c.worst, 1);
-    ck_assert_int_eq(gm_compare(want, got, 3, 1e-6, 1e-6).verdict, GM_FAIL);    /* NaN wanted, 2 found */
-    ck_assert_int_eq(gm_compare(got, got, 3, 1e-6, 1e-6).verdict, GM_PASS);     /* NaN wanted and found */
+    ck_assert_int_eq(gm_compare(want, got, 3, 1e-6, 1e-6).verdict,
+                     GM_FAIL); /* NaN wanted, 2 found */
+    ck_assert_int_eq(gm_compare(got, got, 3, 1e-6, 1e-6).verdict,
+                     GM_PASS); /* NaN wanted and found */
     for (int i = 0; i < 3; i++) got[i] = NAN;
     ck_assert_int_eq(gm_compare(got, want, 3, 1e30, 1e30).verdict, GM_FAIL);
     ck_assert_int_eq(gm_compare(got, got, 3, 1, 1).verdict, GM_VACUOUS);
@@ -94,7 +96,8 @@ START_TEST(nothing_or_a_constant_is_vacuous)
     ck_assert_int_eq(gm_compare(&one, &one, 1, 0, 0).verdict, GM_PASS);
     ck_assert_int_eq(gm_compare(&nan, &nan, 1, 0, 0).verdict, GM_VACUOUS);
     got[3] = 1;
-    ck_assert_int_eq(gm_compare(got, want, N, 1e-3, 0).verdict, GM_FAIL);       /* wrong is worse than vacuous */
+    ck_assert_int_eq(gm_compare(got, want, N, 1e-3, 0).verdict,
+                     GM_FAIL); /* wrong is worse than vacuous */
 }
 END_TEST
 
@@ -110,7 +113,8 @@ END_TEST
 
 START_TEST(each_element_has_its_own_tolerance)
 {
-    float want[3] = { 1, 2, 3 }, got[3] = { 1.5f, 2, 3 }, loose[3] = { 1, 0, 0 }, tight[3] = { 0, 1, 1 };
+    float want[3] = { 1, 2, 3 }, got[3] = { 1.5f, 2, 3 }, loose[3] = { 1, 0, 0 },
+          tight[3] = { 0, 1, 1 };
     ck_assert_int_eq(gm_compare_each(got, want, 3, loose, 0.5).verdict, GM_PASS);
     ck_assert_int_eq(gm_compare_each(got, want, 3, loose, 0.4).verdict, GM_FAIL);
     ck_assert_int_eq(gm_compare_each(got, want, 3, tight, 1e6).verdict, GM_FAIL);

@@ -1,5 +1,5 @@
-/* The cpu table where it cuts work into tiles, panels and blocks: sizes just past each border, against
- * the oracle.  Every slot's own cases are in test_ops.c. */
+/* The cpu table where it cuts work into tiles, panels and blocks: sizes just past each border,
+ * against the oracle.  Every slot's own cases are in test_ops.c. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -64,8 +64,10 @@ static const gm_dtype TYPES[] = { GM_F32, GM_BF16, GM_F16 };
 START_TEST(linear_panels)
 {
     const int64_t R = 5, N = 2057, K = 19;                      /* two panels of 1024 and a rest */
-    float *x = numbers(R * K, 1), *w = numbers(N * K, 2), *b = numbers(N, 3), *got = unset(R * N), *want = unset(R * N);
-    void *typed = narrow(w, TYPES[_i], N * K), *scratch = scratch_of(cpu.linear_scratch(TYPES[_i], R, N, K));
+    float *x = numbers(R * K, 1), *w = numbers(N * K, 2), *b = numbers(N, 3), *got = unset(R * N),
+          *want = unset(R * N);
+    void *typed = narrow(w, TYPES[_i], N * K),
+         *scratch = scratch_of(cpu.linear_scratch(TYPES[_i], R, N, K));
     ck_assert_int_eq(cpu.linear(got, x, typed, TYPES[_i], b, R, N, K, scratch), 0);
     ck_assert_int_eq(ref->linear(want, x, typed, TYPES[_i], b, R, N, K, NULL), 0);
     equal(got, want, R * N, (double)K + 1);
@@ -77,8 +79,10 @@ static void check_conv(gm_conv s, gm_dtype type, int bias)
 {
     s.HO = (s.H + 2 * s.pad - s.KH) / s.stride + 1;
     s.WO = (s.W + 2 * s.pad - s.KW) / s.stride + 1;
-    int64_t nx = s.B * s.CI * s.H * s.W, nw = s.CO * s.CI * s.KH * s.KW, ny = s.B * s.CO * s.HO * s.WO;
-    float *x = numbers(nx, 1), *w = numbers(nw, 2), *b = numbers(s.CO, 3), *got = unset(ny), *want = unset(ny);
+    int64_t nx = s.B * s.CI * s.H * s.W, nw = s.CO * s.CI * s.KH * s.KW,
+            ny = s.B * s.CO * s.HO * s.WO;
+    float *x = numbers(nx, 1), *w = numbers(nw, 2), *b = numbers(s.CO, 3), *got = unset(ny),
+          *want = unset(ny);
     void *typed = narrow(w, type, nw), *scratch = scratch_of(cpu.conv2d_scratch(type, &s));
     ck_assert_int_eq(cpu.conv2d(got, x, typed, type, bias ? b : NULL, &s, scratch), 0);
     ck_assert_int_eq(ref->conv2d(want, x, typed, type, bias ? b : NULL, &s, NULL), 0);
@@ -88,20 +92,24 @@ static void check_conv(gm_conv s, gm_dtype type, int bias)
 
 START_TEST(conv_tiles_and_blocks)
 {
-    check_conv((gm_conv){ .B = 2, .CI = 3, .H = 70, .W = 61, .CO = 5, .KH = 3, .KW = 3, .stride = 1, .pad = 1 },
+    check_conv((gm_conv){ .B = 2, .CI = 3, .H = 70, .W = 61, .CO = 5, .KH = 3, .KW = 3, .stride = 1,
+                          .pad = 1 },
                TYPES[_i], 1);                                   /* rows in tiles of 33 */
-    check_conv((gm_conv){ .B = 1, .CI = 241, .H = 45, .W = 45, .CO = 2, .KH = 3, .KW = 3, .stride = 1, .pad = 1 },
+    check_conv((gm_conv){ .B = 1, .CI = 241, .H = 45, .W = 45, .CO = 2, .KH = 3, .KW = 3,
+                          .stride = 1, .pad = 1 },
                TYPES[_i], 0);                                   /* channels in blocks of 230 */
-    check_conv((gm_conv){ .B = 1, .CI = 3, .H = 5, .W = 4500, .CO = 2, .KH = 2, .KW = 2, .stride = 2, .pad = 0 },
+    check_conv((gm_conv){ .B = 1, .CI = 3, .H = 5, .W = 4500, .CO = 2, .KH = 2, .KW = 2,
+                          .stride = 2, .pad = 0 },
                TYPES[_i], 1);                                   /* one row is more than a tile */
-    check_conv((gm_conv){ .B = 1, .CI = 2, .H = 2, .W = 1, .CO = 2, .KH = 3, .KW = 3, .stride = 1, .pad = 4 },
+    check_conv((gm_conv){ .B = 1, .CI = 2, .H = 2, .W = 1, .CO = 2, .KH = 3, .KW = 3, .stride = 1,
+                          .pad = 4 },
                TYPES[_i], 1);                                   /* patches of nothing but padding */
 }
 END_TEST
 
 START_TEST(conv_transpose_tiles)
 {
-    const int64_t B = 2, CI = 70, H = 7, W = 23, CO = 19;       /* 64 channels in, 16 out, 128 pixels */
+    const int64_t B = 2, CI = 70, H = 7, W = 23, CO = 19; /* 64 channels in, 16 out, 128 pixels */
     float *x = numbers(B * CI * H * W, 1), *w = numbers(CI * CO * 4, 2), *b = numbers(CO, 3);
     float *got = unset(B * CO * 4 * H * W), *want = unset(B * CO * 4 * H * W);
     void *typed = narrow(w, TYPES[_i], CI * CO * 4);
@@ -112,25 +120,28 @@ START_TEST(conv_transpose_tiles)
 }
 END_TEST
 
-/* hidden: keys that keep leaves out hold NaN, as does the last that a tile of causal queries reaches (only its last
- * query may see that). */
+/* hidden: keys that keep leaves out hold NaN, as does the last that a tile of causal queries
+ * reaches (only its last query may see that). */
 static void check_attention(gm_attn s, int keep, int rel, int hidden)
 {
     int64_t nq = s.B * s.TQ * s.NH * s.HD, nk = s.B * s.KS * s.NKV * s.HD, row = s.NKV * s.HD;
-    float *q = numbers(nq, 1), *k = numbers(nk, 2), *v = numbers(nk, 3), *got = unset(nq), *want = unset(nq);
+    float *q = numbers(nq, 1), *k = numbers(nk, 2), *v = numbers(nk, 3), *got = unset(nq),
+          *want = unset(nq);
     float *rel_h = numbers((2 * s.GH + 1) * s.HD, 4), *rel_w = numbers((2 * s.GW + 1) * s.HD, 5);
     uint8_t *kept = malloc((size_t)(s.B * s.TK));
     ck_assert(kept != NULL);
     for (int64_t i = 0; i < s.B * s.TK; i++) kept[i] = i % s.TK == 0 || i % 3 > 0;
     for (int64_t i = 0; i < s.B * s.KS; i++) {
         int64_t j = i % s.KS;
-        int out = j >= s.TK || (keep && !kept[i / s.KS * s.TK + j]) || (s.causal && s.TQ > 1 && j >= s.TQ + s.past - 1);
+        int out = j >= s.TK || (keep && !kept[i / s.KS * s.TK + j]) ||
+                  (s.causal && s.TQ > 1 && j >= s.TQ + s.past - 1);
         for (int64_t d = 0; hidden && out && d < row; d++) k[i * row + d] = v[i * row + d] = NAN;
     }
     s.scale = 1 / sqrtf((float)s.HD);
     if (keep) s.keep = kept;
     if (rel) s.rel_h = rel_h, s.rel_w = rel_w;
-    void *room = scratch_of(cpu.attention_scratch(&s)), *ref_room = scratch_of(ref->attention_scratch(&s));
+    void *room = scratch_of(cpu.attention_scratch(&s)),
+         *ref_room = scratch_of(ref->attention_scratch(&s));
     ck_assert_int_eq(cpu.attention(got, q, k, v, &s, room), 0);
     ck_assert_int_eq(ref->attention(want, q, k, v, &s, ref_room), 0);
     equal(got, want, nq, 1 + 2 * (double)s.HD);
@@ -139,12 +150,18 @@ static void check_attention(gm_attn s, int keep, int rel, int hidden)
 
 START_TEST(attention_tiles)
 {
-    check_attention((gm_attn){ .B = 1, .TQ = 300, .TK = 300, .KS = 301, .NH = 4, .NKV = 2, .HD = 9, .causal = 1 }, 0, 0, 1);
-    check_attention((gm_attn){ .B = 2, .TQ = 300, .TK = 300, .KS = 300, .NH = 1, .NKV = 1, .HD = 16, .causal = 1 }, 1, 0, 1);
-    check_attention((gm_attn){ .B = 1, .TQ = 5, .TK = 40, .KS = 64, .NH = 2, .NKV = 1, .HD = 33, .causal = 1, .past = 35 }, 1, 0, 1);
-    check_attention((gm_attn){ .B = 2, .TQ = 1, .TK = 40, .KS = 64, .NH = 2, .NKV = 1, .HD = 33, .causal = 1, .past = 39 }, 1, 0, 1);
-    check_attention((gm_attn){ .B = 1, .TQ = 273, .TK = 273, .KS = 273, .NH = 2, .NKV = 2, .HD = 8, .GH = 13, .GW = 21 }, 0, 1, 0);
-    check_attention((gm_attn){ .B = 1, .TQ = 2, .TK = 70000, .KS = 70000, .NH = 1, .NKV = 1, .HD = 4 }, 0, 0, 0);
+    check_attention((gm_attn){ .B = 1, .TQ = 300, .TK = 300, .KS = 301, .NH = 4, .NKV = 2, .HD = 9,
+                               .causal = 1 }, 0, 0, 1);
+    check_attention((gm_attn){ .B = 2, .TQ = 300, .TK = 300, .KS = 300, .NH = 1, .NKV = 1, .HD = 16,
+                               .causal = 1 }, 1, 0, 1);
+    check_attention((gm_attn){ .B = 1, .TQ = 5, .TK = 40, .KS = 64, .NH = 2, .NKV = 1, .HD = 33,
+                               .causal = 1, .past = 35 }, 1, 0, 1);
+    check_attention((gm_attn){ .B = 2, .TQ = 1, .TK = 40, .KS = 64, .NH = 2, .NKV = 1, .HD = 33,
+                               .causal = 1, .past = 39 }, 1, 0, 1);
+    check_attention((gm_attn){ .B = 1, .TQ = 273, .TK = 273, .KS = 273, .NH = 2, .NKV = 2, .HD = 8,
+                               .GH = 13, .GW = 21 }, 0, 1, 0);
+    check_attention((gm_attn){ .B = 1, .TQ = 2, .TK = 70000, .KS = 70000, .NH = 1, .NKV = 1,
+                               .HD = 4 }, 0, 0, 0);
 }
 END_TEST
 
@@ -173,7 +190,8 @@ END_TEST
 
 START_TEST(space_and_rope)
 {
-    const int64_t H = 11, W = 13, WO = 600, HD = 2 * 131, P = 3;    /* column taps by 256, angles by 64 */
+    const int64_t H = 11, W = 13, WO = 600, HD = 2 * 131,
+                  P = 3; /* column taps by 256, angles by 64 */
     float *x = numbers(40 * H * W, 1), *got = unset(2 * 17 * WO), *want = unset(2 * 17 * WO);
     cpu.resize(got, x, 2, H, W, 17, WO, 0);
     ref->resize(want, x, 2, H, W, 17, WO, 0);
@@ -192,7 +210,8 @@ START_TEST(space_and_rope)
 }
 END_TEST
 
-/* The machine that runs the tests has the OpenMP build (docs/DEPENDENCIES.md); the line names it. */
+/* The machine that runs the tests has the OpenMP build (docs/DEPENDENCIES.md); the line names
+ * it. */
 START_TEST(blas_is_the_openmp_build)
 {
     char text[300];

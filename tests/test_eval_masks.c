@@ -18,8 +18,10 @@ static gm_rle mask(json_t *o)
     gm_error e = { "" };
     gm_rle r;
     json_t *size = json_object_get(o, "size");
-    int64_t H = json_integer_value(json_array_get(size, 0)), W = json_integer_value(json_array_get(size, 1));
-    ck_assert_msg(gm_rle_parse(&r, json_string_value(json_object_get(o, "counts")), H, W, &e) == 0, "%s", e.text);
+    int64_t H = json_integer_value(json_array_get(size, 0)),
+            W = json_integer_value(json_array_get(size, 1));
+    ck_assert_msg(gm_rle_parse(&r, json_string_value(json_object_get(o, "counts")), H, W, &e) == 0,
+                  "%s", e.text);
     return r;
 }
 
@@ -41,7 +43,8 @@ static void load(gm_mask_image *m, json_t *image)
     size_t i;
     ck_assert(t && f && score);
     json_array_foreach(truth, i, j)
-        t[i] = (gm_true_mask){ mask(j), number(j, "area"), number(j, "crowd") != 0, number(j, "id") == 0 };
+        t[i] = (gm_true_mask){ mask(j), number(j, "area"), number(j, "crowd") != 0,
+                               number(j, "id") == 0 };
     json_array_foreach(found, i, j) {
         f[i] = mask(j);
         score[i] = number(j, "score");
@@ -72,8 +75,8 @@ START_TEST(average_precision)
         ck_assert_int_eq(gm_coco_ap(stats, m, n, NULL), 0);
         for (i = 0; i < GM_AP_STATS; i++) {
             double want = json_number_value(json_array_get(json_object_get(set, "stats"), i));
-            ck_assert_msg(fabs(stats[i] - want) < 1e-12, "set %zu, %s: %.17g, wanted %.17g", s, GM_AP_NAMES[i],
-                          stats[i], want);
+            ck_assert_msg(fabs(stats[i] - want) < 1e-12, "set %zu, %s: %.17g, wanted %.17g", s,
+                          GM_AP_NAMES[i], stats[i], want);
         }
         for (int64_t k = 0; k < n; k++) unload(&m[k]);
         free(m);
@@ -109,9 +112,12 @@ static void check_assignment(const double *iou, int64_t T, int64_t F, double wan
 
 static void check_image(const gm_mask_image *m, json_t *image, int64_t counts[3])
 {
-    json_t *want = json_object_get(image, "iou"), *similarity = json_object_get(image, "similarity");
-    int64_t T = m->ntruth, F = m->nfound, L = (int64_t)number(image, "labels"), P = (int64_t)number(image, "phrases");
-    double *iou = calloc((size_t)(T * F) + 1, sizeof *iou), *turned = calloc((size_t)(T * F) + 1, sizeof *iou);
+    json_t *want = json_object_get(image, "iou"),
+           *similarity = json_object_get(image, "similarity");
+    int64_t T = m->ntruth, F = m->nfound, L = (int64_t)number(image, "labels"),
+            P = (int64_t)number(image, "phrases");
+    double *iou = calloc((size_t)(T * F) + 1, sizeof *iou),
+           *turned = calloc((size_t)(T * F) + 1, sizeof *iou);
     double *text = calloc((size_t)(L * P) + 1, sizeof *text);
     gm_rle *t = calloc((size_t)T + 1, sizeof *t);
     gm_error e = { "" };
@@ -119,13 +125,15 @@ static void check_image(const gm_mask_image *m, json_t *image, int64_t counts[3]
     for (int64_t i = 0; i < T; i++) t[i] = m->truth[i].mask;
     for (int64_t f = 0; f < F; f++)
         for (int64_t i = 0; i < T; i++) {
-            double w = json_number_value(json_array_get(json_array_get(want, (size_t)f), (size_t)i));
+            double w = json_number_value(
+                json_array_get(json_array_get(want, (size_t)f), (size_t)i));
             double got = gm_rle_iou(&m->found[f], &t[i], m->truth[i].crowd);
             ck_assert_msg(w == got, "IoU %.17g, wanted %.17g", got, w);
         }
     for (int64_t l = 0; l < L; l++)
         for (int64_t p = 0; p < P; p++)
-            text[l * P + p] = json_real_value(json_array_get(json_array_get(similarity, (size_t)l), (size_t)p));
+            text[l * P + p] = json_real_value(
+                json_array_get(json_array_get(similarity, (size_t)l), (size_t)p));
     ck_assert_msg(gm_iou_matrix(turned, m->found, F, t, T, &e) == 0, "%s", e.text);
     ck_assert_double_eq_tol(gm_miou(turned, F, T), number(image, "miou"), 1e-12);
     bool outside = false;

@@ -180,7 +180,8 @@ START_TEST(safetensors_that_lie)
 }
 END_TEST
 
-/* A copy of the fixture with `len` bytes changed at the k-th occurrence of `find`, plus `offset`. */
+/* A copy of the fixture with `len` bytes changed at the k-th occurrence of `find`, plus
+ * `offset`. */
 static void patched(const char *path, const char *find, size_t n, int k, int offset, const char *to,
                     size_t len, const char *why)
 {
@@ -318,8 +319,8 @@ static const gm_pickle_value *at(const gm_pickle_value *v, int64_t i)
 /* [{'a\n"b': (1, -2, 1.5)}, True, None, 'é€', -70000] in protocols 0 and 2. */
 START_TEST(pickles_that_are_read)
 {
-    static const char zero[] =
-        "(lp0\n(dp1\nS'a\\n\"b'\np2\n(I1\nL-2L\nF1.5\ntp3\nsaI01\naNaV\xe9\\u20ac\np4\naI-70000\na.";
+    static const char zero[] = "(lp0\n(dp1\nS'a\\n\"b'\np2\n(I1\nL-2L\nF1."
+                               "5\ntp3\nsaI01\naNaV\xe9\\u20ac\np4\naI-70000\na.";
     static const char two[] =
         "\x80\2]q\0(}q\1U\4a\n\"bq\2K\1J\xfe\xff\xff\xffG?\xf8\0\0\0\0\0\0\x87q\3s\x88NX\5\0\0\0"
         "\xc3\xa9\xe2\x82\xacq\4J\x90\xee\xfe\xff"

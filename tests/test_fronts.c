@@ -1,4 +1,5 @@
-/* Op fronts and the context: shapes, the sticky error, scopes, records, taps, memory that runs out. */
+/* Op fronts and the context: shapes, the sticky error, scopes, records, taps, memory that runs
+ * out. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -11,10 +12,12 @@
 static gm_tensor f32(gm_ctx *c, int nd, const int64_t *dim)
 {
     gm_tensor x = gm_new(c, GM_F32, nd, dim);
-    for (int64_t i = 0; i < gm_numel(x); i++) ((float *)x.data)[i] = hash_uniform((uint32_t)nd, (uint32_t)i);
+    for (int64_t i = 0; i < gm_numel(x); i++)
+        ((float *)x.data)[i] = hash_uniform((uint32_t)nd, (uint32_t)i);
     return x;
 }
-#define T(...) f32(c, (int)(sizeof(int64_t[]){ __VA_ARGS__ } / sizeof(int64_t)), GM_DIMS(__VA_ARGS__))
+#define T(...)                                                                                     \
+    f32(c, (int)(sizeof(int64_t[]){ __VA_ARGS__ } / sizeof(int64_t)), GM_DIMS(__VA_ARGS__))
 
 static gm_tensor rows(gm_ctx *c, int64_t n)
 {
@@ -23,50 +26,60 @@ static gm_tensor rows(gm_ctx *c, int64_t n)
     return x;
 }
 
-/* The sizes of a good call's output, and those that the message of a bad call (one size off) must name. */
+/* The sizes of a good call's output, and those that the message of a bad call (one size off) must
+ * name. */
 static const struct { const char *op, *good, *bad1, *bad2; } fronts[] = {
-    { "gather", "(5, 3)", "f32 (4, 3)", "i32 (5, 1)" }, { "transpose", "(2, 4, 3)", "f32 (3)", "f32 (3)" },
+    { "gather", "(5, 3)", "f32 (4, 3)", "i32 (5, 1)" }, { "transpose", "(2, 4, 3)", "f32 (3)",
+                                                          "f32 (3)" },
     { "concat", "(2, 7, 4)", "f32 (2, 3, 4)", "f32 (2, 4, 5)" },
-    { "slice", "(2, 3, 2)", "f32 (2, 3, 4)", "f32 (2, 3, 4)" }, { "place", "", "f32 (1, 5, 3)", "f32 (1, 2, 4)" },
+    { "slice", "(2, 3, 2)", "f32 (2, 3, 4)", "f32 (2, 3, 4)" }, { "place", "", "f32 (1, 5, 3)",
+                                                                  "f32 (1, 2, 4)" },
     { "repeat", "(3, 2, 4)", "f32 (1, 1, 2, 4)", "f32 (1, 1, 2, 4)" },
     { "window", "(4, 2, 2, 5)", "f32 (3, 4, 5)", "f32 (3, 4, 5)" },
     { "unwindow", "(1, 3, 4, 5)", "f32 (4, 2, 3, 5)", "f32 (4, 2, 3, 5)" },
-    { "round_bf16", "(3)", "i32 (3)", "i32 (3)" }, { "add", "(2, 3, 4)", "f32 (2, 3, 4)", "f32 (3, 5)" },
+    { "round_bf16", "(3)", "i32 (3)", "i32 (3)" }, { "add", "(2, 3, 4)", "f32 (2, 3, 4)",
+                                                     "f32 (3, 5)" },
     { "mul", "(2, 3, 4)", "f32 (2, 3, 4)", "f32 (2)" }, { "scale", "(2, 3)", "i32 (3)", "i32 (3)" },
     { "relu", "(2, 3)", "i32 (3)", "i32 (3)" }, { "gelu", "(2, 3)", "i32 (3)", "i32 (3)" },
     { "quick_gelu", "(2, 3)", "i32 (3)", "i32 (3)" }, { "silu", "(2, 3)", "i32 (3)", "i32 (3)" },
     { "sin", "(2, 3)", "i32 (3)", "i32 (3)" }, { "cos", "(2, 3)", "i32 (3)", "i32 (3)" },
-    { "rope", "(2, 3, 8)", "f32 (2, 3, 8)", "f32 (5, 2)" }, { "linear", "(2, 3, 5)", "f32 (2, 3, 4)", "f32 (5, 7)" },
+    { "rope", "(2, 3, 8)", "f32 (2, 3, 8)", "f32 (5, 2)" }, { "linear", "(2, 3, 5)",
+                                                              "f32 (2, 3, 4)", "f32 (5, 7)" },
     { "conv2d", "(2, 5, 6, 7)", "f32 (2, 3, 6, 7)", "f32 (5, 4, 3, 3)" },
     { "conv_transpose2x2", "(2, 5, 8, 6)", "f32 (2, 3, 4, 3)", "f32 (3, 5, 2, 3)" },
     { "layernorm", "(2, 3, 4)", "f32 (2, 3, 4)", "f32 (3)" },
     { "layernorm2d", "(2, 3, 4, 5)", "f32 (2, 3, 4, 5)", "f32 (5)" },
     { "rmsnorm", "(2, 3, 4)", "f32 (2, 3, 4)", "f32 (4, 1)" },
     { "groupnorm", "(2, 6, 4, 5)", "f32 (2, 6, 4, 5)", "f32 (6)" },
-    { "resize", "(2, 7, 9)", "f32 (4)", "f32 (4)" }, { "roi_align", "(5, 3, 2, 2)", "f32 (2, 3, 4, 5)", "f32 (5, 3)" },
+    { "resize", "(2, 7, 9)", "f32 (4)", "f32 (4)" }, { "roi_align", "(5, 3, 2, 2)",
+                                                       "f32 (2, 3, 4, 5)", "f32 (5, 3)" },
     { "softmax", "(2, 3)", "i32 (3)", "i32 (3)" },
-    { "attention", "(2, 3, 8)", "f32 (2, 3, 8)", "f32 (2, 5, 6)" }, { "argmax", "(2)", "i32 (3)", "i32 (3)" },
+    { "attention", "(2, 3, 8)", "f32 (2, 3, 8)", "f32 (2, 5, 6)" }, { "argmax", "(2)", "i32 (3)",
+                                                                      "i32 (3)" },
 };
 enum { FRONTS = sizeof fronts / sizeof *fronts };
 
 static gm_tensor call_move(gm_ctx *c, int i, int bad)
 {
     switch (i) {
-    case 0: return gm_gather(c, T(4, 3), bad ? gm_reshape(c, rows(c, 5), 2, GM_DIMS(5, 1)) : rows(c, 5));
-    case 1: return gm_transpose(c, bad ? T(3) : T(2, 3, 4));
-    case 2: return gm_concat(c, T(2, 3, 4), bad ? T(2, 4, 5) : T(2, 4, 4), 1);
-    case 3: return gm_slice(c, T(2, 3, 4), 2, bad ? 3 : 1, 2);
-    case 4: gm_place(c, T(1, 5, 3), bad ? T(1, 2, 4) : T(1, 2, 3), 3); return GM_NONE;
-    case 5: return gm_repeat(c, bad ? T(1, 1, 2, 4) : T(2, 4), 3);
-    case 6: return gm_window(c, bad ? T(3, 4, 5) : T(1, 3, 4, 5), 2);
-    case 7: return gm_unwindow(c, bad ? T(4, 2, 3, 5) : T(4, 2, 2, 5), 3, 4);
-    default: return gm_round_bf16(c, bad ? rows(c, 3) : T(3), true);
+        case 0:
+            return gm_gather(c, T(4, 3),
+                             bad ? gm_reshape(c, rows(c, 5), 2, GM_DIMS(5, 1)) : rows(c, 5));
+        case 1: return gm_transpose(c, bad ? T(3) : T(2, 3, 4));
+        case 2: return gm_concat(c, T(2, 3, 4), bad ? T(2, 4, 5) : T(2, 4, 4), 1);
+        case 3: return gm_slice(c, T(2, 3, 4), 2, bad ? 3 : 1, 2);
+        case 4: gm_place(c, T(1, 5, 3), bad ? T(1, 2, 4) : T(1, 2, 3), 3); return GM_NONE;
+        case 5: return gm_repeat(c, bad ? T(1, 1, 2, 4) : T(2, 4), 3);
+        case 6: return gm_window(c, bad ? T(3, 4, 5) : T(1, 3, 4, 5), 2);
+        case 7: return gm_unwindow(c, bad ? T(4, 2, 3, 5) : T(4, 2, 2, 5), 3, 4);
+        default: return gm_round_bf16(c, bad ? rows(c, 3) : T(3), true);
     }
 }
 
 static gm_tensor call_map(gm_ctx *c, int i, int bad)
 {
-    static gm_tensor (*const f[])(gm_ctx *, gm_tensor) = { gm_relu, gm_gelu, gm_quick_gelu, gm_silu, gm_sin, gm_cos };
+    static gm_tensor (*const f[])(gm_ctx *, gm_tensor) = { gm_relu, gm_gelu, gm_quick_gelu,
+                                                           gm_silu, gm_sin,  gm_cos };
     switch (i) {
     case 9: return gm_add(c, T(2, 3, 4), bad ? T(3, 5) : T(3, 4));
     case 10: return gm_mul(c, T(2, 3, 4), bad ? T(2) : T(4));
@@ -82,7 +95,8 @@ static gm_tensor call_sum(gm_ctx *c, int i, int bad)
     switch (i) {
     case 19: return gm_linear(c, T(2, 3, 4), bad ? T(5, 7) : T(5, 4), T(5));
     case 20: return gm_conv2d(c, T(2, 3, 6, 7), bad ? T(5, 4, 3, 3) : T(5, 3, 3, 3), GM_NONE, 1, 1);
-    case 21: return gm_conv_transpose2x2(c, T(2, 3, 4, 3), bad ? T(3, 5, 2, 3) : T(3, 5, 2, 2), T(5));
+    case 21:
+        return gm_conv_transpose2x2(c, T(2, 3, 4, 3), bad ? T(3, 5, 2, 3) : T(3, 5, 2, 2), T(5));
     case 22: return gm_layernorm(c, T(2, 3, 4), bad ? T(3) : T(4), T(4), 1e-5f);
     case 23: return gm_layernorm2d(c, T(2, 3, 4, 5), bad ? T(5) : T(3), T(3), 1e-6f);
     case 24: return gm_rmsnorm(c, T(2, 3, 4), bad ? T(4, 1) : T(4), 1e-5f);
@@ -90,7 +104,9 @@ static gm_tensor call_sum(gm_ctx *c, int i, int bad)
     case 26: return gm_resize(c, bad ? T(4) : T(2, 4, 5), 7, 9, true);
     case 27: return gm_roi_align(c, T(2, 3, 4, 5), bad ? T(5, 3) : T(5, 4), rows(c, 5), 2, 2, 1.0f);
     case 28: return gm_softmax(c, bad ? rows(c, 3) : T(2, 3));
-    case 29: return gm_attention(c, T(2, 3, 8), bad ? T(2, 5, 6) : T(2, 5, 8), bad ? T(2, 5, 6) : T(2, 5, 8), two);
+    case 29:
+        return gm_attention(c, T(2, 3, 8), bad ? T(2, 5, 6) : T(2, 5, 8),
+                            bad ? T(2, 5, 6) : T(2, 5, 8), two);
     default: return gm_argmax(c, bad ? rows(c, 3) : T(2, 3));
     }
 }
@@ -135,7 +151,7 @@ START_TEST(nothing_runs_after_the_first_error)
     strcpy(first, gm_error_text(c));
     gm_memory_use(c, &before, NULL);
     for (int i = 0; i < FRONTS; i++) ck_assert(!call(c, i, 0).data);
-    gm_place(c, cache, x, 1);                           /* needs no new tensor, so only the error stops it */
+    gm_place(c, cache, x, 1); /* needs no new tensor, so only the error stops it */
     ck_assert(!gm_relu(c, x).data && !gm_linear(c, x, x, GM_NONE).data);
     gm_memory_use(c, &after, NULL);
     ck_assert_str_eq(first, "the first error");
@@ -163,7 +179,8 @@ START_TEST(other_errors)
     ck_assert_str_eq(gm_error_text(c), "relu: the kernel of backend mine failed with code 7");
     gm_clear(c);
     gm_add(c, T(2, 3), GM_NONE);
-    ck_assert_msg(strstr(gm_error_text(c), "add: an input is missing") != NULL, "%s", gm_error_text(c));
+    ck_assert_msg(strstr(gm_error_text(c), "add: an input is missing") != NULL, "%s",
+                  gm_error_text(c));
     gm_clear(c);
     gm_reshape(c, T(2, 3), 2, GM_DIMS(4, 2));
     ck_assert_str_eq(gm_error_text(c), "reshape: (4, 2) does not hold the values of (2, 3)");
@@ -171,7 +188,8 @@ START_TEST(other_errors)
     for (int32_t row = -1; row < 5; row += 5) {         /* -1 and 4 */
         int32_t id[3] = { 0, row, 1 };
         ck_assert(!gm_gather(c, T(4, 3), gm_from(c, GM_I32, id, 1, GM_DIMS(3))).data);
-        ck_assert_msg(strstr(gm_error_text(c), "gather: wanted a row below 4") != NULL, "%s", gm_error_text(c));
+        ck_assert_msg(strstr(gm_error_text(c), "gather: wanted a row below 4") != NULL, "%s",
+                      gm_error_text(c));
         gm_clear(c);
     }
     ck_assert(!gm_new(c, GM_F32, 3, GM_DIMS(1 << 30, 1 << 30, 1 << 30)).data && !gm_ok(c));
@@ -218,7 +236,8 @@ START_TEST(moves_along_any_size)
     ck_assert(!memcmp((float *)z.data + 120, x.data, 480));
     gm_tensor cache = counted(c, 3, GM_DIMS(2, 4, 3)), fresh = counted(c, 3, GM_DIMS(2, 2, 3));
     gm_place(c, cache, fresh, 1);
-    static const float want[24] = { 0, 1, 2, 0, 1, 2, 3, 4, 5, 9, 10, 11, 12, 13, 14, 6, 7, 8, 9, 10, 11, 21, 22, 23 };
+    static const float want[24] = { 0,  1,  2,  0, 1, 2, 3, 4,  5,  9,  10, 11,
+                                    12, 13, 14, 6, 7, 8, 9, 10, 11, 21, 22, 23 };
     ck_assert(!memcmp(cache.data, want, sizeof want));
     ck_assert_msg(gm_ok(c), "%s", gm_error_text(c));
     gm_ctx_free(c);
@@ -228,11 +247,14 @@ END_TEST
 START_TEST(attention_options)
 {
     gm_ctx *c = gm_ctx_new(gm_kernels_ref(), NULL);
-    gm_tensor q = T(1, 3, 8), k = T(1, 6, 4), v = gm_scale(c, k, 2), keep = gm_new(c, GM_U8, 2, GM_DIMS(1, 5));
+    gm_tensor q = T(1, 3, 8), k = T(1, 6, 4), v = gm_scale(c, k, 2),
+              keep = gm_new(c, GM_U8, 2, GM_DIMS(1, 5));
     memcpy(keep.data, "\1\1\0\1\1", 5);
-    gm_tensor y = gm_attention(c, q, k, v, (gm_attn_options){ .NH = 4, .NKV = 2, .causal = true, .past = 2, .TK = 5,
+    gm_tensor y = gm_attention(c, q, k, v, (gm_attn_options){ .NH = 4, .NKV = 2, .causal = true,
+                                                              .past = 2, .TK = 5,
                                                               .keep = keep });
-    gm_attn s = { .B = 1, .TQ = 3, .TK = 5, .KS = 6, .NH = 4, .NKV = 2, .HD = 2, .scale = (float)sqrt(0.5),
+    gm_attn s = { .B = 1, .TQ = 3, .TK = 5, .KS = 6, .NH = 4, .NKV = 2, .HD = 2,
+                  .scale = (float)sqrt(0.5),
                   .causal = 1, .past = 2, .keep = keep.data };
     float want[24];
     void *scratch = malloc(gm_kernels_ref()->attention_scratch(&s));
@@ -246,7 +268,8 @@ START_TEST(attention_options)
     gm_attention(c, q, k, v, (gm_attn_options){ .NH = 4, .NKV = 2, .keep = keep });
     ck_assert(!gm_ok(c));                                       /* keep has 5, keys are 6 */
     gm_clear(c);
-    gm_attention(c, q, T(1, 3, 8), T(1, 3, 8), (gm_attn_options){ .NH = 4, .rel_h = T(5, 2), .rel_w = T(3, 2) });
+    gm_attention(c, q, T(1, 3, 8), T(1, 3, 8), (gm_attn_options){ .NH = 4, .rel_h = T(5, 2),
+                                                                  .rel_w = T(3, 2) });
     ck_assert(!gm_ok(c));                                       /* a 3 x 2 map is not 3 tokens */
     gm_ctx_free(c);
 }
@@ -287,7 +310,7 @@ START_TEST(scopes_keep_what_they_should)
     kept[1] = gm_reshape(c, gm_scale(c, h, 5), 1, GM_DIMS(16));
     gm_scope_keep(c, inner, kept, 2);
     ck_assert_int_eq(a.live, 4);                                /* x, h, two kept */
-    gm_linear(c, x, x, GM_NONE);                                /* scratch does not outlive its op */
+    gm_linear(c, x, x, GM_NONE); /* scratch does not outlive its op */
     ck_assert_int_eq(a.live, 5);
     gm_tensor y = gm_add(c, kept[0], gm_reshape(c, kept[1], 2, GM_DIMS(4, 4)));
     y = gm_scope_end(c, outer, y);
@@ -296,7 +319,7 @@ START_TEST(scopes_keep_what_they_should)
         ck_assert_float_eq(((float *)y.data)[i], 8 * fmaxf(((float *)x.data)[i], 0));
     outer = gm_scope(c);
     gm_relu(c, x);
-    gm_scope_end(c, outer, x);                                  /* keeping what is older frees the rest */
+    gm_scope_end(c, outer, x); /* keeping what is older frees the rest */
     ck_assert_int_eq(a.live, 2);
     gm_ctx_free(c);
     ck_assert_int_eq(a.live, 0);
@@ -316,7 +339,7 @@ START_TEST(freed_blocks_are_used_again)
         ck_assert_msg(gm_ok(c), "%s", gm_error_text(c));
     }
     gm_memory_use(c, &live, &peak);
-    ck_assert_int_le(a.calls, 110);                             /* x is kept in a block of its own each time */
+    ck_assert_int_le(a.calls, 110); /* x is kept in a block of its own each time */
     gm_trim(c);
     gm_memory_use(c, &live, NULL);
     ck_assert_uint_ge(live, 400);
@@ -326,8 +349,8 @@ START_TEST(freed_blocks_are_used_again)
 }
 END_TEST
 
-/* Without spare blocks every failed allocation is an error; with them the context gives them back and
- * tries once more (tested by the next one). */
+/* Without spare blocks every failed allocation is an error; with them the context gives them back
+ * and tries once more (tested by the next one). */
 START_TEST(memory_that_runs_out)
 {
     int failures = 0;
@@ -337,7 +360,9 @@ START_TEST(memory_that_runs_out)
         gm_ctx *c = gm_ctx_new(gm_kernels_ref(), &m);
         for (int i = 0; i < FRONTS; i++) call(c, i, 0);
         int ok = gm_ok(c);
-        if (!ok) ck_assert_msg(strstr(gm_error_text(c), "out of memory") != NULL, "%s", gm_error_text(c));
+        if (!ok)
+            ck_assert_msg(strstr(gm_error_text(c), "out of memory") != NULL, "%s",
+                          gm_error_text(c));
         ck_assert_int_eq(ok, a.calls < fail_at);
         failures += !ok;
         gm_ctx_free(c);
@@ -376,7 +401,8 @@ START_TEST(records_list_what_was_computed)
     gm_relu(c, v);                                              /* before: not recorded */
     gm_record_start(c, true);
     gm_mark m = gm_scope(c);
-    gm_tensor y = gm_conv2d(c, x, w, b, 2, 0), z = gm_linear(c, v, u, GM_NONE), n = gm_rmsnorm(c, v, T(9), 0.5f);
+    gm_tensor y = gm_conv2d(c, x, w, b, 2, 0), z = gm_linear(c, v, u, GM_NONE),
+              n = gm_rmsnorm(c, v, T(9), 0.5f);
     gm_memory_use(c, &before, NULL);
     gm_scope_end(c, m, GM_NONE);
     gm_memory_use(c, &after, NULL);
@@ -389,7 +415,8 @@ START_TEST(records_list_what_was_computed)
     ck_assert(s->CI == 3 && s->CO == 4 && s->stride == 2 && s->pad == 0 && s->HO == 3);
     ck_assert_double_eq(r[0].flops, 2.0 * 36 * 12);
     ck_assert_str_eq(r[1].op, "linear");
-    ck_assert(r[1].x[0].data == v.data && r[1].x[1].data == u.data && !r[1].x[2].data && r[1].y.data == z.data);
+    ck_assert(r[1].x[0].data == v.data && r[1].x[1].data == u.data && !r[1].x[2].data &&
+              r[1].y.data == z.data);
     ck_assert(!r[1].args);
     ck_assert_double_eq(r[1].flops, 2.0 * 2 * 5 * 9);
     ck_assert_str_eq(r[2].op, "rmsnorm");

@@ -1,6 +1,6 @@
-/* Grouped-query heads: a model with fewer key/value heads answers as the same model with each of its k and v
- * rows repeated for every query head of the group.  PyTorch's release has no such model, so the wanted
- * values are those of the repeated one, which the goldens cover. */
+/* Grouped-query heads: a model with fewer key/value heads answers as the same model with each of
+ * its k and v rows repeated for every query head of the group.  PyTorch's release has no such
+ * model, so the wanted values are those of the repeated one, which the goldens cover. */
 #include <check.h>
 #include <jansson.h>
 #include <math.h>
@@ -34,7 +34,8 @@ static void copy_file(const char *to, const char *name)
     free(text);
 }
 
-/* Rows of the heads that a model with `groups` key/value heads keeps (repeat: each one HEADS / groups times). */
+/* Rows of the heads that a model with `groups` key/value heads keeps (repeat: each one HEADS /
+ * groups times). */
 static gm_tensor heads_of(gm_tensor x, int repeat)
 {
     int64_t HD = x.dim[0] / HEADS, C = x.dim[1], n = repeat ? HEADS : GROUPS, each = HEADS / GROUPS;
@@ -42,7 +43,8 @@ static gm_tensor heads_of(gm_tensor x, int repeat)
     float *p = malloc((size_t)(n * HD * C) * sizeof *p);
     ck_assert_ptr_nonnull(p);
     for (int64_t h = 0; h < n; h++)
-        memcpy(p + h * HD * C, (const float *)x.data + (repeat ? h / each : h) * HD * C, (size_t)(HD * C) * sizeof *p);
+        memcpy(p + h * HD * C, (const float *)x.data + (repeat ? h / each : h) * HD * C,
+               (size_t)(HD * C) * sizeof *p);
     y.data = p;
     return y;
 }
@@ -72,7 +74,8 @@ static void write_model(const char *dir, int repeat)
         names[i] = gm_file_name(f, i);
         tensors[i] = gm_file_tensor(f, i);
         int kv = strstr(names[i], "self_attn.k_proj") || strstr(names[i], "self_attn.v_proj");
-        if (!kv || strstr(names[i], "grounding_encoder") || strstr(names[i], "vision_tower")) continue;
+        if (!kv || strstr(names[i], "grounding_encoder") || strstr(names[i], "vision_tower"))
+            continue;
         tensors[i] = heads_of(tensors[i], repeat);
         changed++;
     }
@@ -86,8 +89,8 @@ static void write_model(const char *dir, int repeat)
 
 static void remove_model(const char *dir)
 {
-    static const char *const names[] = { "tokenizer.model", "added_tokens.json", "sizes.json", "config.json",
-                                         "model.safetensors" };
+    static const char *const names[] = { "tokenizer.model", "added_tokens.json", "sizes.json",
+                                         "config.json", "model.safetensors" };
     char path[200];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         snprintf(path, sizeof path, "%s/%s", dir, names[i]);

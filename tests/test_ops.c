@@ -29,7 +29,8 @@ static void complain(void *user, const ops_report *r)
     if (c->verdict == GM_PASS && !r->error[0]) return;
     const char *why = r->error[0] ? r->error : gm_comparison_text(line, sizeof line, c);
     if (p->used < sizeof p->text - 1)
-        p->used += (size_t)snprintf(p->text + p->used, sizeof p->text - p->used, "\n  %s, %s: %s", r->op, r->name, why);
+        p->used += (size_t)snprintf(p->text + p->used, sizeof p->text - p->used, "\n  %s, %s: %s",
+                                    r->op, r->name, why);
 }
 
 static void run_op(const gm_kernels *k, const gm_kernels *against, const char *op)
@@ -39,7 +40,8 @@ static void run_op(const gm_kernels *k, const gm_kernels *against, const char *o
     int64_t ran, failed = ops_run(&c, k, against, op, complain, &p, &ran);
     ops_cases_close(&c);
     ck_assert_msg(ran >= 2, "%s: %d cases", op, (int)ran);
-    ck_assert_msg(failed == 0, "%s, table %s:%s\n  again: CK_RUN_CASE=kernels build/check", op, k->name, p.text);
+    ck_assert_msg(failed == 0, "%s, table %s:%s\n  again: CK_RUN_CASE=kernels build/check", op,
+                  k->name, p.text);
 }
 
 static gm_kernels full_cpu(void)
@@ -80,7 +82,8 @@ START_TEST(every_slot_has_cases)
     json_t *j;
     json_array_foreach(c.list, i, j) {
         const char *op = json_string_value(json_object_get(j, "op"));
-        ck_assert_msg(op && ops_has(gm_kernels_ref(), op), "cases.json: no slot %s", op ? op : "(none)");
+        ck_assert_msg(op && ops_has(gm_kernels_ref(), op), "cases.json: no slot %s",
+                      op ? op : "(none)");
     }
     ops_cases_close(&c);
 }
@@ -136,8 +139,13 @@ static void remember(void *user, const ops_report *r)
 /* The runner itself sees broken kernels. */
 START_TEST(broken_kernels_are_caught)
 {
-    static const struct { int (*f)(float *, const float *, int64_t); const char *error; } broken[] = {
-        { broken_relu, "" }, { short_relu, "never wrote element" }, { long_relu, "wrote outside its output" },
+    static const struct {
+        int (*f)(float *, const float *, int64_t);
+        const char *error;
+    } broken[] = {
+        { broken_relu, "" },
+        { short_relu, "never wrote element" },
+        { long_relu, "wrote outside its output" },
         { refusing_relu, "returned 3" },
     };
     ops_cases c = open_cases();
@@ -145,7 +153,8 @@ START_TEST(broken_kernels_are_caught)
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         char error[200] = "";
         int64_t ran;
-        gm_kernels_inherit(&k, &(gm_kernels){ .name = "broken", .relu = broken[i].f }, gm_kernels_ref());
+        gm_kernels_inherit(&k, &(gm_kernels){ .name = "broken", .relu = broken[i].f },
+                           gm_kernels_ref());
         ck_assert_int_gt(ops_run(&c, &k, NULL, "relu", remember, error, &ran), 0);
         ck_assert_msg(strstr(error, broken[i].error) != NULL, "%s", error);
         ck_assert_int_gt(ops_run(&c, &k, gm_kernels_ref(), "relu", NULL, NULL, NULL), 0);
@@ -157,11 +166,13 @@ END_TEST
 
 START_TEST(inheriting_keeps_what_is_set)
 {
-    gm_kernels k, over = { .name = "mine", .relu = broken_relu, .attention = gm_kernels_ref()->attention };
+    gm_kernels k, over = { .name = "mine", .relu = broken_relu,
+                           .attention = gm_kernels_ref()->attention };
     gm_kernels_inherit(&k, &over, gm_kernels_ref());
     ck_assert_str_eq(k.name, "mine");
-    ck_assert(k.relu == broken_relu && k.gelu == gm_kernels_ref()->gelu && k.finite == gm_kernels_ref()->finite);
-    ck_assert(k.attention_scratch == NULL);                     /* its kernel was overridden without one */
+    ck_assert(k.relu == broken_relu && k.gelu == gm_kernels_ref()->gelu &&
+              k.finite == gm_kernels_ref()->finite);
+    ck_assert(k.attention_scratch == NULL); /* its kernel was overridden without one */
     over.attention = NULL;
     gm_kernels_inherit(&k, &over, gm_kernels_ref());
     ck_assert(k.attention_scratch == gm_kernels_ref()->attention_scratch);
@@ -172,7 +183,8 @@ END_TEST
 START_TEST(half_floats)
 {
     for (uint32_t h = 0; h < 0x7c00; h++) {
-        float low = gm_from_f16((uint16_t)h), high = h + 1 < 0x7c00 ? gm_from_f16((uint16_t)(h + 1)) : 65536;
+        float low = gm_from_f16((uint16_t)h),
+              high = h + 1 < 0x7c00 ? gm_from_f16((uint16_t)(h + 1)) : 65536;
         float middle = (float)((low + (double)high) / 2);
         uint32_t below = gm_bits_of_float(middle) - 1, above = gm_bits_of_float(middle) + 1;
         ck_assert_uint_eq(gm_to_f16(low), h);

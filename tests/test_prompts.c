@@ -41,23 +41,28 @@ START_TEST(prompts_of_the_release)
     double box[3][4] = { { 0 } };
     check_prompt(p, (gm_ask){ .task = GM_GCG }, 0, true,
                  BEGIN "Could you please give me a detailed description of "
-                 "the image? Please respond with interleaved     segmentation masks for the corresponding parts of "
-                 "the answer.");
-    check_prompt(p, (gm_ask){ .task = GM_GCG }, 2, false,
-                 "Can you provide a thorough description of the this image? "
-                 "Please output with interleaved segmentation masks for the corresponding phrases.");
+                       "the image? Please respond with interleaved     segmentation masks for the "
+                       "corresponding parts of "
+                       "the answer.");
+    check_prompt(
+        p, (gm_ask){ .task = GM_GCG }, 2, false,
+        "Can you provide a thorough description of the this image? "
+        "Please output with interleaved segmentation masks for the corresponding phrases.");
     check_prompt(p, (gm_ask){ .task = GM_GCG, .text = "List all {} & <things>" }, 99, true,
                  BEGIN "List all {} & <things>");
     check_prompt(p, (gm_ask){ .task = GM_REFER,
                               .text = " \n\xC2\xA0The {} LEFT D\xC3\x89J\xC3\x80 " }, 1, true,
                  BEGIN "Please segment the {} left d\xC3\xA9j\xC3\xA0 in this image.");
     check_prompt(p, (gm_ask){ .task = GM_REGION, .boxes = box, .nboxes = 1 }, 0, true,
-                 BEGIN "Can you provide me with a detailed description of the region in the picture marked by <bbox>?");
+                 BEGIN "Can you provide me with a detailed description of the region in the "
+                       "picture marked by <bbox>?");
     check_prompt(p, (gm_ask){ .task = GM_REGION, .boxes = box, .nboxes = 1 }, 3, false,
                  "What can you tell me about the region indicated by region1 <bbox> in the image?");
-    check_prompt(p, (gm_ask){ .task = GM_REGION, .boxes = box, .nboxes = 3 }, 1, true,
-                 BEGIN "Can you provide a thorough "
-                 "description of the regions region1 <bbox>,region2 <bbox>,region3 <bbox>, in this image?");
+    check_prompt(
+        p, (gm_ask){ .task = GM_REGION, .boxes = box, .nboxes = 3 }, 1, true,
+        BEGIN
+        "Can you provide a thorough "
+        "description of the regions region1 <bbox>,region2 <bbox>,region3 <bbox>, in this image?");
     check_prompt(p, (gm_ask){ .task = GM_REGION, .boxes = box, .nboxes = 1, .text = "Is {} red?" },
                  0, false,
                  "Is region1 <bbox> red?");
@@ -70,11 +75,13 @@ START_TEST(prompts_of_the_release)
                  BEGIN "Please generate a "
                  "segmentation mask for the specific phrase highlighted within the image caption. "
                  "<p> A woman </p> in a hat.");
-    check_prompt(p, (gm_ask){ .task = GM_PHRASE, .text = "<p> A woman </p>", .forced = 1 }, 1,
-                 true, BEGIN "Could you please "
-                 "give me a detailed description of the image? Please respond with interleaved segmentation masks for the "
-                 "corresponding parts of the answer.");
-    check_prompt(p, (gm_ask){ .task = GM_PHRASE, .text = "A <p>man</p>", .instruction = "Mark:" }, 0,
+    check_prompt(p, (gm_ask){ .task = GM_PHRASE, .text = "<p> A woman </p>", .forced = 1 }, 1, true,
+                 BEGIN "Could you please "
+                       "give me a detailed description of the image? Please respond with "
+                       "interleaved segmentation masks for the "
+                       "corresponding parts of the answer.");
+    check_prompt(p, (gm_ask){ .task = GM_PHRASE, .text = "A <p>man</p>", .instruction = "Mark:" },
+                 0,
                  false, "Mark: A <p>man</p>");
     check_prompt(p, (gm_ask){ .task = GM_PHRASE, .text = "A <p>man</p>", .instruction = "Describe.",
                               .forced = 1 }, 0, false, "Describe.");
@@ -117,7 +124,8 @@ START_TEST(questions_that_cannot_be_asked)
     check_no_prompt(p, (gm_ask){ .task = GM_PHRASE }, 0, "missing");
     check_no_prompt(p, (gm_ask){ .task = GM_PHRASE, .text = "<p>a</p>", .instruction = " " }, 0,
                     "the prompt is empty");
-    check_no_prompt(p, (gm_ask){ .task = GM_PHRASE, .text = "<p>a</p>", .instruction = "<image>" }, 0,
+    check_no_prompt(p, (gm_ask){ .task = GM_PHRASE, .text = "<p>a</p>", .instruction = "<image>" },
+                    0,
                     "contains <image>");
     check_no_prompt(p, (gm_ask){ .task = GM_CHAT, .text = "a <image> b" }, 0, "contains <image>");
     check_no_prompt(p, (gm_ask){ .task = GM_GCG }, 7, "wanted template 0 .. 6, found 7");
@@ -163,7 +171,9 @@ START_TEST(broken_prompt_files)
                "\"refer\"[1]: wanted {}");
     check_file("{\"system\": \"s\", \"begin\": \"<image>\", \"conversation\": []}",
                "wanted an object");
-    check_file("{\"system\": \"s\", \"begin\": \"<image>\", \"conversation\": {\"c\": {\"first\": \"\"}}}", "a text \"user\"");
+    check_file(
+        "{\"system\": \"s\", \"begin\": \"<image>\", \"conversation\": {\"c\": {\"first\": \"\"}}}",
+        "a text \"user\"");
     static const char least[] = "{\"system\": \"s\", \"begin\": \"<image>\"}";
     gm_prompts *p = gm_prompts_parse(least, strlen(least), "a.json", &e);
     ck_assert_msg(p != NULL, "%s", e.text);
@@ -198,8 +208,10 @@ START_TEST(conversations_as_the_authors_render_them)
     ck_assert_ptr_null(gm_conversation(p, "mpt", empty, 1, &e));
     ck_assert_ptr_nonnull(strstr(e.text, "no conversation \"mpt\""));
     gm_prompts_free(p);
-    static const char own[] = "{\"system\": \"sss\", \"begin\": \"<image>\", \"conversation\": {\"own\": {\"first\": "
-                              "\"<s>{system}<{}|{}\", \"user\": \"\", \"assistant\": \"\", \"open\": \"\", \"strip\": \"<s>\"}}}";
+    static const char own[] =
+        "{\"system\": \"sss\", \"begin\": \"<image>\", \"conversation\": {\"own\": {\"first\": "
+        "\"<s>{system}<{}|{}\", \"user\": \"\", \"assistant\": \"\", \"open\": \"\", \"strip\": "
+        "\"<s>\"}}}";
     e.text[0] = 0;
     p = gm_prompts_parse(own, strlen(own), "own", &e);
     ck_assert_msg(p != NULL, "%s", e.text);
@@ -210,8 +222,8 @@ START_TEST(conversations_as_the_authors_render_them)
 }
 END_TEST
 
-/* One case of golden/nano: its questions come out of prompts.json, its conversation has the prompt's
- * ids, its answer's ids decode to the answer. */
+/* One case of golden/nano: its questions come out of prompts.json, its conversation has the
+ * prompt's ids, its answer's ids decode to the answer. */
 static void check_case(const gm_prompts *p, const gm_tokenizer *t, const char *name, gm_ask q,
                        int64_t index)
 {

@@ -1,5 +1,5 @@
-/* Sessions through the public interface: one image, several questions.  Wanted values come from golden/nano and
- * golden/mini. */
+/* Sessions through the public interface: one image, several questions.  Wanted values come from
+ * golden/nano and golden/mini. */
 #include <check.h>
 #include <jansson.h>
 #include <math.h>
@@ -50,7 +50,8 @@ static void refuse(scene *x, gm_ask q, const char *words)
 {
     gm_error e = { "" };
     gm_answer *a = gm_session_ask(x->s, &q, &e);
-    ck_assert_msg(a == NULL && strstr(e.text, words), "wanted an error with \"%s\", found \"%s\"", words, e.text);
+    ck_assert_msg(a == NULL && strstr(e.text, words), "wanted an error with \"%s\", found \"%s\"",
+                  words, e.text);
 }
 
 /* golden: the case's answer, and the model's own masks against the authors' */
@@ -63,24 +64,29 @@ START_TEST(answers_are_the_authors)
     const json_t *sequence = json_object_get(g, "sequence");
     ck_assert_int_eq(a->nprompt_ids + a->nids, (int64_t)json_array_size(sequence));
     for (int64_t i = 0; i < a->nids; i++)
-        ck_assert_int_eq(a->ids[i], json_integer_value(json_array_get(sequence, (size_t)(a->nprompt_ids + i))));
+        ck_assert_int_eq(
+            a->ids[i], json_integer_value(json_array_get(sequence, (size_t)(a->nprompt_ids + i))));
     ck_assert_int_eq(a->nmasks, 2);
     ck_assert_int_eq(a->nspans, 2);
     ck_assert_int_eq(a->span[1].mask, 1);
-    ck_assert(a->finished && a->mask[0].area > 1000 && a->mask[0].score > 0 && !a->mask[0].in_prompt);
+    ck_assert(a->finished && a->mask[0].area > 1000 && a->mask[0].score > 0 &&
+              !a->mask[0].in_prompt);
     gm_answer_free(a);
     json_decref(j);
     close_scene(&x);
 }
 END_TEST
 
-/* The forced form of phrase grounding on gcg's own question and caption is the training pass: mask_logits/0. */
-static void forced(const char *model, const char *folder, const char *caption, const char *instruction)
+/* The forced form of phrase grounding on gcg's own question and caption is the training pass:
+ * mask_logits/0. */
+static void forced(const char *model, const char *folder, const char *caption,
+                   const char *instruction)
 {
     char path[200];
     snprintf(path, sizeof path, "%s.png", folder);
     scene x = open_scene(model, path, NULL);
-    gm_answer *a = ask(&x, (gm_ask){ .task = GM_PHRASE, .text = caption, .forced = 1, .instruction = instruction });
+    gm_answer *a = ask(&x, (gm_ask){ .task = GM_PHRASE, .text = caption, .forced = 1,
+                                     .instruction = instruction });
     snprintf(path, sizeof path, "%s.safetensors", folder);
     gm_file *f = gm_file_open(path, NULL);
     gm_tensor want = gm_file_find(f, "mask_logits_0");
@@ -90,11 +96,14 @@ static void forced(const char *model, const char *folder, const char *caption, c
     int64_t stride = json_integer_value(json_object_get(about, "stride")), n = gm_numel(want);
     double tolerance = 8 * json_number_value(json_object_get(about, "f64_gap")) +
                        4 * 1.1920929e-7 * json_number_value(json_object_get(about, "absmax"));
-    ck_assert_int_eq(a->nmasks, json_integer_value(json_array_get(json_object_get(about, "shape"), 0)));
+    ck_assert_int_eq(a->nmasks,
+                     json_integer_value(json_array_get(json_object_get(about, "shape"), 0)));
     ck_assert_int_gt(n, 1000);
     for (int64_t i = 0; i < n; i++) {
-        double error = fabs((double)a->mask[0].logits[i * stride] - (double)((const float *)want.data)[i]);
-        ck_assert_msg(error <= tolerance, "value %lld: off by %g, tolerance %g", (long long)i, error, tolerance);
+        double error = fabs((double)a->mask[0].logits[i * stride] -
+                            (double)((const float *)want.data)[i]);
+        ck_assert_msg(error <= tolerance, "value %lld: off by %g, tolerance %g", (long long)i,
+                      error, tolerance);
     }
     json_decref(j);
     gm_file_close(f);
@@ -104,9 +113,12 @@ static void forced(const char *model, const char *folder, const char *caption, c
 
 START_TEST(forced_phrases_are_the_training_pass)
 {
-    forced(NANO, CASES "gcg0", "<p> A purple circle </p> is to the left of <p> a white heart </p>.", NULL);
-    forced("golden/mini/model", "golden/mini/cases/gcg", "The image shows <p> a black circle </p>, <p> a red diamond </p>"
-           " and <p> a red ring </p>.", "Describe the image and mark every object with its mask.");
+    forced(NANO, CASES "gcg0", "<p> A purple circle </p> is to the left of <p> a white heart </p>.",
+           NULL);
+    forced("golden/mini/model", "golden/mini/cases/gcg",
+           "The image shows <p> a black circle </p>, <p> a red diamond </p>"
+           " and <p> a red ring </p>.",
+           "Describe the image and mark every object with its mask.");
 }
 END_TEST
 
@@ -144,7 +156,8 @@ START_TEST(regions_are_numbered_through_a_conversation)
     gm_answer *two = ask(&x, (gm_ask){ .task = GM_REGION, .boxes = right, .nboxes = 1 });
     gm_answer *same = ask(&x, (gm_ask){ .task = GM_REGION });
     char *prompt = gm_detokenize(x.m, same->prompt_ids, same->nprompt_ids, NULL);
-    const char *first = strstr(prompt, "region1 <bbox>"), *second = strstr(prompt, "region2 <bbox>");
+    const char *first = strstr(prompt, "region1 <bbox>"),
+               *second = strstr(prompt, "region2 <bbox>");
     ck_assert(first && second > first && strstr(second, "region3 <bbox>"));
     free(prompt);
     gm_answer_free(one);
@@ -180,7 +193,8 @@ END_TEST
 START_TEST(two_models_and_both_tables_at_once)
 {
     scene ref = open_scene(NANO, CASES "caption11.png", &(gm_model_options){ .backend = "ref" });
-    scene cpu = open_scene(NANO, CASES "caption11.png", &(gm_model_options){ .backend = "cpu", .threads = 1 });
+    scene cpu = open_scene(NANO, CASES "caption11.png", &(gm_model_options){ .backend = "cpu",
+                                                                             .threads = 1 });
     gm_answer *a = ask(&ref, (gm_ask){ .task = GM_CAPTION });
     gm_answer *b = ask(&cpu, (gm_ask){ .task = GM_CAPTION, .no_kv_cache = 1 });
     ck_assert_str_eq(a->text, b->text);
@@ -193,7 +207,10 @@ END_TEST
 
 typedef struct { char text[400]; int stages; } heard;
 
-static void on_text(void *user, const char *text, size_t n) { strncat(((heard *)user)->text, text, n); }
+static void on_text(void *user, const char *text, size_t n)
+{
+    strncat(((heard *)user)->text, text, n);
+}
 
 static void on_stage(void *user, const char *stage, double done)
 {
@@ -205,7 +222,8 @@ START_TEST(text_streams_as_it_is_written)
 {
     scene x = open_scene(NANO, CASES "gcg0.png", NULL);
     heard h = { "", 0 };
-    gm_answer *a = ask(&x, (gm_ask){ .task = GM_GCG, .on_text = on_text, .on_stage = on_stage, .user = &h });
+    gm_answer *a = ask(&x, (gm_ask){ .task = GM_GCG, .on_text = on_text, .on_stage = on_stage,
+                                     .user = &h });
     char *want = gm_detokenize(x.m, a->ids, a->nids - 1, NULL);     /* all but </s> */
     ck_assert(a->finished);
     ck_assert_str_eq(h.text, want);
@@ -223,7 +241,8 @@ START_TEST(sampling_is_seeded)
     char first[400] = "";
     for (int i = 0; i < 6; i++) {
         gm_session_reset(x.s);
-        gm_ask q = { .task = GM_CAPTION, .temperature = 1.5f, .top_p = 0.95f, .seed = (uint64_t)(i ? i - 1 : 0) };
+        gm_ask q = { .task = GM_CAPTION, .temperature = 1.5f, .top_p = 0.95f,
+                     .seed = (uint64_t)(i ? i - 1 : 0) };
         gm_answer *a = ask(&x, q);
         if (i == 1) ck_assert_str_eq(a->text, first);               /* the same seed again */
         else if (i) different += strcmp(a->text, first) != 0;

@@ -1,5 +1,5 @@
-/* Facts that whole-model goldens cannot see: RoPE angles at the release's head width, and the dense positional
- * encoding of a bfloat16 release (golden/spots, made by golden/oracle/spots.py). */
+/* Facts that whole-model goldens cannot see: RoPE angles at the release's head width, and the dense
+ * positional encoding of a bfloat16 release (golden/spots, made by golden/oracle/spots.py). */
 #include <check.h>
 #include <jansson.h>
 #include <math.h>
@@ -21,10 +21,14 @@ static json_t *load(const char *path)
     return j;
 }
 
-static int64_t integer(const json_t *list, size_t i) { return json_integer_value(json_array_get(list, i)); }
+static int64_t integer(const json_t *list, size_t i)
+{
+    return json_integer_value(json_array_get(list, i));
+}
 
-/* The double cosine and sine of the float32 angle, rounded, are torch's values or their neighbours (its vector cosine
- * is good to 1.0 ulp and differs in 4.3 % of them); an angle wrong in its own last bit would be off by far more. */
+/* The double cosine and sine of the float32 angle, rounded, are torch's values or their neighbours
+ * (its vector cosine is good to 1.0 ulp and differs in 4.3 % of them); an angle wrong in its own
+ * last bit would be off by far more. */
 START_TEST(rope_angles_are_float32)
 {
     json_t *j = load("golden/spots/rope.json");
@@ -32,19 +36,24 @@ START_TEST(rope_angles_are_float32)
     const json_t *positions = json_object_get(j, "positions");
     for (size_t p = 0; p < json_array_size(positions); p++)
         for (int64_t i = 0; i < HD / 2; i++) {
-            double angle = gm_rope_angle(integer(positions, p), i, HD), turn[2] = { cos(angle), sin(angle) };
+            double angle = gm_rope_angle(integer(positions, p), i, HD),
+                   turn[2] = { cos(angle), sin(angle) };
             for (int k = 0; k < 2; k++) {
-                const json_t *bits = json_array_get(json_object_get(j, k ? "sin_bits" : "cos_bits"), p);
-                float want = gm_float_of_bits((uint32_t)integer(bits, (size_t)i)), got = (float)turn[k];
+                const json_t *bits = json_array_get(json_object_get(j, k ? "sin_bits" : "cos_bits"),
+                                                    p);
+                float want = gm_float_of_bits((uint32_t)integer(bits, (size_t)i)),
+                      got = (float)turn[k];
                 float next = nextafterf(want, got);
-                ck_assert_msg(got == want || got == next, "position %zu, frequency %lld: %.9g, torch has %.9g", p,
-                              (long long)i, (double)got, (double)want);
+                ck_assert_msg(got == want || got == next,
+                              "position %zu, frequency %lld: %.9g, torch has %.9g", p, (long long)i,
+                              (double)got, (double)want);
                 seen++;
                 same += got == want;
             }
         }
     ck_assert_int_ge(seen, 1000);
-    ck_assert_msg(same * 100 >= seen * 95, "only %lld of %lld values have torch's bits", (long long)same, (long long)seen);
+    ck_assert_msg(same * 100 >= seen * 95, "only %lld of %lld values have torch's bits",
+                  (long long)same, (long long)seen);
     json_decref(j);
 }
 END_TEST
@@ -64,7 +73,8 @@ static void check_pe(const char *grid, const char *backend, bool bf16)
     /* A file with the matrix in float32: a bfloat16 release rounds it first. */
     float unrounded = bf16 ? 1 + 0x1p-12f : 1;
     for (int64_t i = 0; i < 2 * half; i++)
-        ((float *)m.gaussian.data)[i] = gm_from_bf16((uint16_t)integer(matrix, (size_t)i)) * unrounded;
+        ((float *)m.gaussian.data)[i] = gm_from_bf16((uint16_t)integer(matrix, (size_t)i)) *
+                                        unrounded;
     gm_tensor pe = gm_dense_pe(c, &m);
     ck_assert_msg(gm_ok(c), "%s", gm_error_text(c));
     ck_assert_int_eq(gm_numel(pe), 2 * half * m.G * m.G);
@@ -73,7 +83,8 @@ static void check_pe(const char *grid, const char *backend, bool bf16)
     for (size_t i = 0; i < n; i++) {
         float got = ((float *)pe.data)[(int64_t)i * stride];
         if (bf16)
-            ck_assert_msg(gm_to_bf16(got) == integer(want, i) && gm_from_bf16(gm_to_bf16(got)) == got,
+            ck_assert_msg(gm_to_bf16(got) == integer(want, i) &&
+                              gm_from_bf16(gm_to_bf16(got)) == got,
                           "grid %s, value %zu: bits %d, torch has %lld", grid, i, gm_to_bf16(got),
                           (long long)integer(want, i));
         else

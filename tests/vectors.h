@@ -11,8 +11,8 @@ extern const char added_32000[];
 
 /* The file's JSON; the test fails when it is not there. */
 json_t *load_vectors(const char *path);
-/* name inside the folder GLAMM_SHARED (default ../shared), malloc'ed, or NULL, after saying on stderr
- * what is skipped and why. */
+/* name inside the folder GLAMM_SHARED (default ../shared), malloc'ed, or NULL, after saying on
+ * stderr what is skipped and why. */
 char *shared_path(const char *name, const char *skipped);
 /* A text of an object; the test fails when there is none. */
 const char *text_in(const json_t *object, const char *key);

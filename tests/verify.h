@@ -32,10 +32,10 @@ typedef void (*verify_fn)(void *user, const verify_note *n);
 /* Loads the source in a child and says what it has.  0, or -1 with t->error. */
 int verify_inspect(const verify_source *s, verify_table *t);
 
-/* Runs op's cases (only: the one of that name) in a child; another takes over behind a case that ended or
- * blocked it.  Every case of the op is reported once, in order; after three lost children the rest is
- * reported as not run. */
-void verify_op(const verify_source *s, const verify_table *t, const ops_cases *cases, const char *op,
-               const char *only, verify_fn report, void *user);
+/* Runs op's cases (only: the one of that name) in a child; another takes over behind a case that
+ * ended or blocked it.  Every case of the op is reported once, in order; after three lost children
+ * the rest is reported as not run. */
+void verify_op(const verify_source *s, const verify_table *t, const ops_cases *cases,
+               const char *op, const char *only, verify_fn report, void *user);
 
 #endif

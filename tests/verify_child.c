@@ -1,5 +1,5 @@
-/* See verify.h.  POSIX: processes, pipes, pages.  Outside code runs in children alone: the parent never
- * loads it, nor enters OpenMP before it forks. */
+/* See verify.h.  POSIX: processes, pipes, pages.  Outside code runs in children alone: the parent
+ * never loads it, nor enters OpenMP before it forks. */
 #include "verify.h"
 
 #include <errno.h>
@@ -61,8 +61,8 @@ static int load(const verify_source *s, gm_kernels *k, verify_table *t)
     return 0;
 }
 
-/* Moves an input to the end of a page that is followed by one which cannot be read: reading past the end
- * is a crash.  Returns what to unmap, NULL when out of memory. */
+/* Moves an input to the end of a page that is followed by one which cannot be read: reading past
+ * the end is a crash.  Returns what to unmap, NULL when out of memory. */
 static char *fence(ops_input *in, size_t *bytes)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), whole = (in->bytes + page - 1) / page * page;
@@ -85,8 +85,8 @@ static void keep(void *user, const ops_report *r)
     snprintf(n->error, sizeof n->error, "%s", r->error);
 }
 
-static void run_case(const gm_kernels *k, const gm_kernels *oracle, const ops_cases *cases, const ops_terms *terms,
-                     verify_note *n)
+static void run_case(const gm_kernels *k, const gm_kernels *oracle, const ops_cases *cases,
+                     const ops_terms *terms, verify_note *n)
 {
     ops_case c;
     char *page[OPS_INPUTS] = { 0 };
@@ -107,7 +107,8 @@ static void run_case(const gm_kernels *k, const gm_kernels *oracle, const ops_ca
 static int belongs(const ops_cases *cases, size_t i, const char *op, const char *only)
 {
     json_t *j = json_array_get(cases->list, i);
-    const char *its = json_string_value(json_object_get(j, "op")), *name = json_string_value(json_object_get(j, "case"));
+    const char *its = json_string_value(json_object_get(j, "op")),
+               *name = json_string_value(json_object_get(j, "case"));
     return its && name && !strcmp(its, op) && (!only || !strcmp(name, only));
 }
 
@@ -156,7 +157,7 @@ static int start(child *c, void (*job)(const work *, int), const work *w)
     c->pid = fork();
     if (c->pid == 0) {
         close(ends[0]);
-        dup2(2, 1);                                 /* what a kernel prints is no part of the report */
+        dup2(2, 1); /* what a kernel prints is no part of the report */
         setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
         job(w, ends[1]);
         _exit(0);
@@ -204,11 +205,14 @@ int verify_inspect(const verify_source *s, verify_table *t)
     char how[200];
     work w = { .s = s };
     *t = (verify_table){ .error = "" };
-    if (start(&c, child_inspect, &w)) snprintf(t->error, sizeof t->error, "cannot start a process: %s", strerror(errno));
+    if (start(&c, child_inspect, &w))
+        snprintf(t->error, sizeof t->error, "cannot start a process: %s", strerror(errno));
     else {
         int got = receive(&c, t, sizeof *t, s->limit);
         finish(&c, got < 0, s->limit, how, sizeof how);
-        if (got != 1) snprintf(t->error, sizeof t->error, "%.200s: loading it: %.200s", s->library ? s->library : "", how);
+        if (got != 1)
+            snprintf(t->error, sizeof t->error, "%.200s: loading it: %.200s",
+                     s->library ? s->library : "", how);
     }
     return t->error[0] ? -1 : 0;
 }
@@ -243,8 +247,8 @@ static size_t run_child(const work *w, verify_fn report, void *user, int *deaths
     return next + 1;
 }
 
-void verify_op(const verify_source *s, const verify_table *t, const ops_cases *cases, const char *op,
-               const char *only, verify_fn report, void *user)
+void verify_op(const verify_source *s, const verify_table *t, const ops_cases *cases,
+               const char *op, const char *only, verify_fn report, void *user)
 {
     work w = { .s = s, .cases = cases, .op = op, .only = only, .terms.precision = t->precision };
     int deaths = 0;

@@ -1,20 +1,27 @@
 /* verify [--op OP] [--case NAME] [--json] [--limit SECONDS] [--cases DIR] [--again TEXT]
  *        LIBRARY.so | --backend ref|cpu
  *
- * Runs the cases of golden/ops on a table of kernels: every slot that it fills, or OP alone, against PyTorch's
- * values and against the oracle.  Exit 0 when something ran and all passed, 1 when not, 2 for misuse.
- * --again: the command line that a failure repeats, less OP= and CASE= (make verify gives its own). */
+ * Runs the cases of golden/ops on a table of kernels: every slot that it fills, or OP alone,
+ * against PyTorch's values and against the oracle.  Exit 0 when something ran and all passed, 1
+ * when not, 2 for misuse.
+ * --again: the command line that a failure repeats, less OP= and CASE= (make verify gives its
+ * own). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "../io/os.h"
 #include "verify_report.h"
 
-typedef struct { const char *op, *only, *limit, *folder, *again; bool json; verify_source source; } options;
+typedef struct {
+    const char *op, *only, *limit, *folder, *again;
+    bool json;
+    verify_source source;
+} options;
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: verify [--op OP] [--case NAME] [--json] [--limit SECONDS] [--cases DIR] [--again TEXT] "
+    fprintf(stderr, "usage: verify [--op OP] [--case NAME] [--json] [--limit SECONDS] [--cases "
+                    "DIR] [--again TEXT] "
                     "LIBRARY.so | --backend ref|cpu\n       OP: a slot of ref/kernels.h\n");
     return 2;
 }
@@ -23,7 +30,8 @@ static int usage(void)
 static int parse(options *o, int argc, char **argv)
 {
     const struct { const char *name, **value; } wanted[] = {
-        { "--op", &o->op }, { "--case", &o->only }, { "--limit", &o->limit }, { "--cases", &o->folder },
+        { "--op", &o->op }, { "--case", &o->only }, { "--limit", &o->limit }, { "--cases",
+                                                                                &o->folder },
         { "--again", &o->again }, { "--backend", &o->source.backend },
     };
     int i = 1;
@@ -36,7 +44,8 @@ static int parse(options *o, int argc, char **argv)
     }
     if (i < argc) o->source.library = argv[i++];
     const char *b = o->source.backend;
-    if (i < argc || !b == !o->source.library || (b && strcmp(b, "ref") && strcmp(b, "cpu"))) return -1;
+    if (i < argc || !b == !o->source.library || (b && strcmp(b, "ref") && strcmp(b, "cpu")))
+        return -1;
     char *end;
     o->source.limit = strtod(o->limit, &end);
     if (*end || !(o->source.limit > 0 && o->source.limit <= 86400)) return -1;
@@ -49,7 +58,8 @@ static void run(const options *o, const verify_table *t, verify_report *r)
     for (int i = 0; i < ops_count(); i++) {
         r->op = ops_name(i);
         if (!t->filled[i] || (o->op && strcmp(o->op, r->op))) continue;
-        if (!r->list) printf("\n%s\n  %-7s %9s %9s  case: worst element\n", r->op, "", "PyTorch", "oracle");
+        if (!r->list)
+            printf("\n%s\n  %-7s %9s %9s  case: worst element\n", r->op, "", "PyTorch", "oracle");
         verify_op(&o->source, t, r->cases, r->op, o->only, verify_note_case, r);
     }
     if (!r->list) printf("\nPyTorch, oracle: worst error as a fraction of the tolerance\n");
@@ -65,7 +75,8 @@ int main(int argc, char **argv)
     if (parse(&o, argc, argv)) return usage();
     snprintf(again, sizeof again, "make verify %s=%s", o.source.library ? "KERNELS" : "BACKEND",
              o.source.library ? o.source.library : o.source.backend);
-    verify_report r = { .cases = &cases, .again = o.again ? o.again : again, .list = o.json ? json_array() : NULL };
+    verify_report r = { .cases = &cases, .again = o.again ? o.again : again,
+                        .list = o.json ? json_array() : NULL };
     int bad = 1;
     if (ops_cases_open(&cases, o.folder, error)) fprintf(stderr, "verify: %s\n", error);
     else if (verify_inspect(&o.source, &t)) fprintf(stderr, "verify: %s\n", t.error);

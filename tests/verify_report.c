@@ -14,9 +14,11 @@ void verify_print_table(const verify_table *t)
     for (int i = 0; i < ops_count(); i++)
         if (t->filled[i]) printf(filled++ ? ", %s" : " %s", ops_name(i));
     printf("%s; %d slots come from ref\n", filled ? "" : " no slot", ops_count() - filled);
-    printf("precision %s: tolerances count in eps = %.3g\n", precision[t->precision], ops_eps(t->precision));
+    printf("precision %s: tolerances count in eps = %.3g\n", precision[t->precision],
+           ops_eps(t->precision));
     for (int i = 0; i < ops_count(); i++)
-        if (t->filled[i] && t->unsteady[i]) printf("%s is declared non-deterministic\n", ops_name(i));
+        if (t->filled[i] && t->unsteady[i])
+            printf("%s is declared non-deterministic\n", ops_name(i));
 }
 
 /* "R 3, C 7, number 1e-05" */
@@ -27,10 +29,12 @@ static void sizes_text(char *buf, size_t size, json_t *j)
     size_t at = 0;
     buf[0] = 0;
     json_object_foreach(json_object_get(j, "sizes"), name, v) {
-        int n = snprintf(buf + at, size - at, "%s%s %" PRId64, at ? ", " : "", name, (int64_t)json_integer_value(v));
+        int n = snprintf(buf + at, size - at, "%s%s %" PRId64, at ? ", " : "", name,
+                         (int64_t)json_integer_value(v));
         if (n < 0 || (at += (size_t)n) >= size) return;
     }
-    if (number) snprintf(buf + at, size - at, "%snumber %g", at ? ", " : "", json_number_value(number));
+    if (number)
+        snprintf(buf + at, size - at, "%snumber %g", at ? ", " : "", json_number_value(number));
 }
 
 /* The worse of both comparisons. */
@@ -55,9 +59,11 @@ static json_t *case_json(const verify_report *r, json_t *j, const verify_note *n
 {
     const gm_comparison *c = worse(n);
     const char *verdict = gm_verdict_name(verdict_of(n));
-    json_t *out = json_pack("{s:s, s:O, s:O, s:s, s:s}", "op", r->op, "case", json_object_get(j, "case"), "sizes",
-                            json_object_get(j, "sizes"), "verdict", strcmp(verdict, "pass") ? strcmp(verdict, "FAIL")
-                            ? "vacuous" : "fail" : "pass", "again", again);
+    json_t *out = json_pack(
+        "{s:s, s:O, s:O, s:s, s:s}", "op", r->op, "case", json_object_get(j, "case"), "sizes",
+        json_object_get(j, "sizes"), "verdict",
+        strcmp(verdict, "pass") ? strcmp(verdict, "FAIL") ? "vacuous" : "fail" : "pass", "again",
+        again);
     if (n->error[0]) json_object_set_new(out, "error", json_string(n->error));
     else if (c->why[0]) json_object_set_new(out, "error", json_string(c->why));
     if (n->error[0] || c->worst < 0) return out;
@@ -65,7 +71,8 @@ static json_t *case_json(const verify_report *r, json_t *j, const verify_note *n
     json_object_set_new(out, "against", json_string(c == &n->oracle ? "oracle" : "PyTorch"));
     json_object_set_new(out, "fraction_pytorch", number_json(n->torch.ratio));
     if (n->oracle.n) json_object_set_new(out, "fraction_oracle", number_json(n->oracle.ratio));
-    json_object_set_new(out, "element", json_integer(c->worst * (stride ? json_integer_value(stride) : 1)));
+    json_object_set_new(out, "element",
+                        json_integer(c->worst * (stride ? json_integer_value(stride) : 1)));
     json_object_set_new(out, "got", number_json(c->got));
     json_object_set_new(out, "want", number_json(c->want));
     json_object_set_new(out, "tolerance", number_json(c->tolerance));
@@ -82,14 +89,17 @@ static void print_case(json_t *j, const verify_note *n, const char *again)
     json_t *stride = json_object_get(j, "stride");
     char sizes[200], oracle[20] = "-";
     sizes_text(sizes, sizeof sizes, j);
-    if (n->error[0]) printf("  %-7s %9s %9s  %s (%s): %s\n", gm_verdict_name(v), "", "", name, sizes, n->error);
+    if (n->error[0])
+        printf("  %-7s %9s %9s  %s (%s): %s\n", gm_verdict_name(v), "", "", name, sizes, n->error);
     else {
         if (n->oracle.n) snprintf(oracle, sizeof oracle, "%.3g", n->oracle.ratio);
-        printf("  %-7s %9.3g %9s  %s (%s): element %" PRId64 " of %" PRId64 ": got %.9g, want %.9g", gm_verdict_name(v),
-               n->torch.ratio, oracle, name, sizes, c->worst * (stride ? (int64_t)json_integer_value(stride) : 1),
+        printf("  %-7s %9.3g %9s  %s (%s): element %" PRId64 " of %" PRId64 ": got %.9g, want %.9g",
+               gm_verdict_name(v), n->torch.ratio, oracle, name, sizes,
+               c->worst * (stride ? (int64_t)json_integer_value(stride) : 1),
                (int64_t)json_integer_value(json_object_get(j, "n")), c->got, c->want);
         if (v == GM_FAIL)
-            printf(" from %s; %" PRId64 " of %" PRId64 " outside", c == &n->oracle ? "the oracle" : "PyTorch", c->bad, c->n);
+            printf(" from %s; %" PRId64 " of %" PRId64 " outside",
+                   c == &n->oracle ? "the oracle" : "PyTorch", c->bad, c->n);
         if (v == GM_VACUOUS) printf("; all wanted values are alike: proves nothing");
         printf("%s%s\n", c->why[0] ? "; " : "", c->why);
     }
@@ -103,7 +113,8 @@ void verify_note_case(void *user, const verify_note *n)
     json_t *j = json_array_get(r->cases->list, (size_t)n->index);
     gm_verdict v = verdict_of(n);
     char again[1200];
-    snprintf(again, sizeof again, "%s OP=%s CASE='%s'", r->again, r->op, json_string_value(json_object_get(j, "case")));
+    snprintf(again, sizeof again, "%s OP=%s CASE='%s'", r->again, r->op,
+             json_string_value(json_object_get(j, "case")));
     if (v == GM_PASS) r->passed++;
     else r->failed++;
     if (v == GM_VACUOUS) r->vacuous++;
@@ -117,9 +128,10 @@ int verify_end(const verify_report *r, const verify_table *t)
         json_t *filled = json_array();
         for (int i = 0; i < ops_count(); i++)
             if (t->filled[i]) json_array_append_new(filled, json_string(ops_name(i)));
-        json_t *all = json_pack("{s:s, s:o, s:f, s:O, s:I, s:I, s:I}", "table", t->name, "filled", filled, "eps",
-                                ops_eps(t->precision), "cases", r->list, "passed", (json_int_t)r->passed, "failed",
-                                (json_int_t)r->failed, "vacuous", (json_int_t)r->vacuous);
+        json_t *all = json_pack("{s:s, s:o, s:f, s:O, s:I, s:I, s:I}", "table", t->name, "filled",
+                                filled, "eps", ops_eps(t->precision), "cases", r->list, "passed",
+                                (json_int_t)r->passed, "failed", (json_int_t)r->failed, "vacuous",
+                                (json_int_t)r->vacuous);
         json_dumpf(all, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
         printf("\n");
         json_decref(all);

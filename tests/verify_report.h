@@ -6,7 +6,8 @@
 
 typedef struct {
     const ops_cases *cases;
-    const char *again;              /* how the command that repeats a case begins: "make verify KERNELS=mine.c" */
+    const char
+        *again; /* how the command that repeats a case begins: "make verify KERNELS=mine.c" */
     json_t *list;                   /* outcomes, where JSON is wanted; else NULL */
     int64_t passed, failed, vacuous;
     const char *op;                 /* whose outcomes come now */

@@ -1,12 +1,14 @@
-/* Softmax and attention.  Attention works on tiles of queries of one head: scores of a tile by sgemm,
- * softmax in place, values by sgemm.  One thread holds one tile; no more of the scores ever exists. */
+/* Softmax and attention.  Attention works on tiles of queries of one head: scores of a tile by
+ * sgemm, softmax in place, values by sgemm.  One thread holds one tile; no more of the scores ever
+ * exists. */
 #include <cblas.h>
 #include <math.h>
 #include <omp.h>
 #include "cpu_table.h"
 #include "cpu_vec.h"
 
-/* Queries of a tile: many, because sgemm packs all keys anew for each tile; but at most 4 MB of scores. */
+/* Queries of a tile: many, because sgemm packs all keys anew for each tile; but at most 4 MB of
+ * scores. */
 enum { TILE_ROWS = 256, TILE_BYTES = 4 << 20 };
 
 int cpu_softmax(float *y, const float *x, int64_t R, int64_t C)
@@ -63,8 +65,8 @@ static int64_t visible(const gm_attn *s, int64_t i)
 }
 
 /* score (GH, GW) += up[GH - 1 - y] + line[x].  up: q . rel_h from its row yi on. */
-GM_CLONES static void add_rel(float *restrict score, const float *restrict up, const float *restrict line,
-                              int64_t GH, int64_t GW)
+GM_CLONES static void add_rel(float *restrict score, const float *restrict up,
+                              const float *restrict line, int64_t GH, int64_t GW)
 {
     for (int64_t y = 0; y < GH; y++) {
         float u = up[GH - 1 - y];
@@ -73,8 +75,8 @@ GM_CLONES static void add_rel(float *restrict score, const float *restrict up, c
 }
 
 /* score (n) of one query against n keys. */
-GM_CLONES static void dots(float *restrict score, const float *restrict q, const float *restrict k, int64_t n,
-                           int64_t HD, int64_t stride, float scale)
+GM_CLONES static void dots(float *restrict score, const float *restrict q, const float *restrict k,
+                           int64_t n, int64_t HD, int64_t stride, float scale)
 {
     for (int64_t j = 0; j < n; j++) {
         float sum = 0;
@@ -96,8 +98,10 @@ GM_CLONES static float scale_row(float *x, float s, int64_t n)
     return check;
 }
 
-/* Scores of query i, products already there, become weights not yet divided by the sum it returns. */
-static float weights(float *score, const room *m, int64_t row, const head *t, const gm_attn *s, int64_t i)
+/* Scores of query i, products already there, become weights not yet divided by the sum it
+ * returns. */
+static float weights(float *score, const room *m, int64_t row, const head *t, const gm_attn *s,
+                     int64_t i)
 {
     int64_t n = visible(s, i);
     if (s->rel_h) {
@@ -112,8 +116,8 @@ static float weights(float *score, const room *m, int64_t row, const head *t, co
 }
 
 /* dst (rows, N) = q (rows, HD) table (N, HD)^T */
-static void multiply(float *dst, int64_t ld, const float *q, const float *table, int64_t stride, const gm_attn *s,
-                     int64_t rows, int64_t N, float scale)
+static void multiply(float *dst, int64_t ld, const float *q, const float *table, int64_t stride,
+                     const gm_attn *s, int64_t rows, int64_t N, float scale)
 {
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)N, (int)s->HD, scale, q,
                 (int)(s->NH * s->HD), table, (int)stride, 0.0f, dst, (int)ld);
@@ -158,15 +162,16 @@ static void tile(const head *t, const gm_attn *s, int64_t first, int64_t rows, c
         sum[r] = weights(score, m, r, t, s, first + r);
         for (int64_t j = visible(s, first + r); j < TK; j++) score[j] = 0;
     }
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, (int)s->HD, (int)TK, 1.0f, m->score,
-                (int)s->TK, t->v, (int)stride, 0.0f, y, (int)width);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, (int)s->HD, (int)TK, 1.0f,
+                m->score, (int)s->TK, t->v, (int)stride, 0.0f, y, (int)width);
     for (int64_t r = 0; r < rows; r++) {
         float check = scale_row(y + r * width, 1.0f / sum[r], s->HD);
         if (isnan(check) && !isnan(sum[r])) one_query(t, s, first + r, m);
     }
 }
 
-int cpu_attention(float *y, const float *q, const float *k, const float *v, const gm_attn *s, void *scratch)
+int cpu_attention(float *y, const float *q, const float *k, const float *v, const gm_attn *s,
+                  void *scratch)
 {
     if (s->TK > INT32_MAX || s->NH * s->HD > INT32_MAX) return 1;
     int64_t rows = tile_rows(s), tiles = rows ? (s->TQ + rows - 1) / rows : 0;

@@ -4,7 +4,8 @@
 #include "cpu_table.h"
 #include "cpu_vec.h"
 
-/* Output pixels of a tile (whole rows, at least one), and bytes of its columns and of expanded weights. */
+/* Output pixels of a tile (whole rows, at least one), and bytes of its columns and of expanded
+ * weights. */
 enum { TILE_PIXELS = 2048, COLUMN_BYTES = 16 << 20 };
 
 /* 1x1 with stride 1 and no padding: the map itself is the matrix of columns. */
@@ -33,7 +34,8 @@ static int64_t block_channels(gm_dtype wt, const gm_conv *s)
 static size_t column_floats(gm_dtype wt, const gm_conv *s)
 {
     if (is_pointwise(s)) return 0;
-    return ((size_t)(block_channels(wt, s) * s->KH * s->KW * tile_rows(s) * s->WO) + 15) & ~(size_t)15;
+    return ((size_t)(block_channels(wt, s) * s->KH * s->KW * tile_rows(s) * s->WO) + 15) &
+           ~(size_t)15;
 }
 
 size_t cpu_conv2d_scratch(gm_dtype wt, const gm_conv *s)
@@ -42,10 +44,12 @@ size_t cpu_conv2d_scratch(gm_dtype wt, const gm_conv *s)
     return (column_floats(wt, s) + weights) * sizeof(float);
 }
 
-/* One row of columns: what tap (i, j) of channel x (H, W) reads for output rows top .. top + rows. */
-static void column(float *dst, const float *x, const gm_conv *s, int64_t i, int64_t j, int64_t top, int64_t rows)
+/* One row of columns: what tap (i, j) of channel x (H, W) reads for output rows top .. top +
+ * rows. */
+static void column(float *dst, const float *x, const gm_conv *s, int64_t i, int64_t j, int64_t top,
+                   int64_t rows)
 {
-    int64_t shift = j - s->pad, low = 0, high = s->WO;          /* outputs low .. high read inside the map */
+    int64_t shift = j - s->pad, low = 0, high = s->WO; /* outputs low .. high read inside the map */
     while (low < high && low * s->stride + shift < 0) low++;
     while (high > low && (high - 1) * s->stride + shift >= s->W) high--;
     for (int64_t r = 0; r < rows; r++, dst += s->WO) {
@@ -63,25 +67,30 @@ static void column(float *dst, const float *x, const gm_conv *s, int64_t i, int6
 }
 
 /* col (n KH KW, rows WO) of channels first .. first + n of one image x. */
-static void columns(float *col, const float *x, const gm_conv *s, int64_t first, int64_t n, int64_t top, int64_t rows)
+static void columns(float *col, const float *x, const gm_conv *s, int64_t first, int64_t n,
+                    int64_t top, int64_t rows)
 {
     int64_t taps = s->KH * s->KW, pixels = rows * s->WO;
     #pragma omp parallel for if (n * taps * pixels > CPU_GRAIN)
     for (int64_t k = 0; k < n * taps; k++)
-        column(col + k * pixels, x + (first + k / taps) * s->H * s->W, s, k % taps / s->KW, k % s->KW, top, rows);
+        column(col + k * pixels, x + (first + k / taps) * s->H * s->W, s, k % taps / s->KW,
+               k % s->KW, top, rows);
 }
 
 /* dst (CO, n KH KW) = channels first .. first + n of w, as float. */
-static void expand(float *dst, const void *w, gm_dtype wt, const gm_conv *s, int64_t first, int64_t n)
+static void expand(float *dst, const void *w, gm_dtype wt, const gm_conv *s, int64_t first,
+                   int64_t n)
 {
     int64_t taps = s->KH * s->KW;
     #pragma omp parallel for if (s->CO * n * taps > CPU_GRAIN)
-    for (int64_t o = 0; o < s->CO; o++) cpu_widen(dst + o * n * taps, w, wt, (o * s->CI + first) * taps, n * taps);
+    for (int64_t o = 0; o < s->CO; o++)
+        cpu_widen(dst + o * n * taps, w, wt, (o * s->CI + first) * taps, n * taps);
 }
 
-/* Output rows top .. top + rows of one image: y (CO, HO, WO), x (CI, H, W); y starts as the bias. */
-static void tile(float *y, const float *x, const void *w, gm_dtype wt, const gm_conv *s, int64_t top, int64_t rows,
-                 float beta, float *scratch)
+/* Output rows top .. top + rows of one image: y (CO, HO, WO), x (CI, H, W); y starts as the
+ * bias. */
+static void tile(float *y, const float *x, const void *w, gm_dtype wt, const gm_conv *s,
+                 int64_t top, int64_t rows, float beta, float *scratch)
 {
     int64_t taps = s->KH * s->KW, pixels = rows * s->WO, block = block_channels(wt, s);
     float *wide = scratch + column_floats(wt, s);
@@ -92,8 +101,9 @@ static void tile(float *y, const float *x, const void *w, gm_dtype wt, const gm_
         else expand(wide, w, wt, s, first, n);
         if (is_pointwise(s)) b = x + first * s->H * s->W;
         else columns(scratch, x, s, first, n, top, rows);
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)s->CO, (int)pixels, (int)(n * taps), 1.0f, a,
-                    (int)ldw, b, (int)pixels, beta, y + top * s->WO, (int)(s->HO * s->WO));
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)s->CO, (int)pixels,
+                    (int)(n * taps), 1.0f, a, (int)ldw, b, (int)pixels, beta, y + top * s->WO,
+                    (int)(s->HO * s->WO));
     }
 }
 
@@ -106,10 +116,11 @@ static void start(float *y, const float *b, int64_t B, int64_t CO, int64_t pixel
         for (int64_t p = 0; p < pixels; p++) y[o * pixels + p] = b[o % CO];
 }
 
-int cpu_conv2d(float *y, const float *x, const void *w, gm_dtype wt, const float *b, const gm_conv *s,
-               void *scratch)
+int cpu_conv2d(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+               const gm_conv *s, void *scratch)
 {
-    if (!gm_is_weight_type(wt) || s->HO * s->WO > INT32_MAX || s->CI * s->KH * s->KW > INT32_MAX) return 1;
+    if (!gm_is_weight_type(wt) || s->HO * s->WO > INT32_MAX || s->CI * s->KH * s->KW > INT32_MAX)
+        return 1;
     int64_t step = tile_rows(s);
     start(y, b, s->B, s->CO, s->HO * s->WO);
     for (int64_t image = 0; image < s->B; image++)
@@ -124,8 +135,8 @@ int cpu_conv2d(float *y, const float *x, const void *w, gm_dtype wt, const float
 enum { UP_CHANNELS = 16, UP_ROWS = 4 * UP_CHANNELS, UP_PIXELS = 128, UP_BLOCK = 64 };
 
 /* t (4 channels, UP_PIXELS) = w[:, channels]^T x[:, pixels]; w (CI, 4 CO) from column `at`. */
-static void up_product(float *t, const float *x, const void *w, gm_dtype wt, int64_t CI, int64_t HW, int64_t CO,
-                       int64_t at, int64_t rows, int64_t pixels)
+static void up_product(float *t, const float *x, const void *w, gm_dtype wt, int64_t CI, int64_t HW,
+                       int64_t CO, int64_t at, int64_t rows, int64_t pixels)
 {
     float wide[UP_BLOCK * UP_ROWS];
     int64_t block = wt == GM_F32 ? CI : UP_BLOCK;
@@ -134,13 +145,15 @@ static void up_product(float *t, const float *x, const void *w, gm_dtype wt, int
         for (int64_t i = 0; wt != GM_F32 && i < n; i++)
             cpu_widen(wide + i * rows, w, wt, (c + i) * 4 * CO + at, rows);
         const float *a = wt == GM_F32 ? (const float *)w + at : wide;
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)rows, (int)pixels, (int)n, 1.0f, a,
-                    (int)(wt == GM_F32 ? 4 * CO : rows), x + c * HW, (int)HW, c ? 1.0f : 0.0f, t, UP_PIXELS);
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)rows, (int)pixels, (int)n, 1.0f,
+                    a, (int)(wt == GM_F32 ? 4 * CO : rows), x + c * HW, (int)HW, c ? 1.0f : 0.0f, t,
+                    UP_PIXELS);
     }
 }
 
 /* One channel of the product, rows (i, j), to its places in y (2H, 2W). */
-static void up_scatter(float *y, const float *t, float bias, int64_t W, int64_t first, int64_t pixels)
+static void up_scatter(float *y, const float *t, float bias, int64_t W, int64_t first,
+                       int64_t pixels)
 {
     for (int64_t p = 0, n; p < pixels; p += n) {                /* a run within one input row */
         int64_t row = (first + p) / W, column0 = (first + p) % W;
@@ -156,10 +169,11 @@ static void up_scatter(float *y, const float *t, float bias, int64_t W, int64_t 
     }
 }
 
-int cpu_conv_transpose2x2(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t B,
-                          int64_t CI, int64_t H, int64_t W, int64_t CO)
+int cpu_conv_transpose2x2(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+                          int64_t B, int64_t CI, int64_t H, int64_t W, int64_t CO)
 {
-    int64_t HW = H * W, tiles = (HW + UP_PIXELS - 1) / UP_PIXELS, groups = (CO + UP_CHANNELS - 1) / UP_CHANNELS;
+    int64_t HW = H * W, tiles = (HW + UP_PIXELS - 1) / UP_PIXELS,
+            groups = (CO + UP_CHANNELS - 1) / UP_CHANNELS;
     if (!gm_is_weight_type(wt) || HW > INT32_MAX || 4 * CO > INT32_MAX) return 1;
     #pragma omp parallel for if (B * CI * HW * CO > CPU_GRAIN)
     for (int64_t task = 0; task < B * groups * tiles; task++) { /* task: image, channels, pixels */
@@ -169,7 +183,8 @@ int cpu_conv_transpose2x2(float *y, const float *x, const void *w, gm_dtype wt, 
         int64_t pixels = cpu_min(UP_PIXELS, HW - first), n = cpu_min(UP_CHANNELS, CO - o);
         up_product(t, x + image * CI * HW + first, w, wt, CI, HW, CO, 4 * o, 4 * n, pixels);
         for (int64_t i = 0; i < n; i++)
-            up_scatter(y + (image * CO + o + i) * 4 * HW, t + 4 * i * UP_PIXELS, b ? b[o + i] : 0, W, first, pixels);
+            up_scatter(y + (image * CO + o + i) * 4 * HW, t + 4 * i * UP_PIXELS, b ? b[o + i] : 0,
+                       W, first, pixels);
     }
     return 0;
 }

@@ -3,7 +3,8 @@
 #include "cpu_table.h"
 #include "cpu_vec.h"
 
-/* sgemm packs its operands and reads weights at a third of the memory's speed when x has few rows. */
+/* sgemm packs its operands and reads weights at a third of the memory's speed when x has few
+ * rows. */
 enum { FEW_ROWS = 4 };
 
 /* Weight rows expanded to float at a time; for each panel sgemm packs x anew (docs/SPEED.md). */
@@ -40,12 +41,13 @@ static float dot_typed(const void *w, gm_dtype wt, int64_t n, const float *x, in
     return wt == GM_BF16 ? dot_bf16(row, x, K) : dot_f16(row, x, K);
 }
 
-static void few_rows(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R, int64_t N,
-                     int64_t K)
+static void few_rows(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+                     int64_t R, int64_t N, int64_t K)
 {
     #pragma omp parallel for if (R * N * K > 2 * CPU_GRAIN)
     for (int64_t n = 0; n < N; n++)
-        for (int64_t r = 0; r < R; r++) y[r * N + n] = dot_typed(w, wt, n, x + r * K, K) + (b ? b[n] : 0);
+        for (int64_t r = 0; r < R; r++)
+            y[r * N + n] = dot_typed(w, wt, n, x + r * K, K) + (b ? b[n] : 0);
 }
 
 /* y (R, N) starts as the bias, to which sgemm adds; without one, as nothing. */
@@ -64,15 +66,15 @@ static void expand(float *dst, const void *w, gm_dtype wt, int64_t n, int64_t ro
 }
 
 /* Output columns n .. n + columns: y[:, n ...] = x w^T, w (columns, K) as float. */
-static void product(float *y, const float *x, const float *w, int64_t R, int64_t N, int64_t columns, int64_t K,
-                    float beta)
+static void product(float *y, const float *x, const float *w, int64_t R, int64_t N, int64_t columns,
+                    int64_t K, float beta)
 {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)R, (int)columns, (int)K, 1.0f, x, (int)K, w, (int)K,
-                beta, y, (int)N);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)R, (int)columns, (int)K, 1.0f, x,
+                (int)K, w, (int)K, beta, y, (int)N);
 }
 
-int cpu_linear(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R, int64_t N,
-               int64_t K, void *scratch)
+int cpu_linear(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
+               int64_t N, int64_t K, void *scratch)
 {
     if (!gm_is_weight_type(wt) || R > INT32_MAX || N > INT32_MAX || K > INT32_MAX) return 1;
     if (R <= FEW_ROWS) {

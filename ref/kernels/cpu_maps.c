@@ -61,8 +61,14 @@ GM_CLONES static void scale_run(float *restrict y, const float *x, int64_t n, fl
     for (int64_t i = 0; i < n; i++) y[i] = x[i] * s;
 }
 
-int cpu_add(float *y, const float *a, const float *b, int64_t N, int64_t M) { return map2(add_run, y, a, b, N, M); }
-int cpu_mul(float *y, const float *a, const float *b, int64_t N, int64_t M) { return map2(mul_run, y, a, b, N, M); }
+int cpu_add(float *y, const float *a, const float *b, int64_t N, int64_t M)
+{
+    return map2(add_run, y, a, b, N, M);
+}
+int cpu_mul(float *y, const float *a, const float *b, int64_t N, int64_t M)
+{
+    return map2(mul_run, y, a, b, N, M);
+}
 int cpu_relu(float *y, const float *x, int64_t N) { return map1(relu_run, y, x, N); }
 int cpu_gelu(float *y, const float *x, int64_t N) { return map1(gelu_run, y, x, N); }
 int cpu_quick_gelu(float *y, const float *x, int64_t N) { return map1(quick_gelu_run, y, x, N); }
@@ -93,9 +99,10 @@ int cpu_finite(int32_t *y, const float *x, int64_t N)
     return 0;
 }
 
-/* Pairs of one head turned by angles whose cosines and sines are given: a and b (n) -> ya and yb. */
-GM_CLONES static void turn(float *restrict ya, float *restrict yb, const float *a, const float *b, const float *c,
-                           const float *s, int64_t n)
+/* Pairs of one head turned by angles whose cosines and sines are given: a and b (n) -> ya and
+ * yb. */
+GM_CLONES static void turn(float *restrict ya, float *restrict yb, const float *a, const float *b,
+                           const float *c, const float *s, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
         ya[i] = a[i] * c[i] - b[i] * s[i];

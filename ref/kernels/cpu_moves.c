@@ -10,11 +10,12 @@ static void copy(float *dst, const float *src, int64_t n)
 
 int cpu_transpose(float *y, const float *x, int64_t B, int64_t R, int64_t C)
 {
-    enum { SIDE = 32 };                                         /* two squares fit the first-level cache */
+    enum { SIDE = 32 }; /* two squares fit the first-level cache */
     int64_t down = (R + SIDE - 1) / SIDE, across = (C + SIDE - 1) / SIDE;
     #pragma omp parallel for if (B * R * C > CPU_GRAIN)
     for (int64_t t = 0; t < B * across * down; t++) {           /* t: matrix, square */
-        int64_t r0 = t % down * SIDE, c0 = t / down % across * SIDE, at = t / (down * across) * R * C;
+        int64_t r0 = t % down * SIDE, c0 = t / down % across * SIDE,
+                at = t / (down * across) * R * C;
         int64_t r1 = cpu_min(R, r0 + SIDE), c1 = cpu_min(C, c0 + SIDE);
         for (int64_t c = c0; c < c1; c++)
             for (int64_t r = r0; r < r1; r++) y[at + c * R + r] = x[at + r * C + c];
@@ -22,8 +23,10 @@ int cpu_transpose(float *y, const float *x, int64_t B, int64_t R, int64_t C)
     return 0;
 }
 
-/* y (B, N)[:, to : to + n] = x (B, M)[:, from : from + n].  Long rows are cut, so that one is shared too. */
-static void copy_columns(float *y, int64_t N, int64_t to, const float *x, int64_t M, int64_t from, int64_t B, int64_t n)
+/* y (B, N)[:, to : to + n] = x (B, M)[:, from : from + n].  Long rows are cut, so that one is
+ * shared too. */
+static void copy_columns(float *y, int64_t N, int64_t to, const float *x, int64_t M, int64_t from,
+                         int64_t B, int64_t n)
 {
     int64_t cuts = (n + CPU_RUN - 1) / CPU_RUN;
     #pragma omp parallel for if (B * n > CPU_GRAIN)
@@ -78,7 +81,8 @@ int cpu_unwindow(float *y, const float *x, int64_t B, int64_t H, int64_t W, int6
     for (int64_t t = 0; t < B * H * nw; t++) {                  /* t: image, row, window across */
         int64_t column = t % nw * S, row = t / nw % H, b = t / (nw * H);
         int64_t window = (b * nh + row / S) * nw + t % nw;
-        copy(y + ((b * H + row) * W + column) * C, x + (window * S + row % S) * S * C, cpu_min(S, W - column) * C);
+        copy(y + ((b * H + row) * W + column) * C, x + (window * S + row % S) * S * C,
+             cpu_min(S, W - column) * C);
     }
     return 0;
 }

@@ -1,4 +1,5 @@
-/* Normalisations.  Sums are double: it costs nothing beside the memory traffic and keeps them exact. */
+/* Normalisations.  Sums are double: it costs nothing beside the memory traffic and keeps them
+ * exact. */
 #include <math.h>
 #include "cpu_table.h"
 #include "cpu_vec.h"
@@ -24,19 +25,21 @@ GM_CLONES static double squares_of(const float *x, double mean, int64_t n)
 }
 
 /* y = (x - mean) s w + b, element by element. */
-GM_CLONES static void affine(float *restrict y, const float *x, const float *w, const float *b, double mean, double s,
-                             int64_t n)
+GM_CLONES static void affine(float *restrict y, const float *x, const float *w, const float *b,
+                             double mean, double s, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) y[i] = (float)((x[i] - mean) * s * w[i] + b[i]);
 }
 
 /* The same with one w and b for all. */
-GM_CLONES static void affine1(float *restrict y, const float *x, double w, double b, double mean, double s, int64_t n)
+GM_CLONES static void affine1(float *restrict y, const float *x, double w, double b, double mean,
+                              double s, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) y[i] = (float)((x[i] - mean) * s * w + b);
 }
 
-int cpu_layernorm(float *y, const float *x, const float *w, const float *b, int64_t R, int64_t C, float eps)
+int cpu_layernorm(float *y, const float *x, const float *w, const float *b, int64_t R, int64_t C,
+                  float eps)
 {
     #pragma omp parallel for if (R * C > CPU_GRAIN)
     for (int64_t r = 0; r < R; r++) {
@@ -47,7 +50,8 @@ int cpu_layernorm(float *y, const float *x, const float *w, const float *b, int6
     return 0;
 }
 
-GM_CLONES static void rms_row(float *restrict y, const float *x, const float *w, double s, int64_t n)
+GM_CLONES static void rms_row(float *restrict y, const float *x, const float *w, double s,
+                              int64_t n)
 {
     for (int64_t i = 0; i < n; i++) y[i] = (float)(x[i] * s * w[i]);
 }
@@ -62,10 +66,10 @@ int cpu_rmsnorm(float *y, const float *x, const float *w, int64_t R, int64_t C, 
     return 0;
 }
 
-int cpu_groupnorm(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t C, int64_t HW,
-                  int64_t G, float eps)
+int cpu_groupnorm(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t C,
+                  int64_t HW, int64_t G, float eps)
 {
-    int64_t width = C / G, n = width * HW;                      /* channels and elements of a group */
+    int64_t width = C / G, n = width * HW; /* channels and elements of a group */
     #pragma omp parallel for if (B * C * HW > CPU_GRAIN)
     for (int64_t g = 0; g < B * G; g++) {                       /* g: image, group */
         double mean = sum_of(x + g * n, n) / (double)n;
@@ -79,22 +83,24 @@ int cpu_groupnorm(float *y, const float *x, const float *w, const float *b, int6
 }
 
 /* n pixels side by side: x and y (C, HW) at the first of them. */
-GM_CLONES static void norm_pixels(float *restrict y, const float *x, const float *w, const float *b, int64_t n,
-                                  int64_t C, int64_t HW, float eps)
+GM_CLONES static void norm_pixels(float *restrict y, const float *x, const float *w, const float *b,
+                                  int64_t n, int64_t C, int64_t HW, float eps)
 {
     double mean[PIXELS] = { 0 }, s[PIXELS] = { 0 };
     for (int64_t c = 0; c < C; c++)
         for (int64_t p = 0; p < n; p++) mean[p] += (double)x[c * HW + p];
     for (int64_t p = 0; p < n; p++) mean[p] /= (double)C;
     for (int64_t c = 0; c < C; c++)
-        for (int64_t p = 0; p < n; p++) s[p] += ((double)x[c * HW + p] - mean[p]) * ((double)x[c * HW + p] - mean[p]);
+        for (int64_t p = 0; p < n; p++)
+            s[p] += ((double)x[c * HW + p] - mean[p]) * ((double)x[c * HW + p] - mean[p]);
     for (int64_t p = 0; p < n; p++) s[p] = 1 / sqrt(s[p] / (double)C + eps);
     for (int64_t c = 0; c < C; c++)
-        for (int64_t p = 0; p < n; p++) y[c * HW + p] = (float)((x[c * HW + p] - mean[p]) * s[p] * w[c] + b[c]);
+        for (int64_t p = 0; p < n; p++)
+            y[c * HW + p] = (float)((x[c * HW + p] - mean[p]) * s[p] * w[c] + b[c]);
 }
 
-int cpu_layernorm2d(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t C, int64_t HW,
-                    float eps)
+int cpu_layernorm2d(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t C,
+                    int64_t HW, float eps)
 {
     int64_t tiles = (HW + PIXELS - 1) / PIXELS;
     #pragma omp parallel for if (B * C * HW > CPU_GRAIN)

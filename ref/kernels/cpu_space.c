@@ -3,7 +3,8 @@
 #include "cpu_table.h"
 #include "cpu_vec.h"
 
-/* s x[i0] + t x[i1]; s is 1 - t rounded once, not from the rounded t: a small s keeps its digits. */
+/* s x[i0] + t x[i1]; s is 1 - t rounded once, not from the rounded t: a small s keeps its
+ * digits. */
 typedef struct { int64_t i0, i1; float s, t; } tap;
 
 /* PyTorch UpSample.h, area_pixel_compute_source_index */
@@ -14,11 +15,13 @@ static tap resize_tap(int64_t o, int64_t in, int64_t out, int align)
     else at = fmax(((double)o + 0.5) * (double)in / (double)out - 0.5, 0);
     int64_t i0 = cpu_min((int64_t)at, in - 1);
     double t = at - (double)i0;
-    return (tap){ i0, t > 0 && i0 + 1 < in ? i0 + 1 : i0, (float)(1 - t), (float)t };  /* no pixel of weight 0 is read */
+    return (tap){ i0, t > 0 && i0 + 1 < in ? i0 + 1 : i0, (float)(1 - t),
+                  (float)t }; /* no pixel of weight 0 is read */
 }
 
 /* n outputs of one row from the two input rows it lies between. */
-static void resize_run(float *y, const float *upper, const float *lower, tap v, const tap *h, int64_t n)
+static void resize_run(float *y, const float *upper, const float *lower, tap v, const tap *h,
+                       int64_t n)
 {
     for (int64_t j = 0; j < n; j++) {
         float u = h[j].s * upper[h[j].i0] + h[j].t * upper[h[j].i1];
@@ -27,12 +30,13 @@ static void resize_run(float *y, const float *upper, const float *lower, tap v, 
     }
 }
 
-int cpu_resize(float *y, const float *x, int64_t R, int64_t H, int64_t W, int64_t HO, int64_t WO, int align)
+int cpu_resize(float *y, const float *x, int64_t R, int64_t H, int64_t W, int64_t HO, int64_t WO,
+               int align)
 {
-    enum { RUN = 256 };                                         /* column taps serve every row of a map */
+    enum { RUN = 256 }; /* column taps serve every row of a map */
     int64_t runs = (WO + RUN - 1) / RUN;
     if (H == HO && W == WO) {
-        memcpy(y, x, (size_t)(R * H * W) * sizeof(float));      /* every position falls on a pixel */
+        memcpy(y, x, (size_t)(R * H * W) * sizeof(float)); /* every position falls on a pixel */
         return 0;
     }
     #pragma omp parallel for if (R * HO * WO > CPU_GRAIN)
@@ -43,7 +47,8 @@ int cpu_resize(float *y, const float *x, int64_t R, int64_t H, int64_t W, int64_
         for (int64_t j = 0; j < n; j++) h[j] = resize_tap(first + j, W, WO, align);
         for (int64_t i = 0; i < HO; i++) {
             tap v = resize_tap(i, H, HO, align);
-            resize_run(y + (t / runs * HO + i) * WO + first, map + v.i0 * W, map + v.i1 * W, v, h, n);
+            resize_run(y + (t / runs * HO + i) * WO + first, map + v.i0 * W, map + v.i1 * W, v, h,
+                       n);
         }
     }
     return 0;
@@ -84,9 +89,10 @@ static float read_sample(const float *map, const sample *s)
     return sum;
 }
 
-/* Bin (by, bx) of one box for channels first .. first + n: y (n, P, P) and x (n, H, W) at the first. */
-static void roi_bin(float *y, const float *x, const float *box, int64_t by, int64_t bx, int64_t n, int64_t H,
-                    int64_t W, int64_t P, int64_t S, float scale)
+/* Bin (by, bx) of one box for channels first .. first + n: y (n, P, P) and x (n, H, W) at the
+ * first. */
+static void roi_bin(float *y, const float *x, const float *box, int64_t by, int64_t bx, int64_t n,
+                    int64_t H, int64_t W, int64_t P, int64_t S, float scale)
 {
     double left = (double)box[0] * scale - 0.5, top = (double)box[1] * scale - 0.5;
     double width = ((double)box[2] * scale - 0.5 - left) / (double)P;
@@ -94,24 +100,25 @@ static void roi_bin(float *y, const float *x, const float *box, int64_t by, int6
     for (int64_t c = 0; c < n; c++) y[(c * P + by) * P + bx] = 0;
     for (int64_t k = 0; k < S * S; k++) {
         sample s = roi_sample(top + ((double)by + ((double)(k / S) + 0.5) / (double)S) * height,
-                              left + ((double)bx + ((double)(k % S) + 0.5) / (double)S) * width, H, W);
+                              left + ((double)bx + ((double)(k % S) + 0.5) / (double)S) * width, H,
+                              W);
         for (int64_t c = 0; c < n; c++) y[(c * P + by) * P + bx] += read_sample(x + c * H * W, &s);
     }
     for (int64_t c = 0; c < n; c++) y[(c * P + by) * P + bx] /= (float)(S * S);
 }
 
-int cpu_roi_align(float *y, const float *x, const float *box, const int32_t *image, int64_t N, int64_t B, int64_t C,
-                  int64_t H, int64_t W, int64_t P, int64_t S, float scale)
+int cpu_roi_align(float *y, const float *x, const float *box, const int32_t *image, int64_t N,
+                  int64_t B, int64_t C, int64_t H, int64_t W, int64_t P, int64_t S, float scale)
 {
-    enum { CHANNELS = 16 };                                     /* share one sample's position and weights */
+    enum { CHANNELS = 16 }; /* share one sample's position and weights */
     int64_t groups = (C + CHANNELS - 1) / CHANNELS;
     (void)B;
     #pragma omp parallel for if (N * C * P * P * S * S > CPU_GRAIN / 4)
     for (int64_t t = 0; t < N * groups; t++) {                  /* t: box, channels */
         int64_t n = t / groups, c = t % groups * CHANNELS;
         for (int64_t bin = 0; bin < P * P; bin++)
-            roi_bin(y + (n * C + c) * P * P, x + (image[n] * C + c) * H * W, box + 4 * n, bin / P, bin % P,
-                    cpu_min(CHANNELS, C - c), H, W, P, S, scale);
+            roi_bin(y + (n * C + c) * P * P, x + (image[n] * C + c) * H * W, box + 4 * n, bin / P,
+                    bin % P, cpu_min(CHANNELS, C - c), H, W, P, S, scale);
     }
     return 0;
 }

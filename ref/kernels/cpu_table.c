@@ -18,7 +18,8 @@ const gm_kernels *gm_kernels_cpu(void)
         .conv_transpose2x2 = cpu_conv_transpose2x2,
         .layernorm = cpu_layernorm, .layernorm2d = cpu_layernorm2d, .rmsnorm = cpu_rmsnorm,
         .groupnorm = cpu_groupnorm, .resize = cpu_resize, .roi_align = cpu_roi_align,
-        .softmax = cpu_softmax, .attention = cpu_attention, .attention_scratch = cpu_attention_scratch,
+        .softmax = cpu_softmax, .attention = cpu_attention,
+        .attention_scratch = cpu_attention_scratch,
         .finite = cpu_finite,
     };
     return &table;
@@ -29,7 +30,8 @@ const char *gm_blas_warning(void)
     switch (openblas_get_parallel()) {
     case OPENBLAS_OPENMP: return NULL;
     case OPENBLAS_THREAD:
-        return "OpenBLAS's pthread build is loaded: expect half the speed; install libopenblas0-openmp and "
+        return "OpenBLAS's pthread build is loaded: expect half the speed; install "
+               "libopenblas0-openmp and "
                "choose it (update-alternatives), or set OMP_WAIT_POLICY=passive";
     default:
         return "OpenBLAS's single-threaded build is loaded: install libopenblas0-openmp for speed";

@@ -24,33 +24,36 @@ int cpu_rope(float *y, const float *x, const float *angle, int64_t R, int64_t NH
 int cpu_finite(int32_t *y, const float *x, int64_t N);
 
 /* cpu_norm.c */
-int cpu_layernorm(float *y, const float *x, const float *w, const float *b, int64_t R, int64_t C, float eps);
+int cpu_layernorm(float *y, const float *x, const float *w, const float *b, int64_t R, int64_t C,
+                  float eps);
 int cpu_layernorm2d(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t C,
                     int64_t HW, float eps);
 int cpu_rmsnorm(float *y, const float *x, const float *w, int64_t R, int64_t C, float eps);
-int cpu_groupnorm(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t C, int64_t HW,
-                  int64_t G, float eps);
+int cpu_groupnorm(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t C,
+                  int64_t HW, int64_t G, float eps);
 
 /* cpu_space.c */
-int cpu_resize(float *y, const float *x, int64_t R, int64_t H, int64_t W, int64_t HO, int64_t WO, int align);
-int cpu_roi_align(float *y, const float *x, const float *box, const int32_t *image, int64_t N, int64_t B,
-                  int64_t C, int64_t H, int64_t W, int64_t P, int64_t S, float scale);
+int cpu_resize(float *y, const float *x, int64_t R, int64_t H, int64_t W, int64_t HO, int64_t WO,
+               int align);
+int cpu_roi_align(float *y, const float *x, const float *box, const int32_t *image, int64_t N,
+                  int64_t B, int64_t C, int64_t H, int64_t W, int64_t P, int64_t S, float scale);
 
 /* cpu_linear.c */
-int cpu_linear(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R, int64_t N,
-               int64_t K, void *scratch);
+int cpu_linear(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
+               int64_t N, int64_t K, void *scratch);
 size_t cpu_linear_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K);
 
 /* cpu_conv.c */
-int cpu_conv2d(float *y, const float *x, const void *w, gm_dtype wt, const float *b, const gm_conv *s,
-               void *scratch);
+int cpu_conv2d(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+               const gm_conv *s, void *scratch);
 size_t cpu_conv2d_scratch(gm_dtype wt, const gm_conv *s);
-int cpu_conv_transpose2x2(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t B,
-                          int64_t CI, int64_t H, int64_t W, int64_t CO);
+int cpu_conv_transpose2x2(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+                          int64_t B, int64_t CI, int64_t H, int64_t W, int64_t CO);
 
 /* cpu_attention.c */
 int cpu_softmax(float *y, const float *x, int64_t R, int64_t C);
-int cpu_attention(float *y, const float *q, const float *k, const float *v, const gm_attn *s, void *scratch);
+int cpu_attention(float *y, const float *q, const float *k, const float *v, const gm_attn *s,
+                  void *scratch);
 size_t cpu_attention_scratch(const gm_attn *s);
 
 #endif

@@ -1,10 +1,10 @@
 /* Element functions of the cpu table, written so that a compiler turns a loop over them into vector
  * code: no branch, no library call, no table.  NaN and infinities pass through as in libm.
  *
- * GM_CLONES stands before every function that holds such a loop.  The Makefile defines it: with gcc on
- * x86-64 as the attribute that compiles the function for x86-64-v4, -v3 and the base and picks one
- * when the program starts, elsewhere as nothing.  It belongs on the function with the loop itself: the
- * body of an OpenMP region is split off before clones are made. */
+ * GM_CLONES stands before every function that holds such a loop.  The Makefile defines it: with gcc
+ * on x86-64 as the attribute that compiles the function for x86-64-v4, -v3 and the base and picks
+ * one when the program starts, elsewhere as nothing.  It belongs on the function with the loop
+ * itself: the body of an OpenMP region is split off before clones are made. */
 #ifndef GM_CPU_VEC_H
 #define GM_CPU_VEC_H
 #include "typed.h"
@@ -22,7 +22,7 @@ static inline int64_t cpu_min(int64_t a, int64_t b) { return a < b ? a : b; }
  * 2^n is applied in two halves, so that n from -150 to 128 needs no special case. */
 static inline float cpu_exp(float x)
 {
-    const float round = 12582912.0f;                        /* 1.5 2^23: adding it rounds to integer */
+    const float round = 12582912.0f; /* 1.5 2^23: adding it rounds to integer */
     float c = x < -104.0f ? -104.0f : x;
     c = c > 89.0f ? 89.0f : c;                              /* a NaN fails both and stays */
     float shifted = c * 1.44269504f + round;
@@ -61,9 +61,9 @@ static inline float cpu_gelu1(float x)
     return x * (x < 0 ? tail : 1.0f - tail);
 }
 
-/* x sigmoid(z), z = s x with s > 0.  exp(-|z|) cannot overflow; where it comes near the denormals it
- * is computed e^32 larger (32 - |z| is exact) and scaled after the product with x.  z is kept to the
- * last bit by a second float: rounded to one, its error would be multiplied by |z|. */
+/* x sigmoid(z), z = s x with s > 0.  exp(-|z|) cannot overflow; where it comes near the denormals
+ * it is computed e^32 larger (32 - |z| is exact) and scaled after the product with x.  z is kept to
+ * the last bit by a second float: rounded to one, its error would be multiplied by |z|. */
 static inline float cpu_swish1(float x, double s)
 {
     double exact = s * x;

@@ -42,7 +42,8 @@ static void scores(double *score, double *rel, const float *q, const float *k, c
 {
     if (s->rel_h) {
         int64_t yi = i / s->GW, xi = i % s->GW;
-        for (int64_t a = 0; a < s->GH; a++) rel[a] = dot(q, s->rel_h + (yi - a + s->GH - 1) * s->HD, s->HD);
+        for (int64_t a = 0; a < s->GH; a++)
+            rel[a] = dot(q, s->rel_h + (yi - a + s->GH - 1) * s->HD, s->HD);
         for (int64_t a = 0; a < s->GW; a++)
             rel[s->GH + a] = dot(q, s->rel_w + (xi - a + s->GW - 1) * s->HD, s->HD);
     }
@@ -70,7 +71,8 @@ static void weigh(float *y, double *sum, const double *score, const float *v, co
     for (int64_t d = 0; d < s->HD; d++) y[d] = (float)sum[d];
 }
 
-int ref_attention(float *y, const float *q, const float *k, const float *v, const gm_attn *s, void *scratch)
+int ref_attention(float *y, const float *q, const float *k, const float *v, const gm_attn *s,
+                  void *scratch)
 {
     #pragma omp parallel for
     for (int64_t bh = 0; bh < s->B * s->NH; bh++) {             /* bh: batch, head */

@@ -2,7 +2,8 @@
 #include "ref_table.h"
 #include "typed.h"
 
-int ref_gather(float *y, const void *x, gm_dtype xt, const int32_t *rows, int64_t N, int64_t R, int64_t C)
+int ref_gather(float *y, const void *x, gm_dtype xt, const int32_t *rows, int64_t N, int64_t R,
+               int64_t C)
 {
     (void)R;
     if (!gm_is_weight_type(xt)) return 1;
@@ -55,9 +56,11 @@ int ref_repeat(float *y, const float *x, int64_t B, int64_t N)
 int ref_window(float *y, const float *x, int64_t B, int64_t H, int64_t W, int64_t C, int64_t S)
 {
     int64_t nh = (H + S - 1) / S, nw = (W + S - 1) / S;
-    for (int64_t o = 0; o < B * nh * nw * S * S; o++) {     /* o: window, then row and column inside it */
+    for (int64_t o = 0; o < B * nh * nw * S * S;
+         o++) { /* o: window, then row and column inside it */
         int64_t j = o % S, i = o / S % S, window = o / (S * S);
-        int64_t row = window / nw % nh * S + i, column = window % nw * S + j, b = window / (nh * nw);
+        int64_t row = window / nw % nh * S + i, column = window % nw * S + j,
+                b = window / (nh * nw);
         for (int64_t c = 0; c < C; c++)
             y[o * C + c] = row < H && column < W ? x[((b * H + row) * W + column) * C + c] : 0;
     }
@@ -73,7 +76,8 @@ int ref_unwindow(float *y, const float *x, int64_t B, int64_t H, int64_t W, int6
             for (int64_t column = 0; column < W; column++) {
                 int64_t window = (b * nh + row / S) * nw + column / S;
                 int64_t from = (window * S + row % S) * S + column % S;
-                for (int64_t c = 0; c < C; c++) y[((b * H + row) * W + column) * C + c] = x[from * C + c];
+                for (int64_t c = 0; c < C; c++)
+                    y[((b * H + row) * W + column) * C + c] = x[from * C + c];
             }
     return 0;
 }

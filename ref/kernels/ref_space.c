@@ -26,7 +26,8 @@ static double blend(const float *x, int64_t W, tap v, tap h)
     return (1 - v.t) * upper + v.t * lower;
 }
 
-int ref_resize(float *y, const float *x, int64_t R, int64_t H, int64_t W, int64_t HO, int64_t WO, int align)
+int ref_resize(float *y, const float *x, int64_t R, int64_t H, int64_t W, int64_t HO, int64_t WO,
+               int align)
 {
     #pragma omp parallel for
     for (int64_t p = 0; p < R * HO; p++) {                      /* p: map, output row */
@@ -37,7 +38,8 @@ int ref_resize(float *y, const float *x, int64_t R, int64_t H, int64_t W, int64_
     return 0;
 }
 
-/* An axis of n pixels read at `at`, which is inside -1 .. n: clamped to the first and last pixel. */
+/* An axis of n pixels read at `at`, which is inside -1 .. n: clamped to the first and last
+ * pixel. */
 static tap roi_tap(double at, int64_t n)
 {
     tap p = { .i0 = at > 0 ? (int64_t)at : 0 };
@@ -55,12 +57,12 @@ static double roi_sample(const float *x, int64_t H, int64_t W, double v, double 
     return blend(x, W, roi_tap(v, H), roi_tap(h, W));
 }
 
-int ref_roi_align(float *y, const float *x, const float *box, const int32_t *image, int64_t N, int64_t B,
-                  int64_t C, int64_t H, int64_t W, int64_t P, int64_t S, float scale)
+int ref_roi_align(float *y, const float *x, const float *box, const int32_t *image, int64_t N,
+                  int64_t B, int64_t C, int64_t H, int64_t W, int64_t P, int64_t S, float scale)
 {
     (void)B;
     #pragma omp parallel for
-    for (int64_t o = 0; o < N * C * P * P; o++) {               /* o: box, channel, bin row, bin column */
+    for (int64_t o = 0; o < N * C * P * P; o++) { /* o: box, channel, bin row, bin column */
         int64_t bx = o % P, by = o / P % P, c = o / (P * P) % C, n = o / (P * P * C);
         const float *corner = box + 4 * n, *map = x + (image[n] * C + c) * H * W;
         double left = (double)corner[0] * scale - 0.5, top = (double)corner[1] * scale - 0.5;
@@ -69,7 +71,8 @@ int ref_roi_align(float *y, const float *x, const float *box, const int32_t *ima
         double sum = 0;
         for (int64_t i = 0; i < S; i++)
             for (int64_t j = 0; j < S; j++)
-                sum += roi_sample(map, H, W, top + ((double)by + ((double)i + 0.5) / (double)S) * height,
+                sum += roi_sample(map, H, W,
+                                  top + ((double)by + ((double)i + 0.5) / (double)S) * height,
                                   left + ((double)bx + ((double)j + 0.5) / (double)S) * width);
         y[o] = (float)(sum / (double)(S * S));
     }

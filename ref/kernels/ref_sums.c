@@ -4,8 +4,8 @@
 #include "typed.h"
 
 /* y[r, n] = b[n] + sum over k of x[r, k] w[n, k] */
-int ref_linear(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R, int64_t N,
-               int64_t K, void *scratch)
+int ref_linear(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
+               int64_t N, int64_t K, void *scratch)
 {
     (void)scratch;
     if (!gm_is_weight_type(wt)) return 1;
@@ -19,10 +19,10 @@ int ref_linear(float *y, const float *x, const void *w, gm_dtype wt, const float
     return 0;
 }
 
-/* One output pixel: b[o] + sum over c, i, j of x[c, row stride - pad + i, column stride - pad + j] w[o, c, i, j];
- * taps outside the map are left out.  x: this image's maps. */
-static double conv_at(const float *x, const void *w, gm_dtype wt, const gm_conv *s, int64_t o, int64_t row,
-                      int64_t column, double sum)
+/* One output pixel: b[o] + sum over c, i, j of x[c, row stride - pad + i, column stride - pad + j]
+ * w[o, c, i, j]; taps outside the map are left out.  x: this image's maps. */
+static double conv_at(const float *x, const void *w, gm_dtype wt, const gm_conv *s, int64_t o,
+                      int64_t row, int64_t column, double sum)
 {
     for (int64_t c = 0; c < s->CI; c++)
         for (int64_t i = 0; i < s->KH; i++) {
@@ -38,8 +38,8 @@ static double conv_at(const float *x, const void *w, gm_dtype wt, const gm_conv 
     return sum;
 }
 
-int ref_conv2d(float *y, const float *x, const void *w, gm_dtype wt, const float *b, const gm_conv *s,
-               void *scratch)
+int ref_conv2d(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+               const gm_conv *s, void *scratch)
 {
     (void)scratch;
     if (!gm_is_weight_type(wt)) return 1;
@@ -47,15 +47,15 @@ int ref_conv2d(float *y, const float *x, const void *w, gm_dtype wt, const float
     for (int64_t p = 0; p < s->B * s->CO * s->HO; p++) {        /* p: image, output channel, row */
         int64_t row = p % s->HO, o = p / s->HO % s->CO, image = p / (s->HO * s->CO);
         for (int64_t column = 0; column < s->WO; column++)
-            y[p * s->WO + column] = (float)conv_at(x + image * s->CI * s->H * s->W, w, wt, s, o, row, column,
-                                                   b ? b[o] : 0);
+            y[p * s->WO + column] = (float)conv_at(x + image * s->CI * s->H * s->W, w, wt, s, o,
+                                                   row, column, b ? b[o] : 0);
     }
     return 0;
 }
 
 /* Stride 2 and a 2x2 kernel: each output pixel has one input pixel. */
-int ref_conv_transpose2x2(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t B,
-                          int64_t CI, int64_t H, int64_t W, int64_t CO)
+int ref_conv_transpose2x2(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+                          int64_t B, int64_t CI, int64_t H, int64_t W, int64_t CO)
 {
     if (!gm_is_weight_type(wt)) return 1;
     #pragma omp parallel for
@@ -73,7 +73,8 @@ int ref_conv_transpose2x2(float *y, const float *x, const void *w, gm_dtype wt, 
 }
 
 /* Mean and biased variance of count groups of run elements, groups stride apart. */
-static void moments(const float *x, int64_t count, int64_t run, int64_t stride, double *mean, double *var)
+static void moments(const float *x, int64_t count, int64_t run, int64_t stride, double *mean,
+                    double *var)
 {
     double sum = 0, square = 0;
     for (int64_t i = 0; i < count; i++)
@@ -87,7 +88,8 @@ static void moments(const float *x, int64_t count, int64_t run, int64_t stride, 
     *var = square / (double)(count * run);
 }
 
-int ref_layernorm(float *y, const float *x, const float *w, const float *b, int64_t R, int64_t C, float eps)
+int ref_layernorm(float *y, const float *x, const float *w, const float *b, int64_t R, int64_t C,
+                  float eps)
 {
     #pragma omp parallel for
     for (int64_t r = 0; r < R; r++) {
@@ -127,8 +129,8 @@ int ref_rmsnorm(float *y, const float *x, const float *w, int64_t R, int64_t C, 
     return 0;
 }
 
-int ref_groupnorm(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t C, int64_t HW,
-                  int64_t G, float eps)
+int ref_groupnorm(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t C,
+                  int64_t HW, int64_t G, float eps)
 {
     int64_t width = C / G;                                      /* channels of one group */
     #pragma omp parallel for

@@ -11,11 +11,13 @@ const gm_kernels *gm_kernels_ref(void)
         .place = ref_place, .repeat = ref_repeat, .window = ref_window, .unwindow = ref_unwindow,
         .round_bf16 = ref_round_bf16,
         .add = ref_add, .mul = ref_mul, .scale = ref_scale, .relu = ref_relu, .gelu = ref_gelu,
-        .quick_gelu = ref_quick_gelu, .silu = ref_silu, .sin = ref_sin, .cos = ref_cos, .rope = ref_rope,
+        .quick_gelu = ref_quick_gelu, .silu = ref_silu, .sin = ref_sin, .cos = ref_cos,
+        .rope = ref_rope,
         .linear = ref_linear, .conv2d = ref_conv2d, .conv_transpose2x2 = ref_conv_transpose2x2,
         .layernorm = ref_layernorm, .layernorm2d = ref_layernorm2d, .rmsnorm = ref_rmsnorm,
         .groupnorm = ref_groupnorm, .resize = ref_resize, .roi_align = ref_roi_align,
-        .softmax = ref_softmax, .attention = ref_attention, .attention_scratch = ref_attention_scratch,
+        .softmax = ref_softmax, .attention = ref_attention,
+        .attention_scratch = ref_attention_scratch,
         .argmax = ref_argmax, .finite = ref_finite,
     };
     return &table;

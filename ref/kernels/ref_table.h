@@ -4,7 +4,8 @@
 #include "../kernels.h"
 
 /* ref_moves.c */
-int ref_gather(float *y, const void *x, gm_dtype xt, const int32_t *rows, int64_t N, int64_t R, int64_t C);
+int ref_gather(float *y, const void *x, gm_dtype xt, const int32_t *rows, int64_t N, int64_t R,
+               int64_t C);
 int ref_transpose(float *y, const float *x, int64_t B, int64_t R, int64_t C);
 int ref_concat(float *y, const float *a, const float *b, int64_t B, int64_t N, int64_t M);
 int ref_slice(float *y, const float *x, int64_t B, int64_t N, int64_t at, int64_t M);
@@ -27,27 +28,30 @@ int ref_cos(float *y, const float *x, int64_t N);
 int ref_rope(float *y, const float *x, const float *angle, int64_t R, int64_t NH, int64_t HD);
 
 /* ref_sums.c */
-int ref_linear(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R, int64_t N,
-               int64_t K, void *scratch);
-int ref_conv2d(float *y, const float *x, const void *w, gm_dtype wt, const float *b, const gm_conv *s,
-               void *scratch);
-int ref_conv_transpose2x2(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t B,
-                          int64_t CI, int64_t H, int64_t W, int64_t CO);
-int ref_layernorm(float *y, const float *x, const float *w, const float *b, int64_t R, int64_t C, float eps);
+int ref_linear(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
+               int64_t N, int64_t K, void *scratch);
+int ref_conv2d(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+               const gm_conv *s, void *scratch);
+int ref_conv_transpose2x2(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+                          int64_t B, int64_t CI, int64_t H, int64_t W, int64_t CO);
+int ref_layernorm(float *y, const float *x, const float *w, const float *b, int64_t R, int64_t C,
+                  float eps);
 int ref_layernorm2d(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t C,
                     int64_t HW, float eps);
 int ref_rmsnorm(float *y, const float *x, const float *w, int64_t R, int64_t C, float eps);
-int ref_groupnorm(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t C, int64_t HW,
-                  int64_t G, float eps);
+int ref_groupnorm(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t C,
+                  int64_t HW, int64_t G, float eps);
 
 /* ref_space.c */
-int ref_resize(float *y, const float *x, int64_t R, int64_t H, int64_t W, int64_t HO, int64_t WO, int align);
-int ref_roi_align(float *y, const float *x, const float *box, const int32_t *image, int64_t N, int64_t B,
-                  int64_t C, int64_t H, int64_t W, int64_t P, int64_t S, float scale);
+int ref_resize(float *y, const float *x, int64_t R, int64_t H, int64_t W, int64_t HO, int64_t WO,
+               int align);
+int ref_roi_align(float *y, const float *x, const float *box, const int32_t *image, int64_t N,
+                  int64_t B, int64_t C, int64_t H, int64_t W, int64_t P, int64_t S, float scale);
 
 /* ref_attention.c */
 int ref_softmax(float *y, const float *x, int64_t R, int64_t C);
-int ref_attention(float *y, const float *q, const float *k, const float *v, const gm_attn *s, void *scratch);
+int ref_attention(float *y, const float *q, const float *k, const float *v, const gm_attn *s,
+                  void *scratch);
 size_t ref_attention_scratch(const gm_attn *s);
 int ref_argmax(int32_t *y, const float *x, int64_t R, int64_t C);
 int ref_finite(int32_t *y, const float *x, int64_t N);

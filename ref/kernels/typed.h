@@ -27,7 +27,8 @@ static inline float gm_from_bf16(uint16_t h)
 static inline uint16_t gm_to_bf16(float f)
 {
     uint32_t u = gm_bits_of_float(f);
-    if ((u & 0x7fffffff) > 0x7f800000) return (uint16_t)(u >> 16 | 0x40);  /* rounding could make it Inf */
+    if ((u & 0x7fffffff) > 0x7f800000)
+        return (uint16_t)(u >> 16 | 0x40); /* rounding could make it Inf */
     return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 }
 

@@ -19,6 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
               gm_config_check(&g, "FILE", &e);
     json_decref(o);
     if (bad != (e.text[0] != 0)) abort();
-    if (!bad && (g.llm.hidden % g.llm.heads || g.clip.image % g.clip.patch || g.llm.layers < 1)) abort();
+    if (!bad && (g.llm.hidden % g.llm.heads || g.clip.image % g.clip.patch || g.llm.layers < 1))
+        abort();
     return 0;
 }

@@ -1,5 +1,5 @@
-/* Safetensors headers: the input is the JSON up to its first zero byte, the rest the data; the length in
- * front is put there, so that most inputs reach the JSON. */
+/* Safetensors headers: the input is the JSON up to its first zero byte, the rest the data; the
+ * length in front is put there, so that most inputs reach the JSON. */
 #include <stdlib.h>
 #include <string.h>
 #include "../../io/file.h"

@@ -1,4 +1,5 @@
-/* Weight files of any format: zip, pickle, legacy torch, safetensors.  What is read must be readable. */
+/* Weight files of any format: zip, pickle, legacy torch, safetensors.  What is read must be
+ * readable. */
 #include <stdlib.h>
 #include <string.h>
 #include "../../io/file.h"
