@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define MOST ((int64_t)1 << 24) /* no width, count or side is larger; products stay in int64 */
+#define MOST_LAYERS 4096        /* each layer's missing tensors are noted by name */
 
 void gm_config_defaults(gm_config *g)
 {
@@ -26,7 +27,6 @@ void gm_config_defaults(gm_config *g)
     g->region.levels = 4;
     g->sam.decoder_heads = 8;
     g->select_layer = -2;
-    g->use_im_start_end = true;
 }
 
 typedef struct { const char *key; int64_t *v; } int_key;
@@ -82,7 +82,6 @@ int gm_config_model(gm_config *g, const json_t *o, const char *name, gm_error *e
     const json_t *scaling = json_object_get(o, "rope_scaling");
     if (scaling && !json_is_null(scaling)) return gm_fail(e, "%s: rope_scaling is not read", name);
     if (gm_json_int(o, "mm_vision_select_layer", -MOST, MOST, &g->select_layer, name, e) != 0 ||
-        gm_json_bool(o, "mm_use_im_start_end", &g->use_im_start_end, name, e) != 0 ||
         only(o, "hidden_act", "silu", name, e) != 0 ||
         only(o, "mm_vision_select_feature", "patch", name, e) != 0)
         return -1;
@@ -181,6 +180,9 @@ int gm_config_check(gm_config *g, const char *name, gm_error *e)
             return gm_fail(e, "%s: %s must divide, found %lld and %lld", name, divides[i].what,
                            (long long)divides[i].whole, (long long)divides[i].part);
     }
+    if (g->llm.layers > MOST_LAYERS || g->clip.layers > MOST_LAYERS)
+        return gm_fail(e, "%s: wanted at most %d layers, found %lld and %lld", name, MOST_LAYERS,
+                       (long long)g->llm.layers, (long long)g->clip.layers);
     if (g->llm.hidden / g->llm.heads % 2)
         return gm_fail(e, "%s: an attention head must have an even width, found %lld", name,
                        (long long)(g->llm.hidden / g->llm.heads));

@@ -19,7 +19,6 @@ typedef struct gm_font gm_font;
 gm_font *gm_font_new(double pixels, gm_error *e);
 void gm_font_free(gm_font *f);
 double gm_font_pixels(const gm_font *f);
-double gm_font_ascent(const gm_font *f);
 /* Text is n bytes of UTF-8; what is no UTF-8 and what the font lacks show as a box. */
 double gm_text_width(const gm_font *f, const char *text, size_t n);
 /* The bytes of the character at text, n > 0 bytes. */

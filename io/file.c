@@ -1,9 +1,9 @@
 /* Weight files: opening, finding by name, and the tensors that cannot be used where they lie. */
 #include "file.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "../ref/kernels/typed.h"
 #include "os.h"
 
 /* Copies may take this many times the file's size: i8 -> i32 takes four, tied tensors more. */
@@ -148,7 +148,7 @@ int gm_file_add(gm_file *f, const gm_stored_tensor *t, gm_error *e)
 
     gm_tensor x = { .nd = t->nd, .type = stored[t->type].type, .data = (void *)t->data };
     for (int i = 0; i < t->nd; i++) x.dim[i] = t->dim[i];
-    bool lies_well = stored[t->type].same && (uintptr_t)t->data % each == 0 &&
+    bool lies_well = n > 0 && stored[t->type].same && (uintptr_t)t->data % each == 0 &&
                      contiguous(t->nd, t->dim, t->stride);
     if (n > 0 && !lies_well) x.data = add_copy(f, t, n, e);
     return x.data ? add_entry(f, t, x, e) : -1;
@@ -239,54 +239,9 @@ size_t gm_file_copied(const gm_file *f)
     return f->copied;
 }
 
-/* ---- number formats ---- */
-
-uint16_t gm_bf16_from_float(float x)
-{
-    uint32_t u;
-    memcpy(&u, &x, 4);
-    if (x != x) return (uint16_t)(u >> 16 | 0x40);              /* stays a NaN */
-    return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
-}
-
-uint16_t gm_f16_from_float(float x)
-{
-    float a = fabsf(x);
-    uint16_t sign = signbit(x) ? 0x8000 : 0;
-    if (x != x) return 0x7e00;
-    if (a >= 65520) return (uint16_t)(sign | 0x7c00);           /* half a step past the largest */
-    if (a < 0x1p-14f) return (uint16_t)(sign | lrintf(a * 0x1p24f));
-    int e;
-    frexpf(a, &e);                                      /* a = m 2^(e - 11), m in 1024 .. 2048 */
-    return (uint16_t)(sign | (((e + 13) << 10) + lrintf(ldexpf(a, 11 - e))));
-}
-
-static float from_f16(uint16_t h)
-{
-    int exponent = h >> 10 & 31, mantissa = h & 1023;
-    float v = ldexpf((float)mantissa, -24);                     /* subnormal */
-    if (exponent == 31) v = mantissa ? NAN : INFINITY;
-    else if (exponent) v = ldexpf((float)(mantissa + 1024), exponent - 25);
-    return h & 0x8000 ? -v : v;
-}
-
 int gm_to_float(float *y, const void *x, gm_dtype type, int64_t n)
 {
-    const uint16_t *h = x;
-    switch (type) {
-    case GM_F32:
-        memcpy(y, x, (size_t)n * sizeof *y);
-        return 0;
-    case GM_BF16:
-        for (int64_t i = 0; i < n; i++) {
-            uint32_t u = (uint32_t)h[i] << 16;
-            memcpy(y + i, &u, 4);
-        }
-        return 0;
-    case GM_F16:
-        for (int64_t i = 0; i < n; i++) y[i] = from_f16(h[i]);
-        return 0;
-    default:
-        return -1;
-    }
+    if (!gm_is_weight_type(type)) return -1;
+    for (int64_t i = 0; i < n; i++) y[i] = gm_typed(x, type, i);
+    return 0;
 }

@@ -57,10 +57,7 @@ int gm_torch_zip_read(gm_file *f, gm_error *e);
 int gm_torch_legacy_read(gm_file *f, gm_error *e);
 size_t gm_file_copied(const gm_file *f);
 
-/* Values of a stored tensor as float (-1 for an integer type); rounding to bfloat16 and float16,
- * ties to even, NaN stays NaN. */
+/* Values of a stored tensor as float; -1 for an integer type. */
 int gm_to_float(float *y, const void *x, gm_dtype type, int64_t n);
-uint16_t gm_bf16_from_float(float x);
-uint16_t gm_f16_from_float(float x);
 
 #endif

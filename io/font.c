@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include "unicode.h"
 
 /* What one glyph needs while it is drawn, given out in order and taken back at once. Enough for
  * every glyph of the font at LARGEST pixels; stb_truetype does not survive every failing malloc. */
@@ -67,23 +68,13 @@ double gm_font_pixels(const gm_font *f)
     return f->pixels;
 }
 
-double gm_font_ascent(const gm_font *f)
-{
-    return f->ascent;
-}
-
 /* The character at text and its bytes; 0xFFFD and one byte where there is none. */
 static size_t decode(int *ch, const char *text, size_t n)
 {
-    static const int least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
-    const unsigned char *p = (const unsigned char *)text;
-    size_t length = p[0] < 0x80 ? 1 : p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : p[0] >= 0xC0 ? 2 : 0;
-    int v = length == 1 ? p[0] : length ? p[0] & (0x7F >> length) : 0;
-    size_t i = 1;
-    while (i < length && i < n && (p[i] & 0xC0) == 0x80) v = v << 6 | (p[i++] & 0x3F);
-    bool good = length && i == length && v >= least[length];
-    *ch = good ? v : 0xFFFD;
-    return good ? length : 1;
+    size_t length;
+    bool valid;
+    *ch = (int)gm_utf8_get(text, n, &length, &valid);
+    return length;
 }
 
 size_t gm_text_step(const char *text, size_t n)

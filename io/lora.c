@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "../ref/kernels/typed.h"
 #include "os.h"
 
 /* Row o of W + scale (B A) in float. */
@@ -22,7 +23,7 @@ static void *merged_copy(gm_tensor W, const float *A, const float *B, int64_t r,
     size_t each = gm_type_size(W.type);
     uint8_t *y = gm_aligned_alloc((size_t)(out * in) * each);
     float *row = malloc((size_t)(in + 1) * sizeof *row);
-    uint16_t (*round_to)(float) = W.type == GM_BF16 ? gm_bf16_from_float : gm_f16_from_float;
+    uint16_t (*round_to)(float) = W.type == GM_BF16 ? gm_to_bf16 : gm_to_f16;
     for (int64_t o = 0; y && row && o < out; o++) {
         uint8_t *to = y + (size_t)(o * in) * each;
         gm_to_float(row, (const uint8_t *)W.data + (size_t)(o * in) * each, W.type, in);

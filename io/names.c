@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One '*' a pattern: any text. */
+/* '*': any text. */
 static const char *const unused[] = {
     "*.rotary_emb.inv_freq", /* recomputed from positions (QUIRKS A4) */
     "*.embeddings.position_ids", /* 0, 1, 2, ... */
@@ -20,10 +20,26 @@ static const char *const unused[] = {
     GM_GROUNDING "mask_decoder.output_hypernetworks_mlps.3.*",
 };
 
+/* Without recursion: names come from files and may be megabytes long. */
 static bool matches(const char *name, const char *pattern)
 {
-    if (*pattern != '*') return *name == *pattern && (!*name || matches(name + 1, pattern + 1));
-    return matches(name, pattern + 1) || (*name && matches(name + 1, pattern));
+    const char *star = NULL, *from = NULL;      /* the last star, and what it may swallow next */
+    while (*name) {
+        if (*pattern == '*') {
+            star = pattern++;
+            from = name;
+        } else if (*pattern == *name) {
+            pattern++;
+            name++;
+        } else if (star) {
+            pattern = star + 1;
+            name = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*') pattern++;
+    return !*pattern;
 }
 
 bool gm_name_unused(const char *name)

@@ -84,7 +84,7 @@ int gm_create(gm_writer *w, const char *path, gm_error *e)
 int gm_commit(gm_writer *w, gm_error *e)
 {
     errno = 0;
-    int bad = ferror(w->file) | fflush(w->file) | fsync(fileno(w->file));
+    int bad = ferror(w->file) || fflush(w->file) != 0 || fsync(fileno(w->file)) != 0;
     int why = errno;
     if (fclose(w->file) != 0 && !bad) {
         bad = 1;
@@ -130,7 +130,7 @@ int gm_make_dir(const char *path, gm_error *e)
     char *p = gm_copy_text(path);
     if (!p) return gm_fail(e, "%s: out of memory", path);
     int bad = 0;
-    for (char *s = p + 1; !bad; s++) {
+    for (char *s = *p ? p + 1 : p; !bad; s++) {
         char old = *s;
         if (old != '/' && old != 0) continue;
         *s = 0;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "unicode.h"
 
 bool gm_pickle_int(const char *s, size_t n, int64_t *v)
 {
@@ -82,26 +83,6 @@ bool gm_pickle_unquote(const char *s, size_t n, char *out, size_t *length)
     return true;
 }
 
-static char *put_utf8(char *o, int64_t c)
-{
-    if (c < 0x80) {
-        *o++ = (char)c;
-    } else if (c < 0x800) {
-        *o++ = (char)(0xc0 | c >> 6);
-        *o++ = (char)(0x80 | (c & 63));
-    } else if (c < 0x10000) {
-        *o++ = (char)(0xe0 | c >> 12);
-        *o++ = (char)(0x80 | (c >> 6 & 63));
-        *o++ = (char)(0x80 | (c & 63));
-    } else {
-        *o++ = (char)(0xf0 | c >> 18);
-        *o++ = (char)(0x80 | (c >> 12 & 63));
-        *o++ = (char)(0x80 | (c >> 6 & 63));
-        *o++ = (char)(0x80 | (c & 63));
-    }
-    return o;
-}
-
 bool gm_pickle_unescape(const char *s, size_t n, char *out, size_t *length)
 {
     const char *end = s + n;
@@ -109,12 +90,12 @@ bool gm_pickle_unescape(const char *s, size_t n, char *out, size_t *length)
     while (s < end) {
         int digits = end - s >= 2 && s[0] == '\\' ? (s[1] == 'u' ? 4 : s[1] == 'U' ? 8 : 0) : 0;
         if (!digits) {
-            o = put_utf8(o, (unsigned char)*s++);
+            o += gm_utf8_put(o, (unsigned char)*s++);
             continue;
         }
         int64_t c = hex(s + 2, end, digits);
         if (c < 0 || c > 0x10ffff) return false;
-        o = put_utf8(o, c);
+        o += gm_utf8_put(o, (uint32_t)c);
         s += 2 + digits;
     }
     *length = (size_t)(o - out);

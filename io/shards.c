@@ -51,6 +51,7 @@ static int open_shards(gm_files *files, gm_weights *w, const char *folder, const
     for (int64_t i = 0; i < n; i++) {
         const char *name = pair[2 * i], *shard = pair[2 * i + 1];
         if (i == 0 || strcmp(shard, pair[2 * i - 1]) != 0) {
+            f = NULL;
             if (!*shard || strchr(shard, '/'))
                 return gm_fail(e, "%s: %.200s: a shard must be a file of the same folder", index,
                                shard);

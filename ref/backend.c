@@ -13,7 +13,9 @@ int gm_backend(gm_kernels *k, const char *name, gm_error *e)
     return 0;
 }
 
-void gm_backend_threads(int n)
+int gm_backend_threads(int n)
 {
+    int before = omp_get_max_threads();
     if (n > 0) omp_set_num_threads(n);
+    return before;
 }

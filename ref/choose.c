@@ -4,6 +4,9 @@
 
 #include "generate.h"
 
+/* Colder than this only the largest logit has a chance, and logits / temperature may overflow. */
+#define COLDEST 1e-6f
+
 /* splitmix64: one 64-bit step of a seeded sequence, the same on every machine. */
 static double uniform(uint64_t *state)
 {
@@ -39,7 +42,7 @@ int32_t gm_choose(gm_ctx *c, gm_tensor logits, float temperature, float top_p, u
 {
     int32_t id = 0;
     gm_mark mark = gm_scope(c);
-    if (temperature <= 0) {
+    if (!(temperature >= COLDEST)) {
         gm_to_host(c, &id, gm_argmax(c, logits));
     } else {
         int64_t n = logits.dim[logits.nd - 1];

@@ -22,7 +22,6 @@ typedef struct {
         int64_t decoder_heads;          /* 8 */
     } sam;
     int64_t select_layer;               /* mm_vision_select_layer, -2 */
-    bool use_im_start_end;
     bool bf16; /* torch_dtype bfloat16: the release's rounding points apply */
 } gm_config;
 

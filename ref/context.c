@@ -27,7 +27,6 @@ void gm_ctx_free(gm_ctx *c)
     free(c);
 }
 
-const gm_kernels *gm_ctx_kernels(const gm_ctx *c) { return c->k; }
 bool gm_ok(const gm_ctx *c) { return !c->failed; }
 const char *gm_error_text(const gm_ctx *c) { return c->error; }
 

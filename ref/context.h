@@ -12,7 +12,7 @@ typedef struct {
     size_t live_bytes, spare_bytes, peak_bytes;
 } gm_blocks;
 
-int gm_blocks_init(gm_blocks *b, const gm_memory *source);
+void gm_blocks_init(gm_blocks *b, const gm_memory *source);
 void gm_blocks_free(gm_blocks *b);
 /* A block of at least bytes, or NULL. */
 void *gm_blocks_new(gm_blocks *b, size_t bytes);

@@ -101,8 +101,7 @@ static void write_answer(run *r)
 {
     gm_ctx *c = r->c;
     gm_generated *out = r->out;
-    int64_t extra = gm_image_token_count(r->m) - 1, limit = out->n + r->o->max_new;
-    if (limit > r->room - extra) limit = r->room - extra;
+    int64_t limit = r->room - (gm_image_token_count(r->m) - 1);
     stage(r, "prefill", 0);
     gm_tensor logits = read_all(r, r->o->no_cache ? NULL : &r->kv);
     stage(r, "prefill", 1);
@@ -146,24 +145,24 @@ static void draw(run *r)
     stage(r, "masks", 1);
 }
 
-/* Room for the prompt, the answer and the cache. */
+/* Room for the prompt, the answer (which the context may cut short) and the cache. */
 static int prepare(run *r)
 {
     const gm_generate_options *o = r->o;
     gm_ctx *c = r->c;
     int64_t extra = gm_image_token_count(r->m) - 1, context = r->m->config.llm.max_positions;
-    int64_t fed = o->nprompt + (o->answer ? o->nanswer : 0),
-            wanted = fed + (o->answer ? 0 : o->max_new);
-    if (fed + extra > context) {
+    int64_t fed = o->nprompt + (o->answer ? o->nanswer : 0), left = context - fed - extra;
+    if (left < 0) {
         gm_set_error(c,
                      "the prompt needs %lld positions (%lld of them the image); the model's "
                      "context has %lld",
                      (long long)(fed + extra), (long long)extra + 1, (long long)context);
         return -1;
     }
-    r->room = wanted + extra < context ? wanted + extra : context;
-    r->out->ids = malloc((size_t)(wanted + 1) * sizeof *r->out->ids);
-    if (!r->out->ids) gm_set_error(c, "out of memory for %lld token ids", (long long)wanted);
+    int64_t most = fed + (o->answer ? 0 : o->max_new < left ? o->max_new : left);
+    r->room = most + extra;
+    r->out->ids = malloc((size_t)(most + 1) * sizeof *r->out->ids);
+    if (!r->out->ids) gm_set_error(c, "out of memory for %lld token ids", (long long)most);
     if (!gm_ok(c)) return -1;
     memcpy(r->out->ids, o->prompt, (size_t)o->nprompt * sizeof *o->prompt);
     if (o->answer)
@@ -178,6 +177,7 @@ int gm_generate(gm_ctx *c, const glamm *m, gm_scene *s, const gm_generate_option
                 gm_generated *out)
 {
     gm_mark mark = gm_scope(c);
+    gm_scene before = *s;
     run r = { .c = c, .m = m, .scene = s, .o = o, .out = out, .random = o->seed };
     *out = (gm_generated){ 0 };
     gm_taps_restart(c);
@@ -187,16 +187,18 @@ int gm_generate(gm_ctx *c, const glamm *m, gm_scene *s, const gm_generate_option
             stage(&r, "prefill", 0);
             read_all(&r, NULL);
             stage(&r, "prefill", 1);
+            out->finished = out->ids[out->n - 1] == m->eos;
         } else {
             write_answer(&r);
         }
         if (!o->no_masks) draw(&r);
     }
     gm_llama_cache_free(&r.kv);
+    if (!gm_ok(c)) *s = before; /* what this run made may be half made */
+    if (before.img.data) s->img = before.img; /* what it made again has the same values */
+    if (before.levels[0].data) memcpy(s->levels, before.levels, sizeof s->levels);
     gm_tensor keep[] = { out->mask,    out->iou,     s->img,       s->levels[0],
                          s->levels[1], s->levels[2], s->levels[3], s->embedding };
     gm_scope_keep(c, mark, keep, sizeof keep / sizeof *keep);
-    if (gm_ok(c)) return 0;
-    s->img = s->levels[0] = s->embedding = GM_NONE; /* a failed run may have left them half made */
-    return -1;
+    return gm_ok(c) ? 0 : -1;
 }

@@ -21,7 +21,8 @@ extern "C" {
 
 #define GM_VERSION "0.1.0"
 
-/* The text says what was wanted, what was found, and in which file. */
+/* The text says what was wanted, what was found, and in which file.  It must be "" before a call: what is
+ * there stays, so that the first of several errors is the one that is told. */
 typedef struct { char text[1600]; } gm_error;
 
 typedef struct gm_model gm_model;
@@ -36,7 +37,7 @@ typedef struct {
     const char *lora;           /* folder or file of unmerged LoRA weights, merged while loading */
     const char *conversation;   /* "llava_v1" (default) or "llava_llama_2" */
     int exact_f32;              /* do not round where a bfloat16 release rounds (QUIRKS Q4) */
-    int threads;                /* 0: OpenMP's default */
+    int threads;                /* while a question is answered; 0: as OpenMP has it */
     int verbose;                /* name every missing or unused tensor through log */
     void (*log)(void *user, const char *line);          /* warnings; NULL: dropped */
     void *user;

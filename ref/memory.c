@@ -18,11 +18,10 @@ static void host_free(void *user, void *p, size_t bytes)
     free(p);
 }
 
-int gm_blocks_init(gm_blocks *b, const gm_memory *source)
+void gm_blocks_init(gm_blocks *b, const gm_memory *source)
 {
     memset(b, 0, sizeof *b);
     b->source = source ? *source : (gm_memory){ host_alloc, host_free, NULL, true };
-    return 0;
 }
 
 void gm_blocks_trim(gm_blocks *b)

@@ -108,7 +108,7 @@ gm_tensor gm_dense_pe(gm_ctx *c, const mask_decoder *m);
 /* ---- GLaMM (glamm.c) ---- */
 typedef struct {
     gm_config config;
-    int32_t bos, eos, bbox, seg;        /* token ids, from the tokenizer */
+    int32_t eos, bbox, seg;             /* token ids, from the tokenizer */
     clip_tower clip;
     gm_two_linears projector;
     region_encoder region;

@@ -24,9 +24,7 @@ static int open_text(gm_model *m, const char *path, gm_error *e)
 /* The ids that have a meaning for the model come from the tokenizer. */
 static int special_ids(gm_model *m, const char *path, gm_error *e)
 {
-    const struct { int32_t *to; const char *piece;
-    } list[] = {
-        { &m->net.bos, "<s>" },
+    const struct { int32_t *to; const char *piece; } list[] = {
         { &m->net.eos, "</s>" },
         { &m->net.bbox, "<bbox>" },
         { &m->net.seg, "[SEG]" },

@@ -48,7 +48,8 @@ int gm_sam_encoder_bind(sam_encoder *m, gm_weights *w, gm_error *e)
               neck = gm_weights_look(w, SAM "neck.0.weight");
     *m = (sam_encoder){ .L = gm_weights_count(w, SAM "blocks.%d.norm1.weight") };
     if (patch.nd != 4 || pos.nd != 4 || lin1.nd != 2 || rel.nd != 2 || neck.nd != 4 ||
-        rel.dim[1] < 1 || patch.dim[0] % rel.dim[1])
+        rel.dim[1] < 1 || patch.dim[2] < 1 || pos.dim[1] < 1 ||
+        patch.dim[0] % rel.dim[1])
         return gm_fail(
             e,
             "SAM image encoder: wanted patch_embed.proj, pos_embed, blocks.0 and neck under %s; "

@@ -177,15 +177,16 @@ typedef struct {
     size_t sent;
 } stream;
 
-/* Sends what is new, but for </s> and a character whose bytes are not all there yet (decoded as
- * U+FFFD). */
+/* Sends what is new, but for </s> and, before it, a character whose bytes are not all there
+ * yet (decoded as U+FFFD). */
 static int on_ids(void *user, const int32_t *ids, int64_t n)
 {
     stream *t = user;
-    if (!t->q->on_text || ids[n - 1] == t->s->model->net.eos) return 0;
-    char *text = gm_decode(t->s->model->tokenizer, ids + t->nprompt, n - t->nprompt, NULL);
+    bool end = ids[n - 1] == t->s->model->net.eos;
+    if (!t->q->on_text) return 0;
+    char *text = gm_decode(t->s->model->tokenizer, ids + t->nprompt, n - end - t->nprompt, NULL);
     size_t length = text ? strlen(text) : 0;
-    while (length >= 3 && memcmp(text + length - 3, "\xef\xbf\xbd", 3) == 0) length -= 3;
+    while (!end && length >= 3 && memcmp(text + length - 3, "\xef\xbf\xbd", 3) == 0) length -= 3;
     if (length > t->sent) {
         t->q->on_text(t->q->user, text + t->sent, length - t->sent);
         t->sent = length;
@@ -293,11 +294,13 @@ static char *history_text(const char *text)
 {
     char *t = gm_copy_text(text + (text[0] == ' '));
     if (!t) return NULL;
-    size_t n = 0;
-    for (const char *s = t; *s; s++) {
-        if (*s == '\n') continue;
-        t[n++] = *s;
-        if (s[0] == ' ' && s[1] == ' ') s++;
+    size_t m = 0, n = 0;
+    for (const char *s = t; *s; s++)
+        if (*s != '\n') t[m++] = *s;
+    t[m] = 0;
+    for (size_t i = 0; i < m; i++) {
+        t[n++] = t[i];
+        if (t[i] == ' ' && t[i + 1] == ' ') i++;
     }
     t[n] = 0;
     if (n >= 4 && strcmp(t + n - 4, "</s>") == 0) t[n - 4] = 0;
@@ -346,9 +349,8 @@ static gm_answer *answer(gm_session *s, const gm_ask *q, gm_error *e)
     return NULL;
 }
 
-gm_answer *gm_session_ask(gm_session *s, const gm_ask *q, gm_error *e)
+static gm_answer *ask(gm_session *s, const gm_ask *q, gm_error *e)
 {
-    gm_backend_threads(s->model->threads);
     if (take_boxes(s, q, e) != 0) return NULL;
     int64_t before = s->nboxes;
     gm_ask asked = *q;
@@ -362,4 +364,12 @@ gm_answer *gm_session_ask(gm_session *s, const gm_ask *q, gm_error *e)
     s->nboxes = before;
     gm_answer_free(a);
     return NULL;
+}
+
+gm_answer *gm_session_ask(gm_session *s, const gm_ask *q, gm_error *e)
+{
+    int threads = gm_backend_threads(s->model->threads);
+    gm_answer *a = ask(s, q, e);
+    gm_backend_threads(threads);
+    return a;
 }

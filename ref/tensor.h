@@ -40,7 +40,6 @@ typedef struct {
 /* kernels: a full table (backend.c).  memory NULL: the host heap.  NULL when out of memory. */
 gm_ctx *gm_ctx_new(const gm_kernels *kernels, const gm_memory *memory);
 void gm_ctx_free(gm_ctx *c);
-const gm_kernels *gm_ctx_kernels(const gm_ctx *c);
 bool gm_ok(const gm_ctx *c);
 /* The sticky error's text; "" when there is none.  gm_clear forgets it. */
 const char *gm_error_text(const gm_ctx *c);

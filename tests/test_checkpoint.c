@@ -9,6 +9,7 @@
 #include "../io/file.h"
 #include "../io/names.h"
 #include "../io/os.h"
+#include "../ref/kernels/typed.h"
 
 #define MINI "golden/mini/"
 
@@ -43,7 +44,7 @@ static void same_weights(gm_checkpoint *got, gm_checkpoint *want, bool rounded)
         for (int64_t j = 0; j < gm_numel(x); j++) {
             float w = b[j];
             if (rounded && strstr(name, GAUSSIAN)) {
-                uint16_t h = gm_bf16_from_float(w);
+                uint16_t h = gm_to_bf16(w);
                 gm_to_float(&w, &h, GM_BF16, 1);
             }
             ck_assert_msg(memcmp(&a[j], &w, 4) == 0, "%s [%lld]: %g, wanted %g", name, (long long)j,
@@ -121,6 +122,13 @@ START_TEST(names_are_known)
     };
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
         ck_assert_msg(gm_name_unused(list[i].name) == list[i].unused, "%s", list[i].name);
+    size_t length = 20000000;                   /* deeper than any stack, were it matched by recursion */
+    char *longest = calloc(length + 1, 1);
+    ck_assert_ptr_nonnull(longest);
+    memset(longest, 'a', length);
+    memcpy(longest, "text_model.", 11);
+    ck_assert(gm_name_unused(longest));
+    free(longest);
     static const struct { gm_name_source source; const char *stored, *want; } rename[] = {
         { GM_FROM_MODEL, "base_model.model.model.norm.weight", "model.norm.weight" },
         { GM_FROM_MODEL, "module.lm_head.weight", "lm_head.weight" },
@@ -161,7 +169,7 @@ START_TEST(lora_merges)
         for (int64_t j = 0; j < gm_numel(want); j++) {
             float limit = 1e-6f * fabsf(w[j]) + 1e-7f;
             if (_i) {
-                uint16_t h = gm_bf16_from_float(w[j]);
+                uint16_t h = gm_to_bf16(w[j]);
                 float r;
                 gm_to_float(&r, &h, GM_BF16, 1);
                 unequal += r != got[j];
@@ -425,7 +433,7 @@ START_TEST(configs_take_the_defaults_of_transformers)
         "{\"vision_config\":{\"hidden_size\":1024,\"num_attention_heads\":16,\"patch_size\":14,"
         "\"image_size\":336},\"size\":336,\"crop_size\":{\"height\":336,\"width\":336},"
         "\"torch_dtype\":\"bfloat16\",\"num_key_value_heads\":8,\"rms_norm_eps\":1e-05,"
-        "\"mm_use_im_start_end\":null}";
+        "\"rope_scaling\":null}";
     ck_assert_msg(read_config(&g, text, &e) == 0, "%s", e.text);
     ck_assert(g.llm.vocab == 32000 && g.llm.hidden == 4096 && g.llm.inter == 11008 &&
               g.llm.layers == 32 && g.llm.heads == 32 && g.llm.kv_heads == 8 &&
@@ -435,7 +443,7 @@ START_TEST(configs_take_the_defaults_of_transformers)
               g.clip.std[2] == 0.27577711f);
     ck_assert(g.region.scale == 224 && g.region.groups == 64 && g.region.levels == 4 &&
               g.sam.decoder_heads == 8);
-    ck_assert(g.select_layer == -2 && g.use_im_start_end && g.bf16);
+    ck_assert(g.select_layer == -2 && g.bf16);
 }
 END_TEST
 

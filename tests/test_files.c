@@ -9,6 +9,7 @@
 #include "../io/file.h"
 #include "../io/os.h"
 #include "../io/pickle.h"
+#include "../ref/kernels/typed.h"
 
 #define DATA "tests/data/torch/"
 
@@ -350,25 +351,25 @@ START_TEST(numbers_convert)
     gm_to_float(got, half, GM_F16, 6);
     ck_assert_mem_eq(got, want, sizeof got);
     /* torch.tensor([...]).bfloat16(): ties go to even */
-    ck_assert_uint_eq(gm_bf16_from_float(1.00390625f), 0x3f80);
-    ck_assert_uint_eq(gm_bf16_from_float(1.01171875f), 0x3f82);
-    ck_assert_uint_eq(gm_bf16_from_float(-INFINITY), 0xff80);
-    ck_assert_uint_eq(gm_bf16_from_float(3.4e38f), 0x7f80);
-    ck_assert_uint_eq(gm_bf16_from_float(NAN) & 0x7fff, 0x7fc0);
+    ck_assert_uint_eq(gm_to_bf16(1.00390625f), 0x3f80);
+    ck_assert_uint_eq(gm_to_bf16(1.01171875f), 0x3f82);
+    ck_assert_uint_eq(gm_to_bf16(-INFINITY), 0xff80);
+    ck_assert_uint_eq(gm_to_bf16(3.4e38f), 0x7f80);
+    ck_assert_uint_eq(gm_to_bf16(NAN) & 0x7fff, 0x7fc0);
 
-    ck_assert_uint_eq(gm_f16_from_float(NAN) & 0x7fff, 0x7e00);
+    ck_assert_uint_eq(gm_to_f16(NAN) & 0x7fff, 0x7e00);
     for (unsigned h = 0; h < 0x7c00;
          h++) { /* every half is itself; what lies between goes to the nearer */
         uint16_t pair[2] = { (uint16_t)h, (uint16_t)(h + 1) };
         float v[2];
         gm_to_float(v, pair, GM_F16, 2);
-        ck_assert_uint_eq(gm_f16_from_float(v[0]), h);
-        ck_assert_uint_eq(gm_f16_from_float(-v[0]), h | 0x8000);
+        ck_assert_uint_eq(gm_to_f16(v[0]), h);
+        ck_assert_uint_eq(gm_to_f16(-v[0]), h | 0x8000);
         if (h == 0x7bff) v[1] = 65536;
         float middle = (v[0] + v[1]) / 2;
-        ck_assert_uint_eq(gm_f16_from_float(middle), h + (h & 1));
-        ck_assert_uint_eq(gm_f16_from_float(nextafterf(middle, 0)), h);
-        ck_assert_uint_eq(gm_f16_from_float(nextafterf(middle, INFINITY)), h + 1);
+        ck_assert_uint_eq(gm_to_f16(middle), h + (h & 1));
+        ck_assert_uint_eq(gm_to_f16(nextafterf(middle, 0)), h);
+        ck_assert_uint_eq(gm_to_f16(nextafterf(middle, INFINITY)), h + 1);
     }
 }
 END_TEST

@@ -167,6 +167,38 @@ START_TEST(regions_are_numbered_through_a_conversation)
 }
 END_TEST
 
+static bool took_time(const gm_answer *a, const char *stage)
+{
+    for (int i = 0; i < a->ntimings; i++)
+        if (strcmp(a->timing[i].stage, stage) == 0) return true;
+    return false;
+}
+
+START_TEST(what_depends_on_the_image_is_computed_once)
+{
+    scene x = open_scene(NANO, CASES "refer4.png", NULL);
+    gm_ask q = { .task = GM_REFER, .text = "the white shape", .max_new_tokens = INT64_MAX };
+    gm_answer *first = ask(&x, q);
+    ck_assert(first->nmasks == 1 && took_time(first, "clip") && took_time(first, "sam"));
+    char *longer = calloc(1, 9001);
+    for (int i = 0; i < 3000; i++) memcpy(longer + 3 * i, "ab ", 3);
+    refuse(&x, (gm_ask){ .task = GM_CHAT, .text = longer }, "context");
+    free(longer);
+    gm_answer *second = ask(&x, q);
+    ck_assert(second->nmasks > 0 && !took_time(second, "clip") && !took_time(second, "sam"));
+    q.no_kv_cache = 1;                                      /* recomputes, but keeps what was there */
+    gm_session_reset(x.s);
+    gm_answer *anew = ask(&x, q), *last = ask(&x, (gm_ask){ .task = GM_CAPTION });
+    ck_assert_str_eq(anew->text, first->text);
+    ck_assert(!took_time(last, "clip"));
+    gm_answer_free(first);
+    gm_answer_free(second);
+    gm_answer_free(anew);
+    gm_answer_free(last);
+    close_scene(&x);
+}
+END_TEST
+
 START_TEST(refused_questions_leave_no_trace)
 {
     scene x = open_scene(NANO, CASES "refer4.png", NULL);
@@ -285,6 +317,7 @@ Suite *test_session(void)
     tcase_add_test(t, forced_phrases_are_the_training_pass);
     tcase_add_test(t, a_conversation_keeps_image_boxes_and_masks);
     tcase_add_test(t, regions_are_numbered_through_a_conversation);
+    tcase_add_test(t, what_depends_on_the_image_is_computed_once);
     tcase_add_test(t, refused_questions_leave_no_trace);
     tcase_add_test(t, two_models_and_both_tables_at_once);
     tcase_add_test(t, text_streams_as_it_is_written);
