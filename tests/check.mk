@@ -46,12 +46,7 @@ fuzz: deps-fuzz
 $(FUZZ): build/fuzz/%: build/fuzz/tests/fuzz/%.o build/fuzz/libglamm.a
 	clang -fsanitize=fuzzer,address,undefined -fopenmp $^ $(LDLIBS) -o $@
 fuzz-run: $(FUZZ)
-	@for t in $(FUZZ); do \
-	    rm -rf $$t.corpus && mkdir -p $$t.corpus && \
-	    cp tests/fuzz/corpus/$$(basename $$t | sed s/fuzz_//)/* $$t.corpus/ && \
-	    $$t -max_total_time=$$(( $(SECONDS) / $(words $(FUZZ)) + 1 )) -rss_limit_mb=2048 -timeout=10 \
-	        -artifact_prefix=$$t. -print_final_stats=1 -verbosity=0 $$t.corpus || exit 1; \
-	done; echo "$(words $(FUZZ)) passed, 0 failed"
+	@bash tests/fuzz.sh $$(( $(SECONDS) / $(words $(FUZZ)) + 1 )) $(FUZZ)
 
 DESTDIR ?=
 SO      := libglamm.so.0
