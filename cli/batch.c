@@ -8,6 +8,11 @@
 #include "../io/os.h"
 
 static const char *const EXTENSIONS[] = { ".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".pnm" };
+static const char *const NOT_READ[] = { ".webp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif",
+                                        ".jxl", ".jp2", ".pbm" };
+static const char *const KEYS[] = { "image", "id", "task", "expression", "phrase", "boxes",
+                                    "prompt", "forced" };
+enum { NKEYS = sizeof KEYS / sizeof *KEYS, NNOT_READ = sizeof NOT_READ / sizeof *NOT_READ };
 
 static bool ends_with(const char *s, const char *end)
 {
@@ -16,6 +21,13 @@ static bool ends_with(const char *s, const char *end)
     for (size_t i = 0; i < m; i++)
         if (tolower((unsigned char)s[n - m + i]) != end[i]) return false;
     return true;
+}
+
+static bool ends_with_any(const char *s, const char *const *end, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ends_with(s, end[i])) return true;
+    return false;
 }
 
 bool is_list(const char *path)
@@ -30,9 +42,7 @@ static bool is_input(const char *name)
     if (ends_with(name, ".overlay.png")) return false;
     if (mask && mask[5] && strspn(mask + 5, "0123456789") + strlen(".png") == strlen(mask + 5))
         return false;
-    for (size_t i = 0; i < sizeof EXTENSIONS / sizeof *EXTENSIONS; i++)
-        if (ends_with(name, EXTENSIONS[i])) return true;
-    return false;
+    return ends_with_any(name, EXTENSIONS, sizeof EXTENSIONS / sizeof *EXTENSIONS);
 }
 
 /* Base name without the extension, malloc'ed. */
@@ -79,6 +89,21 @@ static int add_problem(batch *b, const char *image, const char *problem, gm_erro
     return it && it->problem ? 0 : gm_fail(e, "%s: out of memory", image);
 }
 
+/* Tells of the pictures in a folder that are of kinds that are not read. */
+static void note_left_out(const batch *b, const char *folder, char *const *name, int64_t n)
+{
+    char line[600];
+    int64_t count = 0;
+    const char *first = "";
+    for (int64_t i = 0; i < n; i++)
+        if (ends_with_any(name[i], NOT_READ, NNOT_READ) && !count++) first = name[i];
+    if (!count || !b->note) return;
+    snprintf(line, sizeof line,
+             "%s: %lld picture%s left out (%s%s): only PNG, JPEG, BMP and PNM are read", folder,
+             (long long)count, count == 1 ? "" : "s", first, count == 1 ? "" : ", ..");
+    b->note(b->user, line);
+}
+
 static int add_folder(batch *b, const char *folder, const asked *given, gm_error *e)
 {
     char **name;
@@ -93,6 +118,7 @@ static int add_folder(batch *b, const char *folder, const asked *given, gm_error
         free(path);
         found++;
     }
+    note_left_out(b, folder, name, n);
     gm_free_list(name, n);
     if (bad || found) return bad;
     snprintf(why.text, sizeof why.text, "%s: wanted a folder with images, found none in it",
@@ -112,6 +138,7 @@ static int64_t texts_of(const json_t *line, const char *key, const char **out, g
     for (size_t i = 0; i < json_array_size(v); i++)
         if (!(out[i] = json_string_value(json_array_get(v, i))))
             return gm_fail(e, "\"%s\": wanted texts in the list", key);
+    if (!json_array_size(v)) return gm_fail(e, "\"%s\": wanted at least one text", key);
     return (int64_t)json_array_size(v);
 }
 
@@ -222,18 +249,39 @@ static int add_line(batch *b, const char *list, const char *text, size_t n, cons
     return 0;
 }
 
+/* Tells of each key that has no meaning, once for a list. */
+static void note_keys(const batch *b, const char *list, int number, const json_t *line,
+                      json_t *seen)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)line, key, value) {
+        bool known = false;
+        char text[600];
+        for (int i = 0; i < NKEYS; i++) known = known || strcmp(key, KEYS[i]) == 0;
+        if (known || json_object_get(seen, key) || !b->note) continue;
+        json_object_set_new(seen, key, json_true());
+        snprintf(text, sizeof text, "%s, line %d: \"%s\" means nothing here and is left alone",
+                 list, number, key);
+        b->note(b->user, text);
+    }
+}
+
 static int add_list(batch *b, const char *path, const asked *given, gm_error *e)
 {
     gm_error why = { "" };
     char *text = gm_read_text(path, NULL, &why);
     if (!text) return add_problem(b, path, why.text, e);
     int bad = 0, number = 0;
-    for (char *s = text; *s && !bad;) {
+    json_t *seen = json_object();
+    bool marked = strncmp(text, "\xEF\xBB\xBF", 3) == 0;     /* a byte order mark, as on Windows */
+    for (char *s = text + (marked ? 3 : 0); *s && !bad;) {
         size_t n = strcspn(s, "\n");
         number++;
         if (strspn(s, " \t\r") < n) {
             why.text[0] = 0;
             bad = add_line(b, path, s, n, given, &why, e);
+            if (!bad) note_keys(b, path, number, b->item[b->n - 1].line, seen);
             if (!bad && *why.text) {
                 char where[sizeof why.text + 512];
                 snprintf(where, sizeof where, "%s, line %d: %s", path, number, why.text);
@@ -244,6 +292,7 @@ static int add_list(batch *b, const char *path, const asked *given, gm_error *e)
         }
         s += n + (s[n] == '\n');
     }
+    json_decref(seen);
     free(text);
     return bad;
 }
@@ -251,7 +300,6 @@ static int add_list(batch *b, const char *path, const asked *given, gm_error *e)
 int batch_read(batch *b, char *const *path, int n, const asked *given, gm_error *e)
 {
     int bad = 0;
-    *b = (batch){ 0 };
     for (int i = 0; i < n && !bad; i++) {
         if (gm_is_dir(path[i])) bad = add_folder(b, path[i], given, e);
         else if (is_list(path[i])) bad = add_list(b, path[i], given, e);

@@ -85,7 +85,7 @@ static void report(runner *r, const char *what)
     fprintf(stderr, "glamm run: %s\n", what);
 }
 
-/* An error that happened while answering: says about which image unless it does itself. */
+/* An error about one image: says about which image unless it does itself. */
 static void report_about(runner *r, const item *it, const char *what)
 {
     terminal_clear(&r->t);
@@ -197,7 +197,8 @@ static void run_questions(runner *r, const item *it, ticket *k, bool all_anew)
         }
         if (broken || look_at(r, it, &e)) {
             r->failed++;
-            if (!broken) report(r, e.text);
+            if (r->hopeless) report(r, e.text);
+            else if (!broken) report_about(r, it, e.text);
             if (r->hopeless) return;
             continue;
         }
@@ -273,7 +274,7 @@ static int given_questions(runner *r, char **path, int n, asked *given, double (
 static int run_all(runner *r, char **path, int n, const asked *given)
 {
     gm_error e = { "" };
-    batch b = { 0 };
+    batch b = { .note = terminal_log, .user = &r->t };
     int bad = gm_make_dir(r->rs.out, &e) || batch_read(&b, path, n, given, &e);
     if (!bad && !(r->used = json_object())) bad = gm_fail(&e, "out of memory");
     for (int64_t i = 0; i < b.n; i++) r->total += b.item[i].problem ? 1 : b.item[i].nq;

@@ -208,7 +208,8 @@ START_TEST(a_bad_image_does_not_stop_the_rest)
     ck_assert_int_eq(shell("mkdir -p %s/in/deep && cp " SCENE " %s/in/a.png && cp " SCENE
                            " %s/in/deep/a.png && cp golden/nano/cases/gcg0.png %s/in/c.png && echo "
                            "bad > %s/in/b.png && touch %s/in/x.txt %s/in/a.mask0.png "
-                           "%s/in/a.overlay.png",
+                           "%s/in/a.overlay.png && printf 'P6 9000 1 255\n%%027000d' 0 > "
+                           OUTPUT "/in/d.ppm && touch " OUTPUT "/in/e.webp",
                            OUTPUT, OUTPUT, OUTPUT, OUTPUT, OUTPUT, OUTPUT, OUTPUT, OUTPUT),
                      0);
     ck_assert_int_eq(shell("$G run " SHORT " %s/in %s/in/deep %s/none.png --out " OUT " --no-masks",
@@ -216,7 +217,9 @@ START_TEST(a_bad_image_does_not_stop_the_rest)
                      1);
     check_contains(complained(), "in/b.png: wanted a PNG");
     check_contains(complained(), "none.png: cannot open");
-    check_contains(complained(), "2 of 5 failed");
+    check_contains(complained(), "in/d.ppm: the image is too narrow");
+    check_contains(complained(), "in: 1 picture left out (e.webp)");
+    check_contains(complained(), "3 of 6 failed");
     check_contains(said(), "in/a.png: ");
     check_contains(said(), "in/c.png: ");
     check_contains(said(), "in/deep/a.png: ");
@@ -281,8 +284,9 @@ START_TEST(lists_say_what_to_ask)
     clean_output();
     FILE *f = fopen(OUTPUT "/list.jsonl", "w");
     ck_assert_ptr_nonnull(f);
-    fprintf(f, "{\"image\": \"" SCENE
-               "\", \"expression\": [\"the ring\", \"the white cross\"], \"id\": \"../x\"}\n\n"
+    fprintf(f, "\xEF\xBB\xBF{\"image\": \"" SCENE
+               "\", \"expresion\": \"\", \"expression\": [\"the ring\", \"the white cross\"], "
+               "\"id\": \"../x\"}\n\n"
                "{\"image\": \"pic.png\", \"task\": \"region\", \"boxes\": [[10, 20, 100, 120.5]], "
                "\"id\": 7}\n"
                "{\"image\": \"pic.png\", \"task\": \"nonsense\"}\n"
@@ -292,6 +296,7 @@ START_TEST(lists_say_what_to_ask)
     ck_assert_int_eq(
         shell("cp " SCENE " %s/pic.png; $G run " SHORT " %s/list.jsonl --out " OUT, OUTPUT, OUTPUT),
         1);
+    check_contains(complained(), "line 1: \"expresion\" means nothing here");
     check_contains(complained(), "line 4: --task: wanted gcg, refer");
     check_contains(complained(), "line 5: wanted an object with \"image\"");
     check_contains(complained(), "line 6: ");

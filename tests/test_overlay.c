@@ -136,7 +136,8 @@ START_TEST(edges_are_even)
     float *l = rectangle(&mask, 700, 300, 50, 100, 350, 300);
     l[250 * 700 + 250] = -1;
     mask.area--;
-    gm_answer a = { .caption = (char *)"", .mask = &mask, .nmasks = 1, .width = 700, .height = 300 };
+    gm_answer a = { .caption = (char *)"", .mask = &mask, .nmasks = 1,
+                    .width = 700, .height = 300 };
     gm_image out = overlay(&im, &a, NULL, 0);
     static const int64_t from[][4] = { { 50, 150, 1, 0 }, { 349, 150, -1, 0 }, { 80, 100, 0, 1 },
         { 251, 250, 1, 0 }, { 249, 250, -1, 0 }, { 250, 251, 0, 1 }, { 250, 249, 0, -1 } };
@@ -144,9 +145,12 @@ START_TEST(edges_are_even)
     gm_mask_colour(0, c);
     for (int i = 0; i < 3; i++) half[i] = (uint8_t)lround(100 + (c[i] - 100) * 0.5);
     for (size_t k = 0; k < sizeof from / sizeof *from; k++)
-        for (int64_t s = 0; s < 12; s++)
-            ck_assert_msg(!memcmp(pixel(&out, from[k][0] + s * from[k][2], from[k][1] + s * from[k][3]),
-                                  s < 2 ? white : s < 5 ? c : half, 3), "edge %zu, step %lld", k, (long long)s);
+        for (int64_t s = 0; s < 12; s++) {
+            int64_t x = from[k][0] + s * from[k][2], y = from[k][1] + s * from[k][3];
+            const uint8_t *p = pixel(&out, x, y);
+            ck_assert_msg(!memcmp(p, s < 2 ? white : s < 5 ? c : half, 3), "edge %zu, step %lld", k,
+                          (long long)s);
+        }
     ck_assert_mem_eq(pixel(&out, 251, 251), white, 3);                 /* the hole's corner */
     for (int64_t x = 56; x < 200; x++) ck_assert_mem_eq(pixel(&out, x, 299), half, 3);
     free(l);
