@@ -50,13 +50,12 @@ typedef struct {
     gm_model *model;
     gm_session *session;
     gm_image image;
-    double (*box)[4];           /* every box of the conversation: each <bbox> in it has its own */
+    double (*box)[4];           /* for the next <bbox>, or, until others are given, those of the last */
     int64_t nboxes, turns;
     int64_t answers;            /* since the start: numbers what is saved */
-    bool boxes_new;             /* some were added since the last question */
-    gm_answer *last;            /* and the question that it answers */
-    question asked;
-    char *asked_text;
+    bool boxes_new;             /* no question has placed them yet */
+    gm_answer *last;
+    question asked;             /* which it answers; its text and boxes are malloc'ed */
     double seconds;
     bool failed;
 } chat;
@@ -91,17 +90,17 @@ static char *read_line(void)
     return s;
 }
 
-/* Adds the boxes of a list of "x1,y1,x2,y2". */
+/* Adds the boxes of a list of "x1,y1,x2,y2" to those that no question has placed yet. */
 static int add_boxes(chat *c, const text_list *l, gm_error *e)
 {
     double (*more)[4], (*all)[4];
-    int64_t n;
+    int64_t n, before = c->boxes_new ? c->nboxes : 0;
     if (boxes_read(l, &more, &n, e)) return -1;
-    all = n ? realloc(c->box, (size_t)(c->nboxes + n) * sizeof *all) : NULL;
+    all = n ? realloc(c->box, (size_t)(before + n) * sizeof *all) : NULL;
     if (all) {
-        memcpy(all + c->nboxes, more, (size_t)n * sizeof *all);
+        memcpy(all + before, more, (size_t)n * sizeof *all);
         c->box = all;
-        c->nboxes += n;
+        c->nboxes = before + n;
         c->boxes_new = true;
     }
     free(more);
@@ -119,7 +118,6 @@ static int save(chat *c, const char *folder, gm_error *e)
     if (dot && dot != base) *dot = 0;
     size_t n = strlen(base);
     snprintf(base + n, sizeof base - n, "-turn%lld", (long long)c->answers);
-    c->asked.boxes = (const double (*)[4])c->box;       /* which may have moved since */
     json_t *used = json_object();
     char *name = result_name(used, folder, base, c->image_path, e);
     json_t *request =
@@ -134,12 +132,31 @@ static int save(chat *c, const char *folder, gm_error *e)
     return bad;
 }
 
+static void question_free(question *q)
+{
+    free((char *)q->text);
+    free((void *)q->boxes);
+    *q = (question){ 0 };
+}
+
 static void forget(chat *c)
 {
     gm_answer_free(c->last);
-    free(c->asked_text);
     c->last = NULL;
-    c->asked_text = NULL;
+    question_free(&c->asked);
+}
+
+/* A question with copies that last as long as its answer; of the boxes, if its text places them. */
+static int question_new(question *q, const chat *c, gm_task task, const char *text, gm_error *e)
+{
+    int64_t n = text && strstr(text, "<bbox>") ? c->nboxes : 0;
+    double (*box)[4] = malloc((size_t)(n + 1) * sizeof *box);
+    if (box && n) memcpy(box, c->box, (size_t)n * sizeof *box);
+    *q = (question){ .task = task, .boxes = (const double (*)[4])box, .nboxes = n };
+    if (text) q->text = gm_copy_text(text);
+    if (box && (q->text || !text)) return 0;
+    question_free(q);
+    return gm_fail(e, "out of memory");
 }
 
 static int ask(chat *c, gm_task task, const char *text, gm_error *e)
@@ -148,11 +165,8 @@ static int ask(chat *c, gm_task task, const char *text, gm_error *e)
     if (task == GM_CHAT && c->boxes_new && !placed)
         return gm_fail(e, "a box was given: wanted a question that says where it belongs, as in "
                           "\"What is in region1 <bbox>?\"");
-    char *copy = text ? gm_copy_text(text) : NULL;
-    if (text && !copy) return gm_fail(e, "out of memory");
-    question q = {
-        .task = task, .text = copy, .boxes = (const double (*)[4])c->box, .nboxes = c->nboxes
-    };
+    question q;
+    if (question_new(&q, c, task, text, e)) return -1;
     gm_ask how = question_ask(&q, &c->as);
     how.on_text = terminal_text;
     how.on_stage = terminal_stage;
@@ -162,13 +176,12 @@ static int ask(chat *c, gm_task task, const char *text, gm_error *e)
     gm_answer *a = gm_session_ask(c->session, &how, e);
     terminal_end(&c->t);
     if (!a) {
-        free(copy);
+        question_free(&q);
         return -1;
     }
     forget(c);
     c->last = a;
     c->asked = q;
-    c->asked_text = copy;
     c->seconds = gm_seconds() - start;
     c->boxes_new = c->boxes_new && !placed;
     c->turns++;

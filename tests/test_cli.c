@@ -415,6 +415,31 @@ START_TEST(chat_from_a_pipe)
 }
 END_TEST
 
+/* A later /box is for later questions; one that no question has placed yet is joined by the next. */
+START_TEST(chat_places_boxes_in_turn)
+{
+    static const char *const want[3] = { "[[50.0,10.0,100.0,60.0]]", "[[10.0,20.0,70.0,90.0]]",
+                                         "[[1.0,1.0,9.0,9.0],[2.0,2.0,8.0,8.0]]" };
+    clean_output();
+    ck_assert_int_eq(
+        shell("printf 'What is in <bbox>?\n/box 10,20,70,90\nAnd in <bbox>?\n/box 1,1,9,9\n"
+              "/box 2,2,8,8\nIn <bbox> and <bbox>?\n' > %s/lines; $G chat " NANO " " SCENE
+              " --no-masks --max-tokens 4 --box 50,10,100,60 --out " OUT " < %s/lines",
+              OUTPUT, OUTPUT),
+        0);
+    for (int i = 0; i < 3; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "gcg2-turn%d", i + 1);
+        json_t *turn = result(name);
+        char *boxes = json_dumps(json_object_get(json_object_get(turn, "request"), "boxes"),
+                                 JSON_COMPACT);
+        ck_assert_str_eq(boxes, want[i]);
+        free(boxes);
+        json_decref(turn);
+    }
+}
+END_TEST
+
 START_TEST(chat_goes_on_after_an_error)
 {
     clean_output();
@@ -492,6 +517,7 @@ Suite *test_cli(void)
     t = tcase_create("chat and info");
     tcase_set_timeout(t, 120);
     tcase_add_test(t, chat_from_a_pipe);
+    tcase_add_test(t, chat_places_boxes_in_turn);
     tcase_add_test(t, chat_goes_on_after_an_error);
     tcase_add_test(t, info_counts_and_checks);
     suite_add_tcase(s, t);
