@@ -97,7 +97,8 @@ static void show(terminal *t, char c)
     t->text = true;
 }
 
-/* What a complete tag does.  None is shown: the caption drops every <...> and [SEG] (docs/TEXT.md). */
+/* What a complete tag does.  None is shown: the caption drops every <...> and [SEG]
+ * (docs/TEXT.md). */
 static void tag(terminal *t)
 {
     t->held[t->nheld] = 0;

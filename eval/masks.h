@@ -6,15 +6,15 @@
 /* Average precision of masks: pycocotools cocoeval.py. */
 
 enum { GM_AP_STATS = 12 };
-/* COCOeval's stats, in order: AP, AP50, AP75, AP small, medium, large, AR 1, 10, 100, AR small, medium,
- * large; a number for which there is no true mask is -1. */
+/* COCOeval's stats, in order: AP, AP50, AP75, AP small, medium, large, AR 1, 10, 100, AR small,
+ * medium, large; a number for which there is no true mask is -1. */
 extern const char *const GM_AP_NAMES[GM_AP_STATS];
 
 typedef struct {
     gm_rle mask;
     double area;                /* as the annotation says it, not the mask's own */
     bool crowd;
-    bool id_is_0;               /* COCOeval stores a match as the id, so a match with id 0 is none */
+    bool id_is_0; /* COCOeval stores a match as the id, so a match with id 0 is none */
 } gm_true_mask;
 
 typedef struct {
@@ -24,18 +24,19 @@ typedef struct {
     int64_t ntruth, nfound;
 } gm_mask_image;
 
-/* Images in ascending order of their ids: equal scores make the curve depend on the order. Fails only
- * when out of memory. */
+/* Images in ascending order of their ids: equal scores make the curve depend on the order. Fails
+ * only when out of memory. */
 int gm_coco_ap(double stats[GM_AP_STATS], const gm_mask_image *image, int64_t n, gm_error *e);
 
 /* The IoU of every found mask with every true one, for mIoU and recall. */
 
-/* iou (R, C): row r is a[r], column c is b[c]. Two empty masks: NaN. Masks of two sizes: an error. */
+/* iou (R, C): row r is a[r], column c is b[c]. Two empty masks: NaN. Masks of two sizes: an
+ * error. */
 int gm_iou_matrix(double *iou, const gm_rle *a, int64_t R, const gm_rle *b, int64_t C, gm_error *e);
 
-/* Mean IoU of one image: the pair with the largest IoU (the first of equals), then the largest among
- * the masks left, while it is above 0; 0 without a pair. Unpaired masks cost nothing. A NaN ends it
- * before the first pair. iou (found, true) is used up. eval/gcg/evaluate.py compute_miou */
+/* Mean IoU of one image: the pair with the largest IoU (the first of equals), then the largest
+ * among the masks left, while it is above 0; 0 without a pair. Unpaired masks cost nothing. A NaN
+ * ends it before the first pair. iou (found, true) is used up. eval/gcg/evaluate.py compute_miou */
 double gm_miou(double *iou, int64_t R, int64_t C);
 
 /* Mask recall. */
@@ -54,11 +55,11 @@ typedef struct {
 } gm_recall_image;
 
 /* True positives of one image; recall is their sum over the sum of gm_recall_wanted.
- * Released: the pair with the largest IoU, as long as IoU and similarity are at least 0.5; the first
- * pair that fails ends the image. A pair without a label or phrase raises an exception there, which
- * takes the whole image's pairs away: 0, and *outside (may be NULL) is set.
- * Paper: the one-to-one assignment with the largest sum of IoUs; pairs where both exceed 0.5. -1 when
- * out of memory. */
+ * Released: the pair with the largest IoU, as long as IoU and similarity are at least 0.5; the
+ * first pair that fails ends the image. A pair without a label or phrase raises an exception there,
+ * which takes the whole image's pairs away: 0, and *outside (may be NULL) is set.
+ * Paper: the one-to-one assignment with the largest sum of IoUs; pairs where both exceed 0.5. -1
+ * when out of memory. */
 int64_t gm_recall_found(gm_recall_image *m, gm_recall_mode mode, bool *outside);
 /* The image's share of the denominator: labels (released) or true masks (paper). */
 int64_t gm_recall_wanted(const gm_recall_image *m, gm_recall_mode mode);

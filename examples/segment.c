@@ -36,7 +36,8 @@ int main(int argc, char **argv)
 
     gm_ask question = { .task = argc > 4 ? GM_REFER : GM_GCG, .text = argc > 4 ? argv[4] : NULL };
     gm_model *model = gm_model_open(argv[1], NULL, &e);
-    if (model && gm_image_read(&image, argv[2], &e) == 0) session = gm_session_new(model, &image, &e);
+    if (model && gm_image_read(&image, argv[2], &e) == 0)
+        session = gm_session_new(model, &image, &e);
     if (session) answer = gm_session_ask(session, &question, &e);
     if (answer && answer->nmasks > 0) {
         printf("%s\n", answer->caption);

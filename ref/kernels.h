@@ -131,10 +131,13 @@ void gm_kernels_inherit(gm_kernels *dst, const gm_kernels *over, const gm_kernel
 /* What a file of outside kernels hands in: one variable of this type, named glamm_plugin and visible from
  * outside (docs/VERIFY.md; in C++ declare it extern "C").  What is not mentioned is 0. */
 typedef struct {
-    size_t size;                    /* sizeof(gm_kernels): a table of another kernels.h is refused */
+    /* sizeof(gm_kernels): a table of another kernels.h is refused */
+    size_t size;
     const gm_kernels *kernels;      /* NULL slots inherit */
-    gm_dtype precision;             /* GM_F32, or what it computes in: GM_BF16, GM_F16; widens its tolerances */
-    const char *nondeterministic;   /* slots that may give other bits on every run, separated by blanks, or NULL */
+    /* GM_F32, or what it computes in: GM_BF16, GM_F16; widens its tolerances */
+    gm_dtype precision;
+    /* slots that may give other bits on every run, separated by blanks, or NULL */
+    const char *nondeterministic;
 } gm_plugin;
 
 #endif

@@ -6,7 +6,7 @@
 
 const gm_plugin *gm_plugin_load(const char *path, gm_error *e)
 {
-    char here[4096] = "./";                         /* dlopen searches elsewhere for a name without '/' */
+    char here[4096] = "./"; /* dlopen searches elsewhere for a name without '/' */
     if (strlen(path) > sizeof here - 3) {
         gm_fail(e, "%.100s...: the name is too long", path);
         return NULL;
@@ -19,11 +19,12 @@ const gm_plugin *gm_plugin_load(const char *path, gm_error *e)
     const gm_plugin *p = dlsym(file, "glamm_plugin");
     if (!p) gm_fail(e, "%s: exports no glamm_plugin (ref/kernels.h)", path);
     else if (p->size != sizeof(gm_kernels))
-        gm_fail(e, "%s: its table has %zu bytes, wanted %zu: glamm_plugin.size must be sizeof(gm_kernels), with "
-                "this kernels.h", path, p->size, sizeof(gm_kernels));
+        gm_fail(e, "%s: its table has %zu bytes, wanted %zu: glamm_plugin.size must be "
+                "sizeof(gm_kernels), with this kernels.h", path, p->size, sizeof(gm_kernels));
     else if (!p->kernels) gm_fail(e, "%s: glamm_plugin.kernels is NULL", path);
     else if (p->precision != GM_F32 && p->precision != GM_BF16 && p->precision != GM_F16)
-        gm_fail(e, "%s: glamm_plugin.precision is %d, wanted GM_F32, GM_BF16 or GM_F16", path, (int)p->precision);
+        gm_fail(e, "%s: glamm_plugin.precision is %d, wanted GM_F32, GM_BF16 or GM_F16", path,
+                (int)p->precision);
     else return p;
     return NULL;
 }

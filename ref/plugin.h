@@ -4,10 +4,10 @@
 #include "error.h"
 #include "kernels.h"
 
-/* Loads the file and finds its glamm_plugin, which stays valid until the process ends: a shared object
- * that has run is never unloaded.  The file's own start-up code runs.  NULL with an error when the file
- * cannot be loaded, has no glamm_plugin, was built against another kernels.h, or names a type that no
- * kernel computes in. */
+/* Loads the file and finds its glamm_plugin, which stays valid until the process ends: a shared
+ * object that has run is never unloaded.  The file's own start-up code runs.  NULL with an error
+ * when the file cannot be loaded, has no glamm_plugin, was built against another kernels.h, or
+ * names a type that no kernel computes in. */
 const gm_plugin *gm_plugin_load(const char *path, gm_error *e);
 
 #endif

@@ -122,7 +122,7 @@ START_TEST(names_are_known)
     };
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
         ck_assert_msg(gm_name_unused(list[i].name) == list[i].unused, "%s", list[i].name);
-    size_t length = 20000000;                   /* deeper than any stack, were it matched by recursion */
+    size_t length = 20000000; /* deeper than any stack, were it matched by recursion */
     char *longest = calloc(length + 1, 1);
     ck_assert_ptr_nonnull(longest);
     memset(longest, 'a', length);

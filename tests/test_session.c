@@ -186,7 +186,7 @@ START_TEST(what_depends_on_the_image_is_computed_once)
     free(longer);
     gm_answer *second = ask(&x, q);
     ck_assert(second->nmasks > 0 && !took_time(second, "clip") && !took_time(second, "sam"));
-    q.no_kv_cache = 1;                                      /* recomputes, but keeps what was there */
+    q.no_kv_cache = 1; /* recomputes, but keeps what was there */
     gm_session_reset(x.s);
     gm_answer *anew = ask(&x, q), *last = ask(&x, (gm_ask){ .task = GM_CAPTION });
     ck_assert_str_eq(anew->text, first->text);
