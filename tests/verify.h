@@ -1,6 +1,7 @@
 /* Outside kernels in child processes: what they do to their process stays there. */
 #ifndef GM_VERIFY_H
 #define GM_VERIFY_H
+#include "../ref/error.h"
 #include "ops_run.h"
 
 /* What is checked: a shared object over ref, or one of our own tables. */
@@ -29,6 +30,9 @@ typedef struct {
 
 typedef void (*verify_fn)(void *user, const verify_note *n);
 
+/* In a child: loads the source and lays it over a whole table.  0, or -1 with t->error. */
+int verify_load(const verify_source *s, const gm_kernels *under, gm_kernels *k, verify_table *t);
+
 /* Loads the source in a child and says what it has.  0, or -1 with t->error. */
 int verify_inspect(const verify_source *s, verify_table *t);
 
@@ -37,5 +41,22 @@ int verify_inspect(const verify_source *s, verify_table *t);
  * the rest is reported as not run. */
 void verify_op(const verify_source *s, const verify_table *t, const ops_cases *cases,
                const char *op, const char *only, verify_fn report, void *user);
+
+/* What a golden case of a whole model gave. */
+typedef struct {
+    char name[64];
+    int begun;                      /* as in verify_note */
+    int64_t passed, failed;         /* compared tensors, ids and masks */
+    double ratio;                   /* the worst error / tolerance; that of `first` where one failed */
+    char first[200];                /* what left its tolerance first, in the order of the computation, or "" */
+    char why[300];
+} verify_whole_note;
+
+typedef void (*verify_whole_fn)(void *user, const verify_whole_note *n);
+
+/* Runs the model and the cases (only: that one) of a folder laid out as golden/README.md says, with the
+ * source's kernels over cpu's.  Every case is reported once.  -1 with an error when there is no such folder. */
+int verify_whole(const verify_source *s, const char *folder, const char *only, verify_whole_fn report,
+                 void *user, gm_error *e);
 
 #endif

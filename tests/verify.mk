@@ -1,14 +1,16 @@
 # Is this kernel right?  docs/VERIFY.md
 #
 # make verify KERNELS=mine.c|mine.so [OP=softmax] [CASE='3x7 in +-4'] [LIMIT=SECONDS] [JSON=1]
+# make verify KERNELS=mine.c WHOLE=golden/mini [CASE=gcg] ...
 # make verify BACKEND=ref|cpu ...
 # KFLAGS, KLIBS: how mine.c is built.
 KFLAGS  ?= -std=gnu11 -O2 -g -Wall -fopenmp
 KLIBS   ?= -lm
 VERIFY_O := $(patsubst %.c,$(B)/%.o,$(wildcard tests/verify*.c)) \
-            $(patsubst %,$(B)/tests/%.o,ops_run ops_calls ops_cases compare)
+            $(patsubst %,$(B)/tests/%.o,ops_run ops_calls ops_cases compare) \
+            $(filter-out $(B)/tests/golden.o,$(GOLDEN_O))
 # Processes, pipes, anonymous pages.
-$(B)/tests/verify_child.o: EXTRA := -D_DEFAULT_SOURCE
+$(B)/tests/verify_child.o $(B)/tests/verify_process.o: EXTRA := -D_DEFAULT_SOURCE
 
 $(B)/verify: $(VERIFY_O) $(B)/libglamm.a | $(B)/include/kernels.h
 	$(CC) $(SAN) -fopenmp $^ $(LDLIBS) -o $@
@@ -25,6 +27,6 @@ verify: $(B)/verify
 	*.c) mkdir -p $(B)/kernels; built=$(B)/kernels/$$(basename "$$kernels" .c).so; \
 	     $(OUTSIDE) "$$kernels" $(KLIBS) -o "$$built"; kernels=$$built;; \
 	esac; \
-	exec $(B)/verify $(if $(OP),--op '$(OP)') $(if $(CASE),--case '$(CASE)') $(if $(LIMIT),--limit '$(LIMIT)') \
-	    $(if $(JSON),--json) $(if $(KERNELS),--again 'make verify KERNELS=$(KERNELS)' "$$kernels",--backend '$(BACKEND)')
+	exec $(B)/verify $(if $(OP),--op '$(OP)') $(if $(WHOLE),--whole '$(WHOLE)') $(if $(CASE),--case '$(CASE)') $(if $(LIMIT),--limit '$(LIMIT)') \
+	    $(if $(JSON),--json) $(if $(KERNELS),--again 'make verify KERNELS=$(KERNELS)$(if $(WHOLE), WHOLE=$(WHOLE))' "$$kernels",--backend '$(BACKEND)')
 .PHONY: verify

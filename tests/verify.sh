@@ -86,6 +86,16 @@ tries "float sums" 's/double sum = 0, square/float sum = 0, square/' 'FAIL .*lar
 tries "unbiased variance" 's/square \/ \(double\)C/square \/ (C - 1.0)/' 'FAIL .*1x1'
 tries "no eps" 's/ \+ eps\);/);/' 'FAIL .*constant rows'
 
+# ---- a whole model ----
+mini() { says "$1" "$2" "$3" "$verify" --limit 30 --whole golden/mini --case gcg "$4"; }
+mini "mini with a right layernorm" 0 'pass .* gcg: 45 of 45 within' build/kernels/example_kernels.so
+mini "mini without layernorm's eps" 1 'first outside: tap/model.vision_tower' "$work/try.so"
+mini "where to look" 1 "again: make verify KERNELS=.*try.so WHOLE=golden/mini CASE='gcg'" "$work/try.so"
+relu 1 'FAIL .*crashed' crashes_in_the_model 'abort()'
+mini "a crash in mini" 1 '^ *crashed: Aborted' "$so"
+says "no such case of mini" 1 '^nothing ran$' "$verify" --whole golden/mini --case none "$so"
+says "no such model" 1 'no-such' "$verify" --whole no-such "$so"
+
 # ---- nothing to check ----
 says "an unfilled slot" 1 '^nothing ran$' "$verify" --op softmax "$so"
 says "no such case" 1 '^nothing ran$' "$verify" --op relu --case 'no such case' "$so"

@@ -2,34 +2,16 @@
  * never loads it, nor enters OpenMP before it forks. */
 #include "verify.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
-#include "../ref/backend.h"
 #include "../ref/plugin.h"
+#include "verify_process.h"
 
 enum { LOST_CHILDREN = 3 };
 
 /* ---- in the child ---- */
-
-static void send_all(int to, const void *what, size_t bytes)
-{
-    const char *p = what;
-    while (bytes > 0) {
-        ssize_t n = write(to, p, bytes);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) _exit(3);
-        p += n;
-        bytes -= (size_t)n;
-    }
-}
 
 /* 1 when word stands in a list separated by blanks. */
 static int listed(const char *list, const char *word)
@@ -40,8 +22,7 @@ static int listed(const char *list, const char *word)
     return 0;
 }
 
-/* The whole table, and what there is to say of it. */
-static int load(const verify_source *s, gm_kernels *k, verify_table *t)
+int verify_load(const verify_source *s, const gm_kernels *under, gm_kernels *k, verify_table *t)
 {
     gm_error e = { "" };
     const gm_plugin *p = s->library ? gm_plugin_load(s->library, &e) : NULL;
@@ -51,7 +32,7 @@ static int load(const verify_source *s, gm_kernels *k, verify_table *t)
         snprintf(t->error, sizeof t->error, "%.500s", e.text);
         return -1;
     }
-    gm_kernels_inherit(k, own, gm_kernels_ref());
+    gm_kernels_inherit(k, own, under);
     snprintf(t->name, sizeof t->name, "%.60s", own->name ? own->name : "(no name)");
     t->precision = p ? p->precision : GM_F32;
     for (int i = 0; i < ops_count(); i++) {
@@ -120,96 +101,46 @@ typedef struct {
     ops_terms terms;
 } work;
 
-static void child_inspect(const work *w, int to)
+static void child_inspect(const void *user, int to)
 {
+    const work *w = user;
     verify_table t = { .error = "" };
     gm_kernels k;
-    load(w->s, &k, &t);
-    send_all(to, &t, sizeof t);
+    verify_load(w->s, gm_kernels_ref(), &k, &t);
+    verify_send(to, &t, sizeof t);
 }
 
-static void child_op(const work *w, int to)
+static void child_op(const void *user, int to)
 {
+    const work *w = user;
     verify_table t = { .error = "" };
     gm_kernels k;
-    if (load(w->s, &k, &t)) return;
+    if (verify_load(w->s, gm_kernels_ref(), &k, &t)) return;
     int self = !w->s->library && !strcmp(w->s->backend, "ref");
     for (size_t i = w->from; i < json_array_size(w->cases->list); i++) {
         if (!belongs(w->cases, i, w->op, w->only)) continue;
         verify_note n = { .index = (int64_t)i, .begun = 1 };
-        send_all(to, &n, sizeof n);
+        verify_send(to, &n, sizeof n);
         n.begun = 0;
         run_case(&k, self ? NULL : gm_kernels_ref(), w->cases, &w->terms, &n);
-        send_all(to, &n, sizeof n);
+        verify_send(to, &n, sizeof n);
     }
-    send_all(to, &(verify_note){ .index = -1 }, sizeof(verify_note));
+    verify_send(to, &(verify_note){ .index = -1 }, sizeof(verify_note));
 }
 
 /* ---- in the parent ---- */
 
-typedef struct { pid_t pid; int from; } child;
-
-static int start(child *c, void (*job)(const work *, int), const work *w)
-{
-    int ends[2];
-    fflush(NULL);
-    if (pipe(ends)) return -1;
-    c->pid = fork();
-    if (c->pid == 0) {
-        close(ends[0]);
-        dup2(2, 1); /* what a kernel prints is no part of the report */
-        setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
-        job(w, ends[1]);
-        _exit(0);
-    }
-    close(ends[1]);
-    c->from = ends[0];
-    if (c->pid < 0) close(ends[0]);
-    return c->pid < 0 ? -1 : 0;
-}
-
-/* Fills p; 1 done, 0 the child ended before that, -1 silent for longer than limit seconds. */
-static int receive(const child *c, void *p, size_t bytes, double limit)
-{
-    for (size_t have = 0; have < bytes;) {
-        struct pollfd f = { .fd = c->from, .events = POLLIN };
-        int ready = poll(&f, 1, (int)(limit * 1000));
-        if (ready < 0 && errno == EINTR) continue;
-        if (ready == 0) return -1;
-        ssize_t n = ready < 0 ? -1 : read(c->from, (char *)p + have, bytes - have);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return 0;
-        have += (size_t)n;
-    }
-    return 1;
-}
-
-/* Ends the child if it still runs, and says in error how it ended. */
-static void finish(child *c, int silent, double limit, char *error, size_t size)
-{
-    int status = 0;
-    close(c->from);
-    if (silent) kill(c->pid, SIGKILL);
-    while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR) continue;
-    if (silent) snprintf(error, size, "did not return within %g s", limit);
-    else if (WIFSIGNALED(status))
-        snprintf(error, size, "crashed: %s%s", strsignal(WTERMSIG(status)),
-                 WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGBUS
-                 ? " (no memory lies behind an input's last element)" : "");
-    else snprintf(error, size, "ended the process with exit status %d", WEXITSTATUS(status));
-}
-
 int verify_inspect(const verify_source *s, verify_table *t)
 {
-    child c;
+    verify_process c;
     char how[200];
     work w = { .s = s };
     *t = (verify_table){ .error = "" };
-    if (start(&c, child_inspect, &w))
-        snprintf(t->error, sizeof t->error, "cannot start a process: %s", strerror(errno));
+    if (verify_start(&c, child_inspect, &w))
+        snprintf(t->error, sizeof t->error, "cannot start a process");
     else {
-        int got = receive(&c, t, sizeof *t, s->limit);
-        finish(&c, got < 0, s->limit, how, sizeof how);
+        int got = verify_receive(&c, t, sizeof *t, s->limit);
+        verify_finish(&c, got < 0, s->limit, how, sizeof how);
         if (got != 1)
             snprintf(t->error, sizeof t->error, "%.200s: loading it: %.200s",
                      s->library ? s->library : "", how);
@@ -227,18 +158,18 @@ static void lost(verify_fn report, void *user, size_t index, const char *how)
 /* One child, from case w->from on; returns the first case that it did not settle. */
 static size_t run_child(const work *w, verify_fn report, void *user, int *deaths)
 {
-    child c;
+    verify_process c;
     verify_note n;
     size_t next = w->from, all = json_array_size(w->cases->list);
     int got = 0, complete = 0;
     char how[200] = "cannot start a process";
-    if (!start(&c, child_op, w)) {
-        while (!complete && (got = receive(&c, &n, sizeof n, w->s->limit)) == 1) {
+    if (!verify_start(&c, child_op, w)) {
+        while (!complete && (got = verify_receive(&c, &n, sizeof n, w->s->limit)) == 1) {
             if (n.index < 0) complete = 1;
             else next = (size_t)n.index + !n.begun;
             if (!complete && !n.begun) report(user, &n);
         }
-        finish(&c, got < 0, w->s->limit, how, sizeof how);
+        verify_finish(&c, got < 0, w->s->limit, how, sizeof how);
     }
     if (complete) return all;
     ++*deaths;

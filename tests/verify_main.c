@@ -1,9 +1,10 @@
-/* verify [--op OP] [--case NAME] [--json] [--limit SECONDS] [--cases DIR] [--again TEXT]
+/* verify [--op OP | --whole DIR] [--case NAME] [--json] [--limit SECONDS] [--cases DIR] [--again TEXT]
  *        LIBRARY.so | --backend ref|cpu
  *
  * Runs the cases of golden/ops on a table of kernels: every slot that it fills, or OP alone,
  * against PyTorch's values and against the oracle.  Exit 0 when something ran and all passed, 1
  * when not, 2 for misuse.
+ * --whole: the model and cases of a golden folder, with these kernels in place, instead.
  * --again: the command line that a failure repeats, less OP= and CASE= (make verify gives its
  * own). */
 #include <stdio.h>
@@ -13,14 +14,14 @@
 #include "verify_report.h"
 
 typedef struct {
-    const char *op, *only, *limit, *folder, *again;
+    const char *op, *only, *limit, *folder, *whole, *again;
     bool json;
     verify_source source;
 } options;
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: verify [--op OP] [--case NAME] [--json] [--limit SECONDS] [--cases "
+    fprintf(stderr, "usage: verify [--op OP | --whole DIR] [--case NAME] [--json] [--limit SECONDS] [--cases "
                     "DIR] [--again TEXT] "
                     "LIBRARY.so | --backend ref|cpu\n       OP: a slot of ref/kernels.h\n");
     return 2;
@@ -30,9 +31,9 @@ static int usage(void)
 static int parse(options *o, int argc, char **argv)
 {
     const struct { const char *name, **value; } wanted[] = {
-        { "--op", &o->op }, { "--case", &o->only }, { "--limit", &o->limit }, { "--cases",
-                                                                                &o->folder },
-        { "--again", &o->again }, { "--backend", &o->source.backend },
+        { "--op", &o->op }, { "--case", &o->only }, { "--limit", &o->limit },
+        { "--cases", &o->folder },
+        { "--again", &o->again }, { "--whole", &o->whole }, { "--backend", &o->source.backend },
     };
     int i = 1;
     for (; i < argc && argv[i][0] == '-'; i++) {
@@ -47,14 +48,16 @@ static int parse(options *o, int argc, char **argv)
     if (i < argc || !b == !o->source.library || (b && strcmp(b, "ref") && strcmp(b, "cpu")))
         return -1;
     char *end;
+    if (!o->limit) o->limit = o->whole ? "300" : "20";
     o->source.limit = strtod(o->limit, &end);
     if (*end || !(o->source.limit > 0 && o->source.limit <= 86400)) return -1;
+    if (o->op && o->whole) return -1;
     return o->op && !ops_has(gm_kernels_ref(), o->op) ? -1 : 0;
 }
 
 static void run(const options *o, const verify_table *t, verify_report *r)
 {
-    if (!r->list) verify_print_table(t);
+    if (!r->list) verify_print_table(t, "ref");
     for (int i = 0; i < ops_count(); i++) {
         r->op = ops_name(i);
         if (!t->filled[i] || (o->op && strcmp(o->op, r->op))) continue;
@@ -65,21 +68,43 @@ static void run(const options *o, const verify_table *t, verify_report *r)
     if (!r->list) printf("\nPyTorch, oracle: worst error as a fraction of the tolerance\n");
 }
 
+/* Nothing runs where the model would call none of the slots: softmax serves sampled answers, which no
+ * golden has. */
+static int run_whole(const options *o, const verify_table *t, verify_report *r)
+{
+    gm_error e = { "" };
+    int used = 0;
+    for (int i = 0; i < ops_count(); i++) used += t->filled[i] && strcmp(ops_name(i), "softmax");
+    r->op = "";
+    if (!r->list) {
+        verify_print_table(t, "cpu");
+        printf("\n%s\n  %-7s %9s  case\n", o->whole, "", "PyTorch");
+    }
+    if (used && verify_whole(&o->source, o->whole, o->only, verify_note_whole, r, &e)) {
+        fprintf(stderr, "verify: %s\n", e.text);
+        return 1;
+    }
+    if (!r->list) printf("\nPyTorch: worst error of a module as a fraction of its tolerance\n");
+    return verify_end(r, t);
+}
+
 int main(int argc, char **argv)
 {
     gm_calm_threads(argv);
-    options o = { .limit = "20", .folder = "golden/ops" };
+    options o = { .folder = "golden/ops" };
     char error[200], again[600];
     ops_cases cases;
     verify_table t;
     if (parse(&o, argc, argv)) return usage();
-    snprintf(again, sizeof again, "make verify %s=%s", o.source.library ? "KERNELS" : "BACKEND",
-             o.source.library ? o.source.library : o.source.backend);
+    snprintf(again, sizeof again, "make verify %s=%s%s%s", o.source.library ? "KERNELS" : "BACKEND",
+             o.source.library ? o.source.library : o.source.backend, o.whole ? " WHOLE=" : "",
+             o.whole ? o.whole : "");
     verify_report r = { .cases = &cases, .again = o.again ? o.again : again,
                         .list = o.json ? json_array() : NULL };
     int bad = 1;
     if (ops_cases_open(&cases, o.folder, error)) fprintf(stderr, "verify: %s\n", error);
     else if (verify_inspect(&o.source, &t)) fprintf(stderr, "verify: %s\n", t.error);
+    else if (o.whole) bad = run_whole(&o, &t, &r);
     else {
         run(&o, &t, &r);
         bad = verify_end(&r, &t);

@@ -6,14 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-void verify_print_table(const verify_table *t)
+void verify_print_table(const verify_table *t, const char *under)
 {
     static const char *const precision[] = { "float", "bfloat16", "float16" };
     int filled = 0;
     printf("table \"%s\" fills", t->name);
     for (int i = 0; i < ops_count(); i++)
         if (t->filled[i]) printf(filled++ ? ", %s" : " %s", ops_name(i));
-    printf("%s; %d slots come from ref\n", filled ? "" : " no slot", ops_count() - filled);
+    printf("%s; %d slots come from %s\n", filled ? "" : " no slot", ops_count() - filled, under);
     printf("precision %s: tolerances count in eps = %.3g\n", precision[t->precision],
            ops_eps(t->precision));
     for (int i = 0; i < ops_count(); i++)
@@ -120,6 +120,31 @@ void verify_note_case(void *user, const verify_note *n)
     if (v == GM_VACUOUS) r->vacuous++;
     if (r->list) json_array_append_new(r->list, case_json(r, j, n, again));
     else print_case(j, n, again);
+}
+
+void verify_note_whole(void *user, const verify_whole_note *n)
+{
+    verify_report *r = user;
+    int good = n->passed > 0 && n->failed == 0;
+    char again[1200];
+    snprintf(again, sizeof again, "%s CASE='%s'", r->again, n->name);
+    if (good) r->passed++;
+    else r->failed++;
+    if (r->list) {
+        json_t *j = json_pack("{s:s, s:s, s:I, s:I, s:s}", "case", n->name, "verdict",
+                              good ? "pass" : "fail", "passed", (json_int_t)n->passed, "failed",
+                              (json_int_t)n->failed, "again", again);
+        json_object_set_new(j, "fraction_pytorch", number_json(n->ratio));
+        if (n->first[0]) json_object_set_new(j, "first", json_string(n->first));
+        if (n->why[0]) json_object_set_new(j, "error", json_string(n->why));
+        json_array_append_new(r->list, j);
+        return;
+    }
+    printf("  %-7s %9.3g  %s: %" PRId64 " of %" PRId64 " within tolerance\n", good ? "pass" : "FAIL",
+           n->ratio, n->name, n->passed, n->passed + n->failed);
+    if (!good && n->first[0]) printf("          first outside: %s\n", n->first);
+    if (!good) printf("          %s\n          again: %s\n", n->why, again);
+    fflush(stdout);
 }
 
 int verify_end(const verify_report *r, const verify_table *t)

@@ -13,10 +13,12 @@ typedef struct {
     const char *op;                 /* whose outcomes come now */
 } verify_report;
 
-/* Whose kernels, and which slots they fill. */
-void verify_print_table(const verify_table *t);
+/* Whose kernels, and which slots they fill; under: where the others come from. */
+void verify_print_table(const verify_table *t, const char *under);
 /* A verify_fn; user is a verify_report. */
 void verify_note_case(void *user, const verify_note *n);
+/* A verify_whole_fn; user is a verify_report, its op "". */
+void verify_note_whole(void *user, const verify_whole_note *n);
 /* The last line, or the whole JSON object; 0 when something ran and all passed, else 1. */
 int verify_end(const verify_report *r, const verify_table *t);
 
