@@ -58,7 +58,7 @@ CLONES  := __attribute__((target_clones("arch=x86-64-v4","arch=x86-64-v3","defau
 CLONES  := $(if $(SAN)$(findstring clang,$(shell $(CC) --version)),,$(shell echo 'int f(void); $(CLONES) int f(void) { return 0; }' | \
              $(CC) -Werror -x c -c -o /dev/null - 2>/dev/null && echo '$(CLONES)'))
 $(B)/ref/kernels/cpu_%.o: EXTRA := -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wno-pass-failed \
-  '-DGM_CLONES=$(CLONES)'
+  '-DGM_CLONES=$(CLONES)' -DGM_PREFETCH=__builtin_prefetch
 $(B)/io/os.o $(B)/ref/plugin.o: EXTRA := -D_POSIX_C_SOURCE=200809L
 # The stb headers declare static functions that are not built here; sums over damaged files may wrap.
 $(B)/io/stb.o $(B)/io/font.o: EXTRA := -Wno-unused-function -fwrapv

@@ -19,14 +19,6 @@ void cpu_widen(float *dst, const void *src, gm_dtype type, int64_t at, int64_t n
     else widen_f16(dst, (const uint16_t *)src + at, n);
 }
 
-GM_CLONES float cpu_dot(const float *a, const float *b, int64_t n)
-{
-    float sum = 0;
-    #pragma omp simd reduction(+:sum)
-    for (int64_t i = 0; i < n; i++) sum += a[i] * b[i];
-    return sum;
-}
-
 GM_CLONES void cpu_axpy(float *y, float s, const float *x, int64_t n)
 {
     #pragma omp simd

@@ -89,8 +89,6 @@ static inline float cpu_from_f16(uint16_t h)
 
 /* cpu_vec.c: dst (n) = src (n) of a weight type, as float. */
 void cpu_widen(float *dst, const void *src, gm_dtype type, int64_t at, int64_t n);
-/* sum of a[i] b[i] */
-float cpu_dot(const float *a, const float *b, int64_t n);
 /* y (n) += s x (n) */
 void cpu_axpy(float *y, float s, const float *x, int64_t n);
 /* Largest of x (n), NaN passed over; -inf for none. */
