@@ -28,18 +28,66 @@ static json_t *text_or_null(const char *s)
     return s ? text_json(s) : json_null();
 }
 
-/* FNV-1a (64 bit) of a file, in hexadecimal: tells a picture that was changed from the one
- * answered. */
+/* FNV-1a (64 bit). */
+static const uint64_t FNV_START = 0xcbf29ce484222325u;
+
+static uint64_t fnv(uint64_t h, const void *bytes, size_t n)
+{
+    const uint8_t *p = bytes;
+    for (size_t i = 0; i < n; i++) h = (h ^ p[i]) * 0x100000001b3u;
+    return h;
+}
+
+static void hexadecimal(char hex[17], uint64_t h)
+{
+    snprintf(hex, 17, "%016llx", (unsigned long long)h);
+}
+
+/* Of a file's bytes: tells a picture that was changed from the one answered. */
 static int fingerprint(const char *path, char hex[17], gm_error *e)
 {
     size_t n;
     const uint8_t *p = gm_map(path, &n, e);
-    uint64_t h = 0xcbf29ce484222325u;
     if (!p) return -1;
-    for (size_t i = 0; i < n; i++) h = (h ^ p[i]) * 0x100000001b3u;
+    hexadecimal(hex, fnv(FNV_START, p, n));
     gm_unmap(p, n);
-    snprintf(hex, 17, "%016llx", (unsigned long long)h);
     return 0;
+}
+
+static bool is_model_file(const char *name)
+{
+    static const char *const end[] = { "config.json", "sizes.json", "prompts.json", ".index.json",
+        "added_tokens.json", "tokenizer.model", ".bin", ".safetensors", ".pth" };
+    for (size_t i = 0; i < sizeof end / sizeof *end; i++) {
+        size_t n = strlen(name), m = strlen(end[i]);
+        if (n >= m && strcmp(name + n - m, end[i]) == 0) return true;
+    }
+    return false;
+}
+
+/* Mixes in names, sizes and times of a model's files (their bytes would take minutes): a folder's
+ * own, those of the CLIP tower in its folder clip, or one file. */
+static uint64_t add_facts(uint64_t h, const char *path)
+{
+    gm_error none = { "" };
+    uint64_t size;
+    double changed;
+    char **name;
+    int64_t n;
+    if (path && gm_file_facts(path, &size, &changed)) {
+        h = fnv(h, path, strlen(path) + 1);
+        h = fnv(h, &size, sizeof size);
+        return fnv(h, &changed, sizeof changed);
+    }
+    if (!path || !gm_is_dir(path) || gm_list_dir(path, &name, &n, &none)) return h;
+    for (int64_t i = 0; i < n; i++) {
+        char *file = gm_path_join(path, name[i]);
+        bool counts = is_model_file(name[i]) || strcmp(name[i], "clip") == 0;
+        if (file && counts) h = add_facts(h, file);
+        free(file);
+    }
+    gm_free_list(name, n);
+    return h;
 }
 
 static json_t *boxes_json(const double (*boxes)[4], int64_t n)
@@ -54,12 +102,15 @@ static json_t *boxes_json(const double (*boxes)[4], int64_t n)
 json_t *request_json(const char *model, const char *image, const model_settings *ms,
                      const ask_settings *as, const question *q, int64_t turn, gm_error *e)
 {
-    char hex[17];
+    char hex[17], files[17];
     if (fingerprint(image, hex, e)) return NULL;
-    json_t *r = json_pack("{so so ss ss so so sb sI}", "model", text_json(model), "image",
-                          text_json(image), "image_fnv1a", hex, "task", task_name(q->task), "text",
-                          text_or_null(q->text), "boxes", boxes_json(q->boxes, q->nboxes), "forced",
-                          q->forced, "turn", (json_int_t)turn);
+    uint64_t h = add_facts(add_facts(FNV_START, model), ms->clip);
+    hexadecimal(files, add_facts(add_facts(h, ms->sam), ms->lora));
+    json_t *r = json_pack("{so ss so ss ss so so sb sI}", "model", text_json(model), "model_files",
+                          files, "image", text_json(image), "image_fnv1a", hex, "task",
+                          task_name(q->task), "text", text_or_null(q->text), "boxes",
+                          boxes_json(q->boxes, q->nboxes), "forced", q->forced, "turn",
+                          (json_int_t)turn);
     json_t *how = json_pack(
         "{sI sf sf sI sb sb ss so so so ss sb}", "max_tokens",
         (json_int_t)(as->max_tokens ? as->max_tokens : 512), "temp", as->temp, "top_p", as->top_p,

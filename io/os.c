@@ -125,6 +125,15 @@ bool gm_is_file(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+bool gm_file_facts(const char *path, uint64_t *size, double *changed)
+{
+    struct stat st;
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) return false;
+    *size = (uint64_t)st.st_size;
+    *changed = (double)st.st_mtim.tv_sec + 1e-9 * (double)st.st_mtim.tv_nsec;
+    return true;
+}
+
 int gm_make_dir(const char *path, gm_error *e)
 {
     char *p = gm_copy_text(path);

@@ -279,6 +279,23 @@ START_TEST(a_second_run_resumes)
 }
 END_TEST
 
+/* A result of other weights under the same path does not count. */
+START_TEST(a_changed_model_is_asked_again)
+{
+    const char *run = "$G run " OUTPUT "/m " SCENE " --task caption --max-tokens 3 --out " OUT;
+    clean_output();
+    ck_assert_int_eq(shell("cp -r " MINI " " OUTPUT "/m; %s", run), 0);
+    ck_assert_int_eq(shell("touch " OUTPUT "/m/notes.txt; %s", run), 0);
+    check_contains(complained(), "1 of 1 complete already");
+    static const char *const changed[] = { "pytorch_model.bin", "clip/pytorch_model.bin",
+                                           "sizes.json" };
+    for (size_t i = 0; i < sizeof changed / sizeof *changed; i++) {
+        ck_assert_int_eq(shell("touch -d 2002-02-02 " OUTPUT "/m/%s; %s", changed[i], run), 0);
+        ck_assert_str_eq(complained(), "");
+    }
+}
+END_TEST
+
 START_TEST(lists_say_what_to_ask)
 {
     clean_output();
@@ -509,6 +526,7 @@ Suite *test_cli(void)
     tcase_add_test(t, json_stands_alone_on_stdout);
     tcase_add_test(t, a_bad_image_does_not_stop_the_rest);
     tcase_add_test(t, a_second_run_resumes);
+    tcase_add_test(t, a_changed_model_is_asked_again);
     tcase_add_test(t, lists_say_what_to_ask);
     tcase_add_test(t, expressions_as_turns);
     tcase_add_test(t, failures_are_one_line);
