@@ -16,6 +16,7 @@ void terminal_open(terminal *t, bool quiet, bool stream)
     *t = (terminal){ .label = "" };
     t->stream = stream && gm_is_terminal(1);
     t->colour = t->stream && !dumb && !(no_colour && *no_colour);
+    if (t->colour) gm_last_words("\033[0m\n");
     t->notes = !quiet;
     t->progress = !quiet && !dumb && gm_is_terminal(2);
 }

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -244,6 +245,24 @@ size_t gm_available_memory(void)
 bool gm_is_terminal(int fd)
 {
     return isatty(fd) == 1;
+}
+
+static const char *last_words;
+
+static void end_by(int number)
+{
+    ssize_t n = write(STDOUT_FILENO, last_words, strlen(last_words));
+    (void)n;                                    /* nothing can be done about it here */
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+void gm_last_words(const char *text)
+{
+    static const int end[] = { SIGINT, SIGTERM };
+    last_words = text;
+    for (size_t i = 0; i < sizeof end / sizeof *end; i++)       /* one that is ignored stays so */
+        if (signal(end[i], end_by) == SIG_IGN) signal(end[i], SIG_IGN);
 }
 
 void *gm_aligned_alloc(size_t bytes)

@@ -38,6 +38,9 @@ size_t gm_peak_rss(void);                   /* bytes, this process so far */
 size_t gm_machine_memory(void);             /* bytes of RAM, and what is available now */
 size_t gm_available_memory(void);
 bool gm_is_terminal(int fd);
+/* For a program: text is written to stdout when the user interrupts it (Ctrl-C) or it is asked to end, which
+ * then happens as ever.  The text must live on. */
+void gm_last_words(const char *text);
 /* For a program's main, first of all: has OpenMP's threads wait asleep instead of spinning for
  * milliseconds, which on a machine with other work costs ten times the run (docs/SPEED.md).  OpenMP
  * reads its settings before main, so the program starts itself anew, once; GOMP_SPINCOUNT or
