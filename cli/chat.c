@@ -50,7 +50,7 @@ typedef struct {
     gm_model *model;
     gm_session *session;
     gm_image image;
-    double (*box)[4];           /* for the next <bbox>, or, until others are given, those of the last */
+    double (*box)[4];           /* for the next <bbox>; until others are given, those of the last */
     int64_t nboxes, turns;
     int64_t answers;            /* since the start: numbers what is saved */
     bool boxes_new;             /* no question has placed them yet */

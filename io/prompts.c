@@ -47,6 +47,7 @@ static int check_list(const char *name, const char *key, const json_t *list, gm_
 
 static int check_conversations(const char *name, json_t *all, gm_error *e)
 {
+    enum { OPEN = 3 };                  /* what stands before it holds a turn's words */
     static const char *const wanted[] = { "first", "user", "assistant", "open", "strip" };
     const char *key;
     json_t *one;
@@ -55,10 +56,12 @@ static int check_conversations(const char *name, json_t *all, gm_error *e)
         const json_t *system = json_object_get(one, "system");
         if (system && !json_is_string(system))
             return gm_fail(e, "%s: the system of \"%s\": wanted a text", name, key);
-        for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-            if (!json_is_string(json_object_get(one, wanted[i])))
-                return gm_fail(e, "%s: conversation \"%s\": wanted a text \"%s\"", name, key,
-                               wanted[i]);
+        for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+            const char *s = json_string_value(json_object_get(one, wanted[i]));
+            if (!s || (i < OPEN && !strstr(s, "{}")))
+                return gm_fail(e, "%s: conversation \"%s\": wanted a text \"%s\"%s", name, key,
+                               wanted[i], i < OPEN ? " with {} in it" : "");
+        }
     }
     return 0;
 }

@@ -21,7 +21,7 @@ typedef struct {
     gm_tensor box;                      /* (N, 4) in 0..1, or GM_NONE */
     int64_t max_new;                    /* generated ids at most */
     bool no_cache, no_masks;
-    float temperature, top_p;           /* temperature below 1e-6: greedy; top_p 0 or 1: all tokens */
+    float temperature, top_p; /* temperature below 1e-6: greedy; top_p 0 or 1: all tokens */
     uint64_t seed;
     /* After every generated id: all ids so far, the prompt's included.  Non-zero stops. */
     int (*on_ids)(void *user, const int32_t *ids, int64_t n);

@@ -21,8 +21,8 @@ extern "C" {
 
 #define GM_VERSION "0.1.0"
 
-/* The text says what was wanted, what was found, and in which file.  It must be "" before a call: what is
- * there stays, so that the first of several errors is the one that is told. */
+/* The text says what was wanted, what was found, and in which file.  It must be "" before a call:
+ * what is there stays, so that the first of several errors is the one that is told. */
 typedef struct { char text[1600]; } gm_error;
 
 typedef struct gm_model gm_model;
@@ -50,7 +50,7 @@ void gm_model_free(gm_model *m);
 
 /* ---- images ---- */
 
-/* 8-bit RGB, row by row, height x width x 3. */
+/* 8-bit RGB, row by row, height x width x 3; at least 1 x 1. */
 typedef struct { int64_t width, height; uint8_t *rgb; } gm_image;
 
 /* PNG, JPEG, BMP, PNM; EXIF orientation applied, alpha dropped, grey replicated. */

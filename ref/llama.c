@@ -50,7 +50,7 @@ void gm_llama_free(llama *m)
 
 int gm_llama_cache_new(gm_ctx *c, llama_cache *kv, const llama *m, int64_t B, int64_t N)
 {
-    *kv = (llama_cache){ .L = m->L, .N = N };
+    *kv = (llama_cache){ 0 };
     kv->k = calloc((size_t)m->L, sizeof *kv->k);
     kv->v = calloc((size_t)m->L, sizeof *kv->v);
     if (!kv->k || !kv->v) gm_set_error(c, "out of memory for the KV cache");

@@ -53,8 +53,8 @@ typedef struct {
     llama_layer *layer;
 } llama;
 typedef struct {
-    int64_t L, N, len;                  /* layers, rows allocated, rows filled */
-    gm_tensor *k, *v;                   /* (B, N, NKV HD) each */
+    int64_t len;                        /* rows filled */
+    gm_tensor *k, *v;                   /* (L) of (B, N, NKV HD) */
 } llama_cache;
 int  gm_llama_bind(llama *m, gm_weights *w, const gm_config *g, gm_error *e);
 void gm_llama_free(llama *m);

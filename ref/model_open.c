@@ -102,6 +102,10 @@ int gm_scene_new(gm_ctx *c, gm_scene *s, const glamm *m, const gm_image *image, 
 {
     int64_t P = m->config.clip.crop, S = gm_sam_side(m), side = P > S ? P : S;
     *s = (gm_scene){ .original = { image->height, image->width } };
+    if (!image->rgb || image->width < 1 || image->height < 1)
+        return gm_fail(e, "wanted an image of at least 1 x 1 pixels, found %s%lld x %lld",
+                       image->rgb ? "" : "none: ", (long long)image->width,
+                       (long long)image->height);
     float *host = malloc((size_t)(3 * side * side) * sizeof *host);
     if (!host) return gm_fail(e, "out of memory for the encoders' pixels");
     int bad = gm_pixels_clip(host, image, &m->config, e);

@@ -432,7 +432,7 @@ START_TEST(chat_from_a_pipe)
 }
 END_TEST
 
-/* A later /box is for later questions; one that no question has placed yet is joined by the next. */
+/* A later /box is for later questions; it joins those that no question has placed yet. */
 START_TEST(chat_places_boxes_in_turn)
 {
     static const char *const want[3] = { "[[50.0,10.0,100.0,60.0]]", "[[10.0,20.0,70.0,90.0]]",

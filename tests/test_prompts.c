@@ -172,8 +172,12 @@ START_TEST(broken_prompt_files)
     check_file("{\"system\": \"s\", \"begin\": \"<image>\", \"conversation\": []}",
                "wanted an object");
     check_file(
-        "{\"system\": \"s\", \"begin\": \"<image>\", \"conversation\": {\"c\": {\"first\": \"\"}}}",
+        "{\"system\": \"s\", \"begin\": \"<image>\", \"conversation\": {\"c\": {\"first\": "
+        "\"{}\"}}}",
         "a text \"user\"");
+    check_file(                                 /* the user's words would be lost */
+        "{\"system\": \"s\", \"begin\": \"<image>\", \"conversation\": {\"c\": {\"first\": \"\"}}}",
+        "a text \"first\" with {}");
     static const char least[] = "{\"system\": \"s\", \"begin\": \"<image>\"}";
     gm_prompts *p = gm_prompts_parse(least, strlen(least), "a.json", &e);
     ck_assert_msg(p != NULL, "%s", e.text);
@@ -210,8 +214,8 @@ START_TEST(conversations_as_the_authors_render_them)
     gm_prompts_free(p);
     static const char own[] =
         "{\"system\": \"sss\", \"begin\": \"<image>\", \"conversation\": {\"own\": {\"first\": "
-        "\"<s>{system}<{}|{}\", \"user\": \"\", \"assistant\": \"\", \"open\": \"\", \"strip\": "
-        "\"<s>\"}}}";
+        "\"<s>{system}<{}|{}\", \"user\": \"{}\", \"assistant\": \"{}\", \"open\": \"\", "
+        "\"strip\": \"<s>\"}}}";
     e.text[0] = 0;
     p = gm_prompts_parse(own, strlen(own), "own", &e);
     ck_assert_msg(p != NULL, "%s", e.text);

@@ -210,6 +210,9 @@ START_TEST(refused_questions_leave_no_trace)
     refuse(&x, (gm_ask){ .task = GM_CHAT, .text = "  " }, "empty");
     refuse(&x, (gm_ask){ .task = GM_CHAT, .text = "what is <bbox>?" }, "<bbox>");
     refuse(&x, (gm_ask){ .task = GM_CHAT, .text = "two <image> tokens" }, "<image>");
+    gm_error e = { "" };
+    ck_assert_ptr_null(gm_session_new(x.m, &(gm_image){ 0, 10, x.image.rgb }, &e));
+    ck_assert_ptr_nonnull(strstr(e.text, "1 x 1"));
     char *longer = calloc(1, 9001);
     for (int i = 0; i < 3000; i++) memcpy(longer + 3 * i, "ab ", 3);
     refuse(&x, (gm_ask){ .task = GM_CHAT, .text = longer }, "context");
