@@ -6,4 +6,6 @@ $(B)/glamm-bench: $(BENCH_O) $(B)/libglamm.a
 	$(CC) $(SAN) -fopenmp $^ $(LDLIBS) -o $@
 bench: $(B)/glamm-bench all
 	$(B)/glamm-bench $(BENCH)
+# Built by make check, so that it does not rot.
+PROOF += $(B)/glamm-bench
 .PHONY: bench
