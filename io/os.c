@@ -60,18 +60,26 @@ char *gm_read_text(const char *path, size_t *size, gm_error *e)
     return s;
 }
 
+/* A device or a pipe: something that a file must not replace. */
+static bool is_special(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
 int gm_create(gm_writer *w, const char *path, gm_error *e)
 {
     size_t n = strlen(path) + 40;
+    bool direct = is_special(path);
     *w = (gm_writer){ 0 };
     w->path = gm_copy_text(path);
-    w->temporary = malloc(n);
-    if (!w->path || !w->temporary) {
+    w->temporary = direct ? NULL : malloc(n);
+    if (!w->path || (!direct && !w->temporary)) {
         gm_discard(w);
         return gm_fail(e, "%s: out of memory", path);
     }
-    snprintf(w->temporary, n, "%s.tmp-%ld", path, (long)getpid());
-    w->file = fopen(w->temporary, "wb");
+    if (!direct) snprintf(w->temporary, n, "%s.tmp-%ld", path, (long)getpid());
+    w->file = fopen(direct ? path : w->temporary, "wb");
     if (!w->file) {
         gm_fail(e, "%s: cannot write: %s", path, strerror(errno));
         free(w->path);
@@ -85,14 +93,15 @@ int gm_create(gm_writer *w, const char *path, gm_error *e)
 int gm_commit(gm_writer *w, gm_error *e)
 {
     errno = 0;
-    int bad = ferror(w->file) || fflush(w->file) != 0 || fsync(fileno(w->file)) != 0;
+    int bad = ferror(w->file) || fflush(w->file) != 0
+           || (w->temporary && fsync(fileno(w->file)) != 0);
     int why = errno;
     if (fclose(w->file) != 0 && !bad) {
         bad = 1;
         why = errno;
     }
     w->file = NULL;
-    if (!bad && rename(w->temporary, w->path) != 0) {
+    if (!bad && w->temporary && rename(w->temporary, w->path) != 0) {
         bad = 1;
         why = errno;
     }

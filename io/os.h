@@ -13,7 +13,8 @@ void gm_unmap(const uint8_t *p, size_t size);
 char *gm_read_text(const char *path, size_t *size, gm_error *e);
 
 /* Atomic writing: gm_create opens path.tmp-PID, gm_commit flushes to disk and renames to path,
- * gm_discard removes.  gm_commit reports every write error (a full disk shows here). */
+ * gm_discard removes.  gm_commit reports every write error (a full disk shows here).  A device or a
+ * pipe (/dev/stdout) is written to as it stands, and never replaced. */
 typedef struct { FILE *file; char *path, *temporary; } gm_writer;
 int gm_create(gm_writer *w, const char *path, gm_error *e);
 int gm_commit(gm_writer *w, gm_error *e);

@@ -92,6 +92,18 @@ START_TEST(injected_outputs_go_on)
 }
 END_TEST
 
+/* What is no file is written to, not replaced. */
+START_TEST(a_trace_goes_into_a_pipe)
+{
+    const char *trace = "$G trace golden/mini/model --case golden/mini/cases/gcg.json --out "
+                        OUTPUT;
+    clean_output();
+    ck_assert_int_eq(shell("mkfifo " OUTPUT "/pipe && %s/file && (cat " OUTPUT "/pipe > " OUTPUT
+                           "/copy & %s/pipe && wait) && cmp " OUTPUT "/file " OUTPUT
+                           "/copy && test -p " OUTPUT "/pipe", trace, trace), 0);
+}
+END_TEST
+
 START_TEST(a_question_is_traced_and_drawn)
 {
     static const char *const picture[] = { "input-clip",     "input-sam",    "clip-layers",
@@ -136,6 +148,7 @@ Suite *test_trace(void)
     tcase_add_test(t, every_case_agrees_with_pytorch);
     tcase_add_test(t, the_first_difference_is_named);
     tcase_add_test(t, injected_outputs_go_on);
+    tcase_add_test(t, a_trace_goes_into_a_pipe);
     tcase_add_test(t, a_question_is_traced_and_drawn);
     suite_add_tcase(s, t);
     return s;
