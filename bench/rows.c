@@ -190,7 +190,9 @@ static int row_clip(bench_result *r, bool quick)
 static void run_region(subject *s)
 {
     gm_tensor image = gm_from(s->c, GM_I32, &(int32_t){ 0 }, 1, GM_DIMS(1));
-    gm_region(s->c, s->model, s->x, s->x[4], image);
+    gm_tensor maps[4];
+    gm_region_maps(s->c, s->model, s->x, maps);
+    gm_region(s->c, s->model, maps, s->x[4], image);
 }
 
 /* quick: five fuse steps, each as the cost of one more. */

@@ -44,19 +44,22 @@ static void see(run *r)
 {
     gm_scene *s = r->scene;
     bool boxes = r->o->box.data && r->o->box.dim[0] > 0;
-    if (!s->img.data || (boxes && !s->levels[0].data)) {
+    bool maps = boxes && !s->maps[0].data;
+    gm_tensor levels[4];
+    if (!s->img.data || maps) {
         stage(r, "clip", 0);
-        s->img = gm_image_tokens(r->c, r->m, s->clip_pixels, boxes ? s->levels : NULL);
+        s->img = gm_image_tokens(r->c, r->m, s->clip_pixels, maps ? levels : NULL);
         stage(r, "clip", 1);
     }
     r->regions = GM_NONE;
     if (!boxes) return;
     stage(r, "region", 0);
+    if (maps) gm_region_maps(r->c, &r->m->region, levels, s->maps);
     int32_t *image = calloc((size_t)r->o->box.dim[0], sizeof *image);
     if (!image) gm_set_error(r->c, "out of memory for %lld boxes", (long long)r->o->box.dim[0]);
     gm_tensor of = image ? gm_from(r->c, GM_I32, image, 1, GM_DIMS(r->o->box.dim[0])) : GM_NONE;
     free(image);
-    r->regions = gm_region(r->c, &r->m->region, s->levels, r->o->box, of);
+    r->regions = gm_region(r->c, &r->m->region, s->maps, r->o->box, of);
     stage(r, "region", 1);
 }
 
@@ -88,10 +91,12 @@ static gm_tensor read_one(run *r, int32_t id)
 static gm_tensor read_again(run *r)
 {
     gm_scene *s = r->scene;
-    s->img = gm_image_tokens(r->c, r->m, s->clip_pixels, r->regions.data ? s->levels : NULL);
+    gm_tensor levels[4];
+    s->img = gm_image_tokens(r->c, r->m, s->clip_pixels, r->regions.data ? levels : NULL);
     if (r->regions.data) {
         gm_batch b = batch_of(r);
-        r->regions = gm_region(r->c, &r->m->region, s->levels, r->o->box, gm_box_images(r->c, &b));
+        gm_region_maps(r->c, &r->m->region, levels, s->maps);
+        r->regions = gm_region(r->c, &r->m->region, s->maps, r->o->box, gm_box_images(r->c, &b));
     }
     return read_all(r, NULL);
 }
@@ -117,8 +122,8 @@ static void write_answer(run *r)
         if (out->finished || stop || out->n >= limit) break;
         logits = r->o->no_cache ? read_again(r) : read_one(r, id);
         gm_scope_keep(c, mark,
-                      (gm_tensor[]){ logits, r->scene->img, r->scene->levels[0],
-                                     r->scene->levels[1], r->scene->levels[2], r->scene->levels[3],
+                      (gm_tensor[]){ logits, r->scene->img, r->scene->maps[0],
+                                     r->scene->maps[1], r->scene->maps[2], r->scene->maps[3],
                                      r->regions },
                       7);
     }
@@ -196,9 +201,9 @@ int gm_generate(gm_ctx *c, const glamm *m, gm_scene *s, const gm_generate_option
     gm_llama_cache_free(&r.kv);
     if (!gm_ok(c)) *s = before; /* what this run made may be half made */
     if (before.img.data) s->img = before.img; /* what it made again has the same values */
-    if (before.levels[0].data) memcpy(s->levels, before.levels, sizeof s->levels);
-    gm_tensor keep[] = { out->mask,    out->iou,     s->img,       s->levels[0],
-                         s->levels[1], s->levels[2], s->levels[3], s->embedding };
+    if (before.maps[0].data) memcpy(s->maps, before.maps, sizeof s->maps);
+    gm_tensor keep[] = { out->mask,    out->iou,     s->img,       s->maps[0],
+                         s->maps[1], s->maps[2], s->maps[3], s->embedding };
     gm_scope_keep(c, mark, keep, sizeof keep / sizeof *keep);
     return gm_ok(c) ? 0 : -1;
 }

@@ -9,7 +9,7 @@ typedef struct {
     gm_tensor sam_pixels;               /* (1, 3, S, S) */
     int64_t resized[2], original[2];    /* height, width: inside the SAM pixels; of the masks */
     gm_tensor img;                      /* (1, T_img, C), with data once CLIP has run */
-    gm_tensor levels[4];                /* region levels, likewise, when boxes were asked about */
+    gm_tensor maps[4];                  /* the region encoder's, once boxes were asked about */
     gm_tensor embedding;                /* SAM's (1, C, G, G), once a [SEG] came */
 } gm_scene;
 

@@ -98,7 +98,7 @@ gm_tensor gm_masks(gm_ctx *c, const glamm *m, gm_tensor E, gm_tensor prompts,
 int gm_forward(gm_ctx *c, const glamm *m, const gm_batch *b, gm_output *out)
 {
     gm_mark mark = gm_scope(c);
-    gm_tensor levels[4], regions = GM_NONE, iou;
+    gm_tensor levels[4], maps[4], regions = GM_NONE, iou;
     *out = (gm_output){ 0 };
     gm_taps_restart(c);
     if (b->images > GM_MAX_IMAGES)
@@ -106,7 +106,12 @@ int gm_forward(gm_ctx *c, const glamm *m, const gm_batch *b, gm_output *out)
                      GM_MAX_IMAGES);
 
     gm_tensor img = gm_image_tokens(c, m, b->clip_pixels, b->box.data ? levels : NULL);
-    if (b->box.data) regions = gm_region(c, &m->region, levels, b->box, gm_box_images(c, b));
+    if (b->box.data) {
+        gm_mark inner = gm_scope(c);
+        gm_region_maps(c, &m->region, levels, maps);
+        regions = gm_region(c, &m->region, maps, b->box, gm_box_images(c, b));
+        gm_scope_end(c, inner, regions);
+    }
     gm_tensor x = gm_input_embeddings(c, m, b, img, regions);
     out->hidden = gm_llama(c, &m->llama, x, NULL, gm_sequence_keep(c, m, b));
     out->logits = gm_linear(c, out->hidden, m->llama.head, GM_NONE);

@@ -38,8 +38,12 @@ typedef struct {
     gm_tensor flatten_w, flatten_b, updims_w, updims_b;
 } region_encoder;
 int gm_region_bind(region_encoder *m, gm_weights *w, const gm_config *g, gm_error *e);
-/* levels (B, T, C) x 4, box (N, 4) in 0..1, image i32 (N) -> (N, hidden) */
-gm_tensor gm_region(gm_ctx *c, const region_encoder *m, gm_tensor levels[4], gm_tensor box,
+/* levels (B, T, C) x 4 -> the fused maps (B, C, S, S) x 4, largest first: what depends on the image
+ * alone. */
+void gm_region_maps(gm_ctx *c, const region_encoder *m, const gm_tensor levels[4],
+                    gm_tensor maps[4]);
+/* maps, box (N, 4) in 0..1, image i32 (N) -> (N, hidden) */
+gm_tensor gm_region(gm_ctx *c, const region_encoder *m, const gm_tensor maps[4], gm_tensor box,
                     gm_tensor image);
 
 /* ---- LLaMA (llama.c) ---- */

@@ -134,18 +134,24 @@ static gm_tensor roi_features(gm_ctx *c, const region_encoder *m, const gm_tenso
     return gm_scope_end(c, mark, gm_relu(c, sum));
 }
 
-gm_tensor gm_region(gm_ctx *c, const region_encoder *m, gm_tensor levels[4], gm_tensor box,
+void gm_region_maps(gm_ctx *c, const region_encoder *m, const gm_tensor levels[4],
+                    gm_tensor maps[4])
+{
+    gm_mark mark = gm_scope(c);
+    gm_tensor next[4];
+    for (int i = 0; i < 4; i++) maps[i] = input_map(c, m, i, levels[i]);
+    for (int step = 0; step < m->nfuse; step++) {
+        for (int i = 0; i < 4; i++) next[i] = fuse(c, m, step, maps, i);
+        for (int i = 0; i < 4; i++) maps[i] = next[i];
+        gm_scope_keep(c, mark, maps, 4);
+    }
+}
+
+gm_tensor gm_region(gm_ctx *c, const region_encoder *m, const gm_tensor maps[4], gm_tensor box,
                     gm_tensor image)
 {
     gm_mark mark = gm_scope(c);
-    gm_tensor level[4], next[4];
-    for (int i = 0; i < 4; i++) level[i] = input_map(c, m, i, levels[i]);
-    for (int step = 0; step < m->nfuse; step++) {
-        for (int i = 0; i < 4; i++) next[i] = fuse(c, m, step, level, i);
-        for (int i = 0; i < 4; i++) level[i] = next[i];
-        gm_scope_keep(c, mark, level, 4);
-    }
-    gm_tensor x = roi_features(c, m, level, box, image);
+    gm_tensor x = roi_features(c, m, maps, box, image);
     x = gm_reshape(c, x, 2, GM_DIMS(box.dim[0], -1));
     x = gm_linear(c, x, m->flatten_w, m->flatten_b); /* no activation after it */
     gm_tap(c, x, REGION "roi_align.flatten_linear");

@@ -337,8 +337,8 @@ static gm_answer *answer(gm_session *s, const gm_ask *q, gm_error *e)
         if (!ok) gm_fail(e, "%s", gm_error_text(s->c));
         if (ok) ok = fill_answer(s, a, &g, nprompt, e) == 0;
     }
-    gm_tensor keep[] = { s->scene.img,       s->scene.levels[0], s->scene.levels[1],
-                         s->scene.levels[2], s->scene.levels[3], s->scene.embedding };
+    gm_tensor keep[] = { s->scene.img,       s->scene.maps[0], s->scene.maps[1],
+                         s->scene.maps[2], s->scene.maps[3], s->scene.embedding };
     gm_scope_keep(s->c, mark, keep, sizeof keep / sizeof *keep);
     gm_clear(s->c);
     free(g.ids);

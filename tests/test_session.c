@@ -148,12 +148,20 @@ START_TEST(a_conversation_keeps_image_boxes_and_masks)
 }
 END_TEST
 
+static bool took_time(const gm_answer *a, const char *stage)
+{
+    for (int i = 0; i < a->ntimings; i++)
+        if (strcmp(a->timing[i].stage, stage) == 0) return true;
+    return false;
+}
+
 START_TEST(regions_are_numbered_through_a_conversation)
 {
     scene x = open_scene(NANO, CASES "region6.png", NULL);
     const double left[1][4] = { { 0, 0, 100, 200 } }, right[1][4] = { { 100, 50, 250, 250 } };
     gm_answer *one = ask(&x, (gm_ask){ .task = GM_REGION, .boxes = left, .nboxes = 1 });
     gm_answer *two = ask(&x, (gm_ask){ .task = GM_REGION, .boxes = right, .nboxes = 1 });
+    ck_assert(took_time(one, "clip") && took_time(two, "region") && !took_time(two, "clip"));
     gm_answer *same = ask(&x, (gm_ask){ .task = GM_REGION });
     char *prompt = gm_detokenize(x.m, same->prompt_ids, same->nprompt_ids, NULL);
     const char *first = strstr(prompt, "region1 <bbox>"),
@@ -166,13 +174,6 @@ START_TEST(regions_are_numbered_through_a_conversation)
     close_scene(&x);
 }
 END_TEST
-
-static bool took_time(const gm_answer *a, const char *stage)
-{
-    for (int i = 0; i < a->ntimings; i++)
-        if (strcmp(a->timing[i].stage, stage) == 0) return true;
-    return false;
-}
 
 START_TEST(what_depends_on_the_image_is_computed_once)
 {
