@@ -156,6 +156,99 @@ START_TEST(tokenizer_cut_short)
 }
 END_TEST
 
+/* ---- texts beside the weights, through gm_model_open ---- */
+
+#define MINI "golden/mini/model"
+#define RELEASED "golden/mini/forms/released"
+
+static const struct { const char *folder, *file; int clip; } texts[] = {
+    { MINI, "config.json", 0 },          { MINI, "sizes.json", 0 },
+    { MINI, "added_tokens.json", 0 },    { MINI, "config.json", 1 },
+    { MINI, "preprocessor_config.json", 1 },
+    { RELEASED, "pytorch_model.bin.index.json", 0 },
+    { "models/nano", "prompts.json", 0 },
+};
+enum { TEXTS = sizeof texts / sizeof *texts };
+
+/* Writes from/name to to/name, `length` bytes of it (-1: all). */
+static void copy_file(const char *from, const char *to, const char *name, long length)
+{
+    gm_error e = { "" };
+    size_t n;
+    char *a = gm_path_join(from, name), *b = gm_path_join(to, name);
+    ck_assert(a && b);
+    char *text = gm_read_text(a, &n, &e);
+    ck_assert_msg(text != NULL, "%s", e.text);
+    write_bytes(b, text, length < 0 ? n : (size_t)length);
+    free(text);
+    free(a);
+    free(b);
+}
+
+/* Copies every file of a folder; folders in it are left out. */
+static void copy_folder(const char *from, const char *to)
+{
+    gm_error e = { "" };
+    char **names;
+    int64_t n;
+    ck_assert_msg(gm_make_dir(to, &e) == 0 && gm_list_dir(from, &names, &n, &e) == 0, "%s", e.text);
+    for (int64_t i = 0; i < n; i++) {
+        char *path = gm_path_join(from, names[i]);
+        ck_assert_ptr_nonnull(path);
+        if (gm_is_file(path)) copy_file(from, to, names[i], -1);
+        free(path);
+    }
+    gm_free_list(names, n);
+}
+
+static void remove_folder(const char *path)
+{
+    gm_error e = { "" };
+    char **names;
+    int64_t n;
+    ck_assert_msg(gm_list_dir(path, &names, &n, &e) == 0, "%s", e.text);
+    for (int64_t i = 0; i < n; i++) {
+        char *file = gm_path_join(path, names[i]);
+        ck_assert(file && remove(file) == 0);
+        free(file);
+    }
+    gm_free_list(names, n);
+    remove(path);
+}
+
+START_TEST(texts_cut_short)
+{
+    gm_error e = { "" };
+    size_t n;
+    char model[100], tower[100], whole[300];
+    int nano = strcmp(texts[_i].folder, "models/nano") == 0;
+    snprintf(model, sizeof model, "%s-model", scratch);
+    snprintf(tower, sizeof tower, "%s-clip", scratch);
+    copy_folder(texts[_i].folder, model);
+    copy_folder(MINI "/clip", tower);
+    const char *from = texts[_i].clip ? MINI "/clip" : texts[_i].folder;
+    const char *to = texts[_i].clip ? tower : model;
+    gm_model_options o = { .clip = nano ? NULL : tower };
+    gm_model *m = gm_model_open(model, &o, &e);         /* whole it is fine */
+    ck_assert_msg(m != NULL, "%s", e.text);
+    gm_model_free(m);
+    snprintf(whole, sizeof whole, "%s/%s", from, texts[_i].file);
+    char *text = gm_read_text(whole, &n, &e);
+    ck_assert_msg(text != NULL, "%s", e.text);
+    while (n && strchr(" \n", text[n - 1])) n--;
+    free(text);
+    for (int k = 0; k < CUTS; k++) {
+        e = (gm_error){ "" };
+        copy_file(from, to, texts[_i].file, (long)(n * (size_t)k / CUTS));
+        m = gm_model_open(model, &o, &e);
+        ck_assert_msg(!m, "%s cut to %zu of %zu bytes was taken", whole, n * (size_t)k / CUTS, n);
+        assert_clear(&e, texts[_i].file);
+    }
+    remove_folder(model);
+    remove_folder(tower);
+}
+END_TEST
+
 Suite *test_bad_files(void);
 Suite *test_bad_files(void)
 {
@@ -166,6 +259,7 @@ Suite *test_bad_files(void)
     tcase_add_loop_test(t, weights_cut_short, 0, FILES);
     tcase_add_test(t, safetensors_that_lie);
     tcase_add_test(t, tokenizer_cut_short);
+    tcase_add_loop_test(t, texts_cut_short, 0, TEXTS);
     suite_add_tcase(s, t);
     return s;
 }
