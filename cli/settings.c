@@ -140,6 +140,13 @@ static int task_of(const asked *a, gm_task *task, gm_error *e)
                    a->task);
 }
 
+static int64_t count(const char *text, const char *what)
+{
+    int64_t n = 0;
+    for (const char *s = text; (s = strstr(s, what)); s += strlen(what)) n++;
+    return n;
+}
+
 /* What a task needs and what it has no use for. */
 static int check(const asked *a, gm_task task, gm_error *e)
 {
@@ -164,6 +171,9 @@ static int check(const asked *a, gm_task task, gm_error *e)
     if (task != GM_REGION && a->nboxes && !(a->prompt && strstr(a->prompt, "<bbox>")))
         return gm_fail(
             e, "--box: wanted --task region, or a --prompt with <bbox> in it; task is %s", name);
+    if (a->prompt && a->nboxes > count(a->prompt, "<bbox>") && strstr(a->prompt, "<bbox>"))
+        return gm_fail(e, "--box: wanted as many as <bbox> in --prompt, %lld, found %lld",
+                       (long long)count(a->prompt, "<bbox>"), (long long)a->nboxes);
     for (int64_t i = 0; i < a->nphrases; i++)
         if (!strstr(a->phrase[i], "<p>") || !strstr(a->phrase[i], "</p>"))
             return gm_fail(e, "--phrase: wanted phrases between <p> and </p>, found none in '%s'",

@@ -143,7 +143,8 @@ static bool middle(const gm_answer *a, int64_t m, double *mx, double *my)
     return n > 0;
 }
 
-/* Each mask's number on it; a badge that would cover an earlier one moves to its right. */
+/* Each mask's number on it; a badge that would cover an earlier one moves to its right, at the
+ * image's edge to the next row. */
 static int draw_numbers(gm_image *out, const place *p, const gm_font *f, gm_error *e)
 {
     double h = gm_font_pixels(f);
@@ -160,11 +161,18 @@ static int draw_numbers(gm_image *out, const place *p, const gm_font *f, gm_erro
         double w = gm_draw_badge(NULL, f, 0, 0, number, c);
         x = fmin(fmax(x * (double)p->k - w / 2, 1), (double)p->width - w - 1);
         y = fmin(fmax(y * (double)p->k - h / 2, 1), (double)p->height - h - 1);
+        double first = x, right = (double)p->width - w - 1, low = (double)p->height - h - 1;
         for (int64_t i = 0; i < m; i++) {
             if (fabs(at[i][0] - x) >= 1.2 * w || fabs(at[i][1] - y) >= 1.2 * h) continue;
             x = at[i][0] + 1.25 * w;
+            if (x > right) {
+                if (y + 1.25 * h > low) break;
+                x = first;
+                y += 1.25 * h;
+            }
             i = -1;
         }
+        x = fmin(x, fmax(right, 1));
         at[m][0] = x;
         at[m][1] = y;
         gm_draw_badge(out, f, (double)p->left + x, y, number, c);

@@ -79,6 +79,7 @@ START_TEST(misuse_names_the_option)
         { "run m i --max-tokens 0", "--max-tokens: wanted 1 to" },
         { "run m i --max-tokens 5x", "--max-tokens" },
         { "run m i --temp nan", "--temp: wanted a number" },
+        { "run m i -p 'a <bbox>' --box 1,2,3,4 --box 1,2,3,4", "as many as <bbox> in --prompt, 1" },
         { "run m i --top-p 2", "--top-p: wanted 0 to 1" },
         { "run m i --json=yes", "--json: takes no value" },
         { "run m i --backend gpu", "--backend: wanted one of ref|cpu" },

@@ -159,6 +159,27 @@ START_TEST(edges_are_even)
 }
 END_TEST
 
+/* Numbers of masks in the same place, at the right border: each is seen whole. */
+START_TEST(numbers_stay_inside)
+{
+    enum { N = 7 };
+    gm_image im = grey(700, 300);
+    gm_mask mask[N];
+    float *l[N];
+    for (int k = 0; k < N; k++) l[k] = rectangle(&mask[k], 700, 300, 690, 150, 692, 152);
+    gm_answer a = { .caption = (char *)"", .mask = mask, .nmasks = N, .width = 700, .height = 300 };
+    gm_image out = overlay(&im, &a, NULL, 0);
+    for (int k = 0; k < N; k++) {
+        uint8_t c[3];
+        gm_mask_colour(k, c);
+        ck_assert_msg(count(&out, 0, 300, c) > 60, "badge %d", k);
+        free(l[k]);
+    }
+    gm_image_free(&im);
+    gm_image_free(&out);
+}
+END_TEST
+
 START_TEST(empty_masks_and_long_captions)
 {
     const uint8_t faint[3] = { 120, 120, 125 };
@@ -282,6 +303,7 @@ Suite *test_overlay(void)
     tcase_add_test(t, colours_differ_and_come_round);
     tcase_add_test(t, masks_outlines_and_legend);
     tcase_add_test(t, edges_are_even);
+    tcase_add_test(t, numbers_stay_inside);
     tcase_add_test(t, empty_masks_and_long_captions);
     tcase_add_test(t, every_shape_of_answer);
     tcase_add_test(t, wrong_sizes_and_places);
