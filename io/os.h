@@ -22,7 +22,8 @@ void gm_discard(gm_writer *w);
 
 bool gm_is_dir(const char *path);
 bool gm_is_file(const char *path);
-/* A file's bytes and the time of its last change (seconds since 1970); false where there is none. */
+/* A file's bytes and the time of its last change (seconds since 1970); false where there is
+ * none. */
 bool gm_file_facts(const char *path, uint64_t *size, double *changed);
 /* Makes the folder and its parents; fine when it exists. */
 int gm_make_dir(const char *path, gm_error *e);
@@ -39,8 +40,8 @@ size_t gm_peak_rss(void);                   /* bytes, this process so far */
 size_t gm_machine_memory(void);             /* bytes of RAM, and what is available now */
 size_t gm_available_memory(void);
 bool gm_is_terminal(int fd);
-/* For a program: text is written to stdout when the user interrupts it (Ctrl-C) or it is asked to end, which
- * then happens as ever.  The text must live on. */
+/* For a program: text is written to stdout when the user interrupts it (Ctrl-C) or it is asked to
+ * end, which then happens as ever.  The text must live on. */
 void gm_last_words(const char *text);
 /* For a program's main, first of all: has OpenMP's threads wait asleep instead of spinning for
  * milliseconds, which on a machine with other work costs ten times the run (docs/SPEED.md).  OpenMP

@@ -17,8 +17,9 @@ size_t cpu_linear_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K)
     return wt == GM_F32 || R <= FEW_ROWS ? 0 : (size_t)(panel_rows(N) * K) * sizeof(float);
 }
 
-/* Dot products ask the memory for what comes 8 KB later, line by line: for rows whose x does not fit the
- * first-level cache (11008 and more) that doubles the speed.  GM_PREFETCH, from the Makefile, never faults. */
+/* Dot products ask the memory for what comes 8 KB later, line by line: for rows whose x does not fit
+ * the first-level cache (11008 and more) that doubles the speed.  GM_PREFETCH, from the Makefile, never
+ * faults. */
 enum { STEP = 256, LINE = 64, AHEAD = 8192 };
 
 GM_CLONES static float dot_f32(const float *w, const float *x, int64_t n)
@@ -27,7 +28,8 @@ GM_CLONES static float dot_f32(const float *w, const float *x, int64_t n)
     for (int64_t i = 0; i < n; i += STEP) {
         int64_t m = cpu_min(STEP, n - i);
         float part = 0;
-        for (int64_t j = 0; j < m; j += LINE / 4) GM_PREFETCH((const void *)((uintptr_t)(w + i + j) + AHEAD));
+        for (int64_t j = 0; j < m; j += LINE / 4)
+            GM_PREFETCH((const void *)((uintptr_t)(w + i + j) + AHEAD));
         #pragma omp simd reduction(+:part)
         for (int64_t j = 0; j < m; j++) part += w[i + j] * x[i + j];
         sum += part;
@@ -41,7 +43,8 @@ GM_CLONES static float dot_bf16(const uint16_t *w, const float *x, int64_t n)
     for (int64_t i = 0; i < n; i += STEP) {
         int64_t m = cpu_min(STEP, n - i);
         float part = 0;
-        for (int64_t j = 0; j < m; j += LINE / 2) GM_PREFETCH((const void *)((uintptr_t)(w + i + j) + AHEAD));
+        for (int64_t j = 0; j < m; j += LINE / 2)
+            GM_PREFETCH((const void *)((uintptr_t)(w + i + j) + AHEAD));
         #pragma omp simd reduction(+:part)
         for (int64_t j = 0; j < m; j++) part += gm_from_bf16(w[i + j]) * x[i + j];
         sum += part;
@@ -55,7 +58,8 @@ GM_CLONES static float dot_f16(const uint16_t *w, const float *x, int64_t n)
     for (int64_t i = 0; i < n; i += STEP) {
         int64_t m = cpu_min(STEP, n - i);
         float part = 0;
-        for (int64_t j = 0; j < m; j += LINE / 2) GM_PREFETCH((const void *)((uintptr_t)(w + i + j) + AHEAD));
+        for (int64_t j = 0; j < m; j += LINE / 2)
+            GM_PREFETCH((const void *)((uintptr_t)(w + i + j) + AHEAD));
         #pragma omp simd reduction(+:part)
         for (int64_t j = 0; j < m; j++) part += cpu_from_f16(w[i + j]) * x[i + j];
         sum += part;
