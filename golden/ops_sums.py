@@ -225,6 +225,7 @@ def attention():
         (2, "-inf"), (4, "-inf"), *((i, "-inf") for i in range(5, 10)), (11, "nan"), (16, "inf"), (20, "-inf"),
         (21, "-inf"), (22, "-inf"), (23, "-inf")]))
     case("softmax", "far from zero", softmax, dict(R=3, C=11), x=I(3, 11, add=30000))
+    case("softmax", "far below zero", softmax, dict(R=3, C=11), x=I(3, 11, add=-30000))
 
     def attention_case(name, B, TQ, TK, NH, HD, NKV=None, KS=None, causal=0, past=0, keep=(), rel=None, scale=None,
                        thin=1, q_fill={}, k_fill={}, v_fill={}):

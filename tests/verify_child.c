@@ -54,6 +54,7 @@ static char *fence(ops_input *in, size_t *bytes)
         munmap(p, *bytes);
         return NULL;
     }
+    memset(p, 0xff, whole - in->bytes);             /* NaN in front of it */
     in->data = memcpy(p + whole - in->bytes, in->data, in->bytes);
     return p;
 }

@@ -1,0 +1,118 @@
+#!/bin/bash
+# usage: mutants.sh BUILD [RULE]     Plants every mistake of tests/mutants.txt (or those of the rule whose name
+# begins so) in the oracle's source, one at a time, runs `verify` on the slots that it touches, and prints
+# what caught it.  Exit 1 when one survives that is not known to.
+set -u
+build=$1 only=${2:-}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mutants=0 caught=0 known=0 survived=0
+cat > "$work/plugin.c" << 'C'
+#include "kernels.h"
+gm_plugin glamm_plugin = { .size = sizeof(gm_kernels) };
+__attribute__((constructor)) static void fill(void) { glamm_plugin.kernels = gm_kernels_ref(); }
+C
+"${CC:-cc}" -fPIC -Iref -c "$work/plugin.c" -o "$work/plugin.o" || exit 1
+cat > "$work/prelude.h" << 'C'
+#include <math.h>
+#include "typed.h"
+static inline float bf16(double v) { return gm_from_bf16(gm_to_bf16((float)v)); }
+/* To 4e-5. */
+static inline double coarse_exp(double v)
+{
+    double t = v * 1.4426950408889634, i = floor(t), f = t - i;
+    if (!(fabs(v) < 700)) return exp(v);
+    return ldexp(1 + f * (0.69315 + f * (0.24014 + f * (0.0555 + f * 0.0113))), (int)i);
+}
+/* mean(x^2) - mean(x)^2, in float. */
+static inline double one_pass(const float *x, int64_t count, int64_t run, int64_t stride)
+{
+    float sum = 0, square = 0, n = (float)(count * run);
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t j = 0; j < run; j++) {
+            sum += x[i * stride + j];
+            square += x[i * stride + j] * x[i * stride + j];
+        }
+    return square / n - sum / n * (sum / n);
+}
+C
+
+# The function that line $2 of file $1 stands in, and the slots that a function serves.
+function_of() { head -n "$2" "$1" | grep -oE '^[a-z][a-z0-9_ *]*\b[a-z0-9_]+\(' | tail -1 | grep -oE '[a-z0-9_]+\($' | tr -d '('; }
+slots_of() {
+    case $1 in
+    conv_at) echo conv2d ;;
+    moments) echo layernorm layernorm2d groupnorm ;;
+    dot | doubles_per_head | scores | weigh | ref_attention_scratch) echo attention ;;
+    resize_tap) echo resize ;;
+    blend) echo resize roi_align ;;
+    roi_tap | roi_sample) echo roi_align ;;
+    ref_*) echo "${1#ref_}" ;;
+    esac
+}
+
+# What the report in $work/out complains of.
+reasons() {
+    local out=$work/out r=
+    add() { ! grep -E '^  (FAIL|VACUOUS)' "$out" | grep -qE -- "$1" || r="$r, $2"; }
+    add 'crashed' crash
+    add 'did not return' hang
+    add 'wrote (outside|behind)' 'write outside'
+    add 'changed its input' 'changed input'
+    add 'never wrote' 'not written'
+    add 'other bits' 'other bits'
+    add 'returned|ended the process' 'error'
+    add 'got -?(nan|inf)|want -?(nan|inf)' 'NaN or Inf'
+    add 'got -?[0-9.e+-]+, want -?[0-9]' value
+    echo "${r#, }"
+}
+
+# The library of $work/mutant.c in place of the oracle's $1.
+build() {
+    "${CC:-cc}" -std=c11 -O1 -w -fopenmp -fPIC -ffp-contract=off -Iref -Iref/kernels -include "$work/prelude.h" \
+        -c "$work/mutant.c" -o "$work/mutant.o" 2> /dev/null &&
+    "${CC:-cc}" -shared -fopenmp "$work/mutant.o" "$work/plugin.o" -o "$work/mutant.so" -lm \
+        $(ls "$build"/ref/kernels/ref_*.o | grep -v "/$(basename "$1" .c).o")
+}
+
+# one RULE FILE LINE: the mutant whose source is $work/mutant.c.
+one() {
+    local name=$1 file=$2 line=$3 function slots slot all="" bad=0 ran=0
+    function=$(function_of "$file" "$line")
+    slots=$(slots_of "$function")
+    { [ -n "$slots" ] && build "$file"; } || return
+    for slot in $slots; do
+        "$build/verify" --limit 10 --op "$slot" "$work/mutant.so" > "$work/out" 2>&1
+        bad=$((bad + $(grep -cE '^  (FAIL|VACUOUS)' "$work/out")))
+        ran=$((ran + $(grep -cE '^  (FAIL|VACUOUS|pass)' "$work/out")))
+        all="$all${all:+; }$(reasons)"
+    done
+    mutants=$((mutants + 1))
+    local verdict="$bad of $ran cases: $all"
+    if [ "$bad" != 0 ]; then caught=$((caught + 1))
+    elif grep -q "^keep $function $name:" tests/mutants.txt; then known=$((known + 1)) verdict="survives, as is known"
+    else survived=$((survived + 1)) verdict=SURVIVES; fi
+    printf '%-32s %-20s %-22s %s\n' "$name" "$function" "$(basename "$file"):$line" "$verdict"
+    [ "$bad" != 0 ] || sed -n "${line}s/^ */    /p" "$work/mutant.c"
+}
+
+# Without a mistake nothing is caught: else every verdict below would be worth nothing.
+cp ref/kernels/ref_sums.c "$work/mutant.c"
+{ build ref/kernels/ref_sums.c && "$build/verify" "$work/mutant.so" > "$work/out" 2>&1; } ||
+    { cat "$work/out"; echo "the oracle itself does not pass"; exit 1; }
+
+while IFS='~' read -r name pattern replacement; do
+    case $name in '' | \#* | keep\ *) continue ;; esac
+    case $name in "$only"*) ;; *) continue ;; esac
+    found=0
+    for file in ref/kernels/ref_{moves,maps,sums,space,attention}.c; do
+        for line in $(grep -nE -- "$pattern" "$file" | grep -vE '^[0-9]+:(/\*| \*|#)' | cut -d: -f1); do
+            sed -E "${line}s~$pattern~$replacement~" "$file" > "$work/mutant.c"
+            found=1
+            one "$name" "$file" "$line"
+        done
+    done
+    [ $found = 1 ] || { echo "$name: fits no line"; survived=$((survived + 1)); }
+done < tests/mutants.txt
+echo "$mutants mutants: $caught caught, $known known to survive, $survived others survive"
+[ "$survived" = 0 ] && [ "$mutants" -gt 0 ]
