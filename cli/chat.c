@@ -277,7 +277,8 @@ int cmd_chat(int argc, char **argv)
     };
     int n, status = options_parse(&TEXT, groups, 3, argc, argv, &n);
     gm_error e = { "" };
-    if (status == PARSED && add_boxes(&c, &c.cs.boxes, &e)) status = misuse(&TEXT, "%s", e.text);
+    if (status == PARSED && (answer_check(&c.as, &e) || add_boxes(&c, &c.cs.boxes, &e)))
+        status = misuse(&TEXT, "%s", e.text);
     if (status == PARSED) {
         c.model_path = argv[0];
         c.image_path = argv[1];

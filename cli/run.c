@@ -262,7 +262,7 @@ static int given_questions(runner *r, char **path, int n, asked *given, double (
     *given = (asked){ .task = r->as.task, .prompt = r->as.prompt, .forced = r->as.forced,
         .expression = r->as.expressions.item, .nexpressions = r->as.expressions.n,
         .phrase = r->as.phrases.item, .nphrases = r->as.phrases.n };
-    int bad = boxes_read(&r->as.boxes, boxes, &given->nboxes, &e);
+    int bad = answer_check(&r->as, &e) || boxes_read(&r->as.boxes, boxes, &given->nboxes, &e);
     given->box = (const double (*)[4])*boxes;
     if (!bad && !only_lists) bad = questions_make(&q, &nq, given, &e);
     free(q);

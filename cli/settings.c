@@ -96,6 +96,13 @@ const char *task_name(gm_task task)
     return TASKS[task];
 }
 
+int answer_check(const ask_settings *s, gm_error *e)
+{
+    if (s->temp > 0 || (s->top_p == 0 && s->seed == 0)) return 0;
+    return gm_fail(e, "--%s: wanted --temp above 0 with it; without, the answer is greedy",
+                   s->seed ? "seed" : "top-p");
+}
+
 int boxes_read(const text_list *texts, double (**boxes)[4], int64_t *n, gm_error *e)
 {
     *n = 0;

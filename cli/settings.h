@@ -51,6 +51,9 @@ typedef struct {
     int forced;
 } question;
 
+/* Refuses options that would change nothing: --top-p and --seed of a greedy answer. */
+int answer_check(const ask_settings *s, gm_error *e);
+
 /* The boxes of --box, malloc'ed (NULL and *n = 0: none). */
 int boxes_read(const text_list *texts, double (**boxes)[4], int64_t *n, gm_error *e);
 

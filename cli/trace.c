@@ -272,7 +272,7 @@ static int make_question(const trace *t, double (**boxes)[4], question **q, gm_e
     asked a = { .task = t->as.task, .prompt = t->as.prompt, .forced = t->as.forced,
         .expression = t->as.expressions.item, .nexpressions = t->as.expressions.n,
         .phrase = t->as.phrases.item, .nphrases = t->as.phrases.n };
-    if (boxes_read(&t->as.boxes, boxes, &a.nboxes, e)) return -1;
+    if (answer_check(&t->as, e) || boxes_read(&t->as.boxes, boxes, &a.nboxes, e)) return -1;
     a.box = (const double (*)[4])*boxes;
     if (questions_make(q, &n, &a, e)) return -1;
     return n == 1 ? 0

@@ -81,6 +81,8 @@ START_TEST(misuse_names_the_option)
         { "run m i --temp nan", "--temp: wanted a number" },
         { "run m i -p 'a <bbox>' --box 1,2,3,4 --box 1,2,3,4", "as many as <bbox> in --prompt, 1" },
         { "run m i --top-p 2", "--top-p: wanted 0 to 1" },
+        { "run m i --top-p 0.9", "--top-p: wanted --temp above 0" },
+        { "chat m i --seed 3", "--seed: wanted --temp above 0" },
         { "run m i --json=yes", "--json: takes no value" },
         { "run m i --backend gpu", "--backend: wanted one of ref|cpu" },
         { "run m i --task refer", "--expression" },
