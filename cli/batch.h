@@ -25,8 +25,8 @@ typedef struct {
  * line of every .jsonl: {"image": .., "id": .., "task": .., "expression": text or [texts],
  * "phrase": likewise, "boxes": [[x1, y1, x2, y2], ..], "prompt": .., "forced": true}; other keys
  * are noted and left alone.  What a line does not say is as in `given`.  An image's path is taken
- * from here, else from the list's folder.  b comes with its note and nothing else.  A bad line or an
- * empty folder becomes an item with a problem; -1 only when out of memory. */
+ * from here, else from the list's folder.  b comes with its note and nothing else.  A bad line or
+ * an empty folder becomes an item with a problem; -1 only when out of memory. */
 int batch_read(batch *b, char *const *path, int n, const asked *given, gm_error *e);
 void batch_free(batch *b);
 bool is_list(const char *path);

@@ -71,7 +71,8 @@ static bool compare_one(const traced *t, const gm_file *f, const json_t *facts, 
     difference d = differ(t->x, stored, json_object_get(facts, t->name), tolerance);
     bool exact = t->x.type == GM_I32;
     bool good = d.same_size && (exact ? d.error == 0 : d.error <= d.tolerance);
-    if (!d.same_size) snprintf(note, sizeof note, "the file has %lld values", (long long)gm_numel(stored));
+    if (!d.same_size)
+        snprintf(note, sizeof note, "the file has %lld values", (long long)gm_numel(stored));
     else if (!good) snprintf(note, sizeof note, "worst at %lld", (long long)d.at);
     printf("%-4s %-70s %-20s %10.3g %10.3g  %s\n", good ? "ok" : "BAD", t->name, shape, d.error,
            exact ? 0 : d.tolerance, note);
