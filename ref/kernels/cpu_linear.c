@@ -17,9 +17,9 @@ size_t cpu_linear_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K)
     return wt == GM_F32 || R <= FEW_ROWS ? 0 : (size_t)(panel_rows(N) * K) * sizeof(float);
 }
 
-/* Dot products ask the memory for what comes 8 KB later, line by line: for rows whose x does not fit
- * the first-level cache (11008 and more) that doubles the speed.  GM_PREFETCH, from the Makefile, never
- * faults. */
+/* Dot products ask the memory for what comes 8 KB later, line by line: for rows whose x does not
+ * fit the first-level cache (11008 and more) that doubles the speed.  GM_PREFETCH (Makefile)
+ * never faults. */
 enum { STEP = 256, LINE = 64, AHEAD = 8192 };
 
 GM_CLONES static float dot_f32(const float *w, const float *x, int64_t n)
