@@ -92,10 +92,13 @@ int gm_create(gm_writer *w, const char *path, gm_error *e)
 
 int gm_commit(gm_writer *w, gm_error *e)
 {
-    errno = 0;
-    int bad = ferror(w->file) || fflush(w->file) != 0
-           || (w->temporary && fsync(fileno(w->file)) != 0);
-    int why = errno;
+    int why = errno;                /* of a write before, where one has failed */
+    int bad = ferror(w->file);
+    if (!bad) {
+        errno = 0;
+        bad = fflush(w->file) != 0 || (w->temporary && fsync(fileno(w->file)) != 0);
+        why = errno;
+    }
     if (fclose(w->file) != 0 && !bad) {
         bad = 1;
         why = errno;
