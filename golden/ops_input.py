@@ -66,6 +66,7 @@ class Input:
 
 
 cases, values, at = [], [], 0
+shares = {}                 # op: PyTorch's own float32, its worst error as a share of the tolerance, and where
 
 
 def case(op, name, f, sizes, number=0.0, compare="each", stride=1, **inputs):
@@ -78,6 +79,8 @@ def case(op, name, f, sizes, number=0.0, compare="each", stride=1, **inputs):
     if number:
         d["number"] = float(np.float32(number))
     d["in"] = [inputs[k].describe(k, seeds[k]) for k in inputs if inputs[k]]
+    if compare == "each":
+        check_float32(op, name, f, made, *want)
     parts = [want] if compare != "each" else list(want)
     kind = np.int32 if compare == "ints" else np.float32
     arrays = [p.detach().numpy().astype(kind).reshape(-1) for p in parts]
@@ -89,6 +92,17 @@ def case(op, name, f, sizes, number=0.0, compare="each", stride=1, **inputs):
     at += sum(a.size for a in arrays)
     values.extend(a.astype("<i4" if kind is np.int32 else "<f4").tobytes() for a in arrays)
     cases.append(d)
+
+
+def check_float32(op, name, f, made, want, magnitude):
+    """A tolerance that PyTorch's float32 does not meet is wrong (docs/TOLERANCE.md)."""
+    single = {k: v.float() if v is not None and v.is_floating_point() else v for k, v in made.items()}
+    got, want = f(**single)[0].double().reshape(-1), want.float().double().reshape(-1)
+    error, tolerance = (got - want).abs(), 4 * 2.0 ** -23 * magnitude.reshape(-1).double()
+    same = (got == want) | (got.isnan() & want.isnan())
+    share = torch.where(same, torch.zeros_like(error), error / tolerance).max().item()
+    assert share <= 1, (op, name, share)
+    shares[op] = max(shares.get(op, (0, "")), (share, name))
 
 
 def linear_in(f, terms=1):
@@ -114,4 +128,6 @@ def save(folder):
         f.write(b"".join(values))
     with open(os.path.join(folder, "cases.json"), "w") as f:
         f.write("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
-    print(f"{len(cases)} cases, {at * 4} bytes of values")
+    print(f"{len(cases)} cases, {at * 4} bytes of values; PyTorch's float32, error / tolerance:")
+    for op, (share, name) in shares.items():
+        print(f"  {op:20} {share:.2f}  {name}")

@@ -107,7 +107,8 @@ def maps():
         case(op, "edges", both, dict(N=len(EDGES)), x=I(len(EDGES), fill="list", values=EDGES))
     single("relu", F.relu, TINY)
     single("gelu", F.gelu, FAINT, lambda x: x)
-    single("quick_gelu", QuickGELUActivation(), FAINT)
+    single("quick_gelu", QuickGELUActivation(), FAINT,      # 1.702 x is rounded before exp
+           lambda x: QuickGELUActivation()(x) * 1.702 * x * torch.sigmoid(-1.702 * x))
     single("silu", F.silu, FAINT)
     single("sin", torch.sin, TINY, torch.ones_like)
     single("cos", torch.cos, TINY, torch.ones_like)

@@ -167,6 +167,13 @@ def rmsnorm_7(x, w):
     return y, y.abs() + TINY
 
 
+def moved(x, pixels):
+    """How far bilinear reads of x (..., H, W) may move when the position is a float: eps times `pixels`, times the
+    range of the values around each pixel."""
+    around = F.pad(torch.where(x.isfinite(), x, torch.zeros_like(x)), (1, 1, 1, 1), mode="replicate")
+    return pixels * (F.max_pool2d(around, 3, 1) + F.max_pool2d(-around, 3, 1))
+
+
 def space():
     for R, H, W, HO, WO in ((1, 1, 1, 1, 1), (2, 1, 1, 5, 3), (1, 5, 7, 1, 1), (3, 4, 5, 9, 13), (2, 13, 11, 7, 5),
                             (1, 8, 8, 32, 32), (1, 24, 24, 12, 12), (1, 64, 64, 255, 251), (3, 24, 24, 96, 96),
@@ -174,7 +181,8 @@ def space():
         for align in (0, 1):
             def resize(x, a=align, size=(HO, WO)):
                 y = F.interpolate(x[None], size, mode="bilinear", align_corners=bool(a))[0]
-                z = F.interpolate(x.abs()[None], size, mode="bilinear", align_corners=bool(a))[0]
+                z = x.abs()[None] + moved(x[None], max(x.shape[1:]) - 1)
+                z = F.interpolate(z, size, mode="bilinear", align_corners=bool(a))[0]
                 return y, z + TINY
             case("resize", f"{R}x{H}x{W} to {HO}x{WO}" + (" corners" if align else ""), resize,
                  dict(R=R, H=H, W=W, HO=HO, WO=WO, align=align), stride=1 + HO * HO // 500, x=I(R, H, W))
@@ -183,7 +191,7 @@ def space():
                      dict(R=R, H=H, W=W, HO=HO, WO=WO, align=align), x=I(R, H, W, scale=1e30))
 
     def seven(x):
-        return [F.interpolate(v[None], (7, 7), mode="bilinear")[0] for v in (x, x.abs() + TINY)]
+        return [F.interpolate(v[None], (7, 7), mode="bilinear")[0] for v in (x, x.abs() + moved(x[None], 3)[0] + TINY)]
     case("resize", "nan and inf", seven, dict(R=2, H=4, W=4, HO=7, WO=7, align=0),
          x=I(2, 4, 4, patch=[(10, "nan"), (27, "inf")]))
 
@@ -194,8 +202,8 @@ def space():
                                        ("prime", 2, 13, 11, 7, 2, 0.3), ("one sample", 2, 9, 12, 3, 1, 0.25),
                                        ("three samples", 1, 9, 12, 2, 3, 0.25), ("one bin", 1, 5, 6, 1, 2, 1 / 7)):
         def roi(x, box, image, C=C, P=P, S=S, scale=eps_of(scale)):
-            rois = torch.cat([image[:, None].double(), box], 1)
-            return [torchvision.ops.roi_align(v, rois, P, scale, S, aligned=True) for v in (x, x.abs() + TINY)]
+            rois = torch.cat([image[:, None].to(box.dtype), box], 1)
+            return [torchvision.ops.roi_align(v, rois, P, scale, S, aligned=True) for v in (x, x.abs() + moved(x, max(x.shape[2:]) - 1) + TINY)]
         n = len(boxes)
         case("roi_align", name, roi, dict(N=n, B=2, C=C, H=H, W=W, P=P, S=S), scale, stride=1 + C // 4,
              x=I(2, C, H, W),
