@@ -26,7 +26,7 @@ LIB_C   := $(filter-out io/jpeg_turbo.c io/jpeg_stb.c,$(LIB_C)) $(wildcard io/jp
 CLI_C   := $(wildcard cli/*.c)
 TEST_C  := $(wildcard tests/test_*.c)
 # What suites share; programs of their own (golden*, fuzz*, verify*) are built by tests/*.mk.
-SUPPORT := $(filter-out tests/test_% tests/%_main.c tests/golden% tests/fuzz% tests/verify% tests/example%,$(wildcard tests/*.c))
+SUPPORT := $(filter-out tests/test_% tests/%_main.c tests/golden% tests/fuzz% tests/verify% %_kernels.c,$(wildcard tests/*.c))
 DATA    := $(wildcard models/release-prompts.json io/font/DejaVuSans.ttf)
 
 LIB_O   := $(LIB_C:%.c=$(B)/%.o) $(DATA:%=$(B)/%.o)

@@ -1,0 +1,181 @@
+/* Right kernels, built differently from the oracle: float arithmetic, sums in lanes and blocks, an online softmax,
+ * Welford's variance, a convolution as a matrix product on gathered columns.  make verify must raise no alarm:
+ *
+ *     make verify KERNELS=tests/right_kernels.c */
+#include <kernels.h>
+#include <math.h>
+#include <string.h>
+
+enum { LANES = 16, KEYS = 8 };
+
+static float widen(const void *w, gm_dtype type, int64_t i)
+{
+    if (type == GM_F32) return ((const float *)w)[i];
+    uint16_t h = ((const uint16_t *)w)[i];
+    if (type == GM_BF16) {
+        uint32_t bits = (uint32_t)h << 16;
+        float f;
+        memcpy(&f, &bits, sizeof f);
+        return f;
+    }
+    int exponent = h >> 10 & 31, fraction = h & 1023;
+    float f = exponent == 31 ? (fraction ? NAN : INFINITY)
+            : exponent ? ldexpf((float)(1024 + fraction), exponent - 25) : ldexpf((float)fraction, -24);
+    return h >> 15 ? -f : f;
+}
+
+/* Adds the upper half of the lanes to the lower one until one is left. */
+static float fold(float *lane)
+{
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++) lane[l] += lane[l + half];
+    return lane[0];
+}
+
+static float dot(const float *x, const void *w, gm_dtype type, int64_t at, int64_t n)
+{
+    float lane[LANES] = { 0 };
+    for (int64_t i = 0; i < n; i++) lane[i % LANES] += x[i] * widen(w, type, at + i);
+    return fold(lane);
+}
+
+static int linear(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R, int64_t N,
+                  int64_t K, void *scratch)
+{
+    (void)scratch;
+    if (wt != GM_F32 && wt != GM_BF16 && wt != GM_F16) return 1;
+    #pragma omp parallel for
+    for (int64_t n = 0; n < N; n++)                     /* columns outside: weights are read once */
+        for (int64_t r = 0; r < R; r++) y[r * N + n] = dot(x + r * K, w, wt, n * K, K) + (b ? b[n] : 0);
+    return 0;
+}
+
+static size_t conv2d_scratch(gm_dtype wt, const gm_conv *s)
+{
+    (void)wt;
+    return (size_t)(s->CI * s->KH * s->KW) * sizeof(float);
+}
+
+/* One column of CI KH KW values at a time, then a dot product with every filter. */
+static int conv2d(float *y, const float *x, const void *w, gm_dtype wt, const float *b, const gm_conv *s,
+                  void *scratch)
+{
+    float *column = scratch;
+    int64_t K = s->CI * s->KH * s->KW, HW = s->HO * s->WO;
+    if (wt != GM_F32 && wt != GM_BF16 && wt != GM_F16) return 1;
+    for (int64_t p = 0; p < s->B * HW; p++) {
+        int64_t image = p / HW, top = p % HW / s->WO * s->stride - s->pad, left = p % s->WO * s->stride - s->pad;
+        for (int64_t k = 0; k < K; k++) {
+            int64_t c = k / (s->KH * s->KW), row = top + k / s->KW % s->KH, at = left + k % s->KW;
+            int inside = row >= 0 && row < s->H && at >= 0 && at < s->W;
+            column[k] = inside ? x[((image * s->CI + c) * s->H + row) * s->W + at] : 0;
+        }
+        for (int64_t o = 0; o < s->CO; o++)
+            y[(image * s->CO + o) * HW + p % HW] = dot(column, w, wt, o * K, K) + (b ? b[o] : 0);
+    }
+    return 0;
+}
+
+/* Welford: mean and sum of squares in one pass, without their cancellation. */
+static int layernorm(float *y, const float *x, const float *w, const float *b, int64_t R, int64_t C, float eps)
+{
+    for (int64_t r = 0; r < R; r++) {
+        double mean = 0, square = 0;
+        for (int64_t i = 0; i < C; i++) {
+            double d = x[r * C + i] - mean;
+            mean += d / (double)(i + 1);
+            square += d * (x[r * C + i] - mean);
+        }
+        float scale = (float)(1 / sqrt(square / (double)C + eps));
+        for (int64_t i = 0; i < C; i++) y[r * C + i] = (float)(x[r * C + i] - mean) * scale * w[i] + b[i];
+    }
+    return 0;
+}
+
+static int rmsnorm(float *y, const float *x, const float *w, int64_t R, int64_t C, float eps)
+{
+    for (int64_t r = 0; r < R; r++) {
+        float scale = 1 / sqrtf(dot(x + r * C, x, GM_F32, r * C, C) / (float)C + eps);
+        for (int64_t i = 0; i < C; i++) y[r * C + i] = x[r * C + i] * scale * w[i];
+    }
+    return 0;
+}
+
+/* Maximum and sum together: the sum is rescaled when a larger value comes. */
+static int softmax(float *y, const float *x, int64_t R, int64_t C)
+{
+    for (int64_t r = 0; r < R; r++) {
+        const float *xr = x + r * C;
+        float max = -INFINITY, sum = 0;
+        for (int64_t i = 0; i < C; i++) {
+            if (xr[i] == -INFINITY) continue;
+            float larger = xr[i] > max ? xr[i] : max;
+            sum = sum * expf(max - larger) + expf(xr[i] - larger);
+            max = larger;
+        }
+        for (int64_t i = 0; i < C; i++) y[r * C + i] = expf(xr[i] - max) / sum;
+    }
+    return 0;
+}
+
+static float score(const gm_attn *s, const float *q, const float *k, int64_t b, int64_t i, int64_t j)
+{
+    if ((s->keep && !s->keep[b * s->TK + j]) || (s->causal && j > i + s->past)) return -INFINITY;
+    float sum = s->scale * dot(q, k, GM_F32, 0, s->HD);
+    if (!s->rel_h) return sum;
+    int64_t down = i / s->GW - j / s->GW + s->GH - 1, right = i % s->GW - j % s->GW + s->GW - 1;
+    return sum + dot(q, s->rel_h, GM_F32, down * s->HD, s->HD) + dot(q, s->rel_w, GM_F32, right * s->HD, s->HD);
+}
+
+/* One query: keys in blocks, no row of scores; what is summed so far is rescaled when a larger score comes. */
+static void attend(float *y, const float *q, const float *k, const float *v, const gm_attn *s, int64_t b, int64_t i)
+{
+    int64_t apart = s->NKV * s->HD;
+    float max = -INFINITY, total = 0, p[KEYS];
+    for (int64_t d = 0; d < s->HD; d++) y[d] = 0;
+    for (int64_t from = 0; from < s->TK; from += KEYS) {
+        int64_t n = s->TK - from < KEYS ? s->TK - from : KEYS;
+        float larger = max;
+        for (int64_t j = 0; j < n; j++) {
+            p[j] = score(s, q, k + (from + j) * apart, b, i, from + j);
+            if (p[j] > larger || isnan(p[j])) larger = p[j];
+        }
+        if (larger == -INFINITY) continue;
+        float shrink = expf(max - larger);
+        total *= shrink;
+        for (int64_t d = 0; d < s->HD; d++) y[d] *= shrink;
+        for (int64_t j = 0; j < n; j++) {
+            if (p[j] == -INFINITY) continue;            /* the value of a hidden key is not read */
+            float weight = expf(p[j] - larger);
+            total += weight;
+            for (int64_t d = 0; d < s->HD; d++) y[d] += weight * v[(from + j) * apart + d];
+        }
+        max = larger;
+    }
+    for (int64_t d = 0; d < s->HD; d++) y[d] /= total;
+}
+
+static int attention(float *y, const float *q, const float *k, const float *v, const gm_attn *s, void *scratch)
+{
+    (void)scratch;
+    #pragma omp parallel for
+    for (int64_t row = 0; row < s->B * s->TQ * s->NH; row++) {      /* batch, query, head */
+        int64_t h = row % s->NH, i = row / s->NH % s->TQ, b = row / (s->NH * s->TQ);
+        int64_t at = (b * s->KS * s->NKV + h / (s->NH / s->NKV)) * s->HD;
+        attend(y + row * s->HD, q + row * s->HD, k + at, v + at, s, b, i);
+    }
+    return 0;
+}
+
+static const gm_kernels table = {
+    .name = "right, but different",
+    .linear = linear,
+    .conv2d = conv2d,
+    .conv2d_scratch = conv2d_scratch,
+    .layernorm = layernorm,
+    .rmsnorm = rmsnorm,
+    .softmax = softmax,
+    .attention = attention,
+};
+
+const gm_plugin glamm_plugin = { .size = sizeof(gm_kernels), .kernels = &table };
