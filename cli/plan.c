@@ -26,6 +26,13 @@ static double region_bytes(const glamm *m, const gm_kernels *k)
     return scratch + SLACK * 4 * (double)(C * S * S) * (3.5 + 8.0 / 3);
 }
 
+/* The four fused levels: the largest and a third of it. */
+static double region_maps_bytes(const glamm *m)
+{
+    int64_t S = 8 * (m->config.clip.image / m->config.clip.patch);
+    return 4 * (double)(m->config.clip.hidden * S * S) * 4 / 3;
+}
+
 static double prefill_bytes(const glamm *m, double T)
 {
     return SLACK * 4 * T * (12 * (double)m->config.llm.hidden + 4 * (double)m->config.llm.inter);
@@ -64,6 +71,7 @@ memory_plan plan_memory(const glamm *m, const gm_kernels *k, double mapped, doub
     add(&p, "weights, copied", "converted to float32 or merged", owned, false);
     add(&p, "KV cache", "float32, a 128-token prompt and 512 new tokens",
         cache_bytes(m, T + PLAN_ANSWER), false);
+    add(&p, "region maps", "kept once boxes were given", region_maps_bytes(m), false);
     add(&p, "CLIP", "one image", clip_bytes(m), true);
     add(&p, "region encoder", "with boxes", region_bytes(m, k), true);
     add(&p, "prefill", "a 128-token prompt and the image", prefill_bytes(m, T), true);

@@ -5,7 +5,7 @@
 
 typedef struct { const char *name, *what; double bytes; bool at_once; } plan_row;
 typedef struct {
-    plan_row row[8];
+    plan_row row[9];
     int n;
     double total; /* what stays, and the largest of the stages that follow one another */
 } memory_plan;

@@ -49,6 +49,7 @@ int gm_config_sizes(gm_config *g, const json_t *o, const char *name, gm_error *e
         { "clip_inter", &g->clip.inter },          { "clip_layers", &g->clip.layers },
         { "clip_heads", &g->clip.heads },          { "region_scale", &g->region.scale },
         { "region_groups", &g->region.groups },    { "sam_dec_heads", &g->sam.decoder_heads },
+        { "sam_depth", &g->sam.depth },
     };
     return read_ints(json_is_object(nested) ? nested : o, list, COUNT(list), name, e);
 }

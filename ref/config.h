@@ -20,6 +20,7 @@ typedef struct {
     } region;
     struct {
         int64_t decoder_heads;          /* 8 */
+        int64_t depth; /* image encoder blocks; 0: as many as the file has */
     } sam;
     int64_t select_layer;               /* mm_vision_select_layer, -2 */
     bool bf16; /* torch_dtype bfloat16: the release's rounding points apply */

@@ -23,7 +23,7 @@ int gm_glamm_bind(glamm *m, gm_weights *w, const gm_config *g, gm_error *e)
     bind_two(&m->projector, w, g->clip.hidden, g->llm.hidden, "model.mm_projector.");
     bad |= gm_region_bind(&m->region, w, g, e);
     bad |= gm_llama_bind(&m->llama, w, g, e);
-    bad |= gm_sam_encoder_bind(&m->sam, w, e);
+    bad |= gm_sam_encoder_bind(&m->sam, w, g, e);
     bad |= gm_mask_decoder_bind(&m->decoder, w, g, m->sam.G, e);
     bind_two(&m->text_fcs, w, g->llm.hidden, m->decoder.no_mask.dim[1], "model.text_hidden_fcs.0.");
     return bad;

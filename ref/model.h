@@ -80,7 +80,7 @@ typedef struct {
     gm_tensor neck0_w, neck1_w, neck1_b, neck2_w, neck3_w, neck3_b;
     sam_block *block;
 } sam_encoder;
-int  gm_sam_encoder_bind(sam_encoder *m, gm_weights *w, gm_error *e);
+int gm_sam_encoder_bind(sam_encoder *m, gm_weights *w, const gm_config *g, gm_error *e);
 void gm_sam_encoder_free(sam_encoder *m);
 /* image (B, 3, S, S) -> E (B, C, G, G) */
 gm_tensor gm_sam_encode(gm_ctx *c, const sam_encoder *m, gm_tensor image);

@@ -7,6 +7,7 @@
 #define REGION "model.region_encoder."
 #define ROI_OUT 14          /* RoIAlign output side, also the stride of the smallest level */
 #define ROI_SAMPLES 2
+#define FUSE_STEPS 5
 #define NORM_EPS 1e-5f      /* PyTorch's default of GroupNorm and LayerNorm */
 #define MAX_FUSE ((int64_t)(sizeof ((region_encoder *)0)->fuse_w / sizeof (gm_tensor)))
 
@@ -24,6 +25,7 @@ int gm_region_bind(region_encoder *m, gm_weights *w, const gm_config *g, gm_erro
     int64_t narrow = gm_weight_size(w, 2, 0, REGION "roi_align.pos_embedd.0.weight");
     *m = (region_encoder){ .groups = g->region.groups, .scale = g->region.scale, .bf16 = g->bf16 };
     m->nfuse = gm_weights_count(w, REGION "mlvl_fuse.fuse_convs.%d.conv.weight");
+    if (m->nfuse < FUSE_STEPS) m->nfuse = FUSE_STEPS; /* a missing step is noticed */
     if (g->region.levels != 4)
         return gm_fail(e, "region encoder: %lld levels; only 4 are known",
                        (long long)g->region.levels);

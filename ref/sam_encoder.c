@@ -39,14 +39,25 @@ static void bind_block(sam_block *y, gm_weights *w, int64_t l, int64_t G, int64_
         gm_weight_f32(w, 2, GM_DIMS(rows, HD), SAM "blocks.%lld.attn.rel_pos_w", (long long)l);
 }
 
-int gm_sam_encoder_bind(sam_encoder *m, gm_weights *w, gm_error *e)
+/* Blocks the file should have: sizes.json says, or the width of SAM's three published encoders
+ * does; so a file that lost its last blocks is noticed. */
+static int64_t depth(const gm_weights *w, const gm_config *g, int64_t C)
+{
+    static const int64_t published[][2] = { { 768, 12 }, { 1024, 24 }, { 1280, 32 } };
+    int64_t want = g->sam.depth, have = gm_weights_count(w, SAM "blocks.%d.norm1.weight");
+    for (size_t i = 0; i < GM_COUNT(published) && !want; i++)
+        if (published[i][0] == C) want = published[i][1];
+    return have < want ? want : have;
+}
+
+int gm_sam_encoder_bind(sam_encoder *m, gm_weights *w, const gm_config *g, gm_error *e)
 {
     gm_tensor patch = gm_weights_look(w, SAM "patch_embed.proj.weight"),
               pos = gm_weights_look(w, SAM "pos_embed");
     gm_tensor lin1 = gm_weights_look(w, SAM "blocks.0.mlp.lin1.weight");
     gm_tensor rel = gm_weights_look(w, SAM "blocks.0.attn.rel_pos_h"),
               neck = gm_weights_look(w, SAM "neck.0.weight");
-    *m = (sam_encoder){ .L = gm_weights_count(w, SAM "blocks.%d.norm1.weight") };
+    *m = (sam_encoder){ .L = depth(w, g, patch.nd == 4 ? patch.dim[0] : 0) };
     if (patch.nd != 4 || pos.nd != 4 || lin1.nd != 2 || rel.nd != 2 || neck.nd != 4 ||
         rel.dim[1] < 1 || patch.dim[2] < 1 || pos.dim[1] < 1 ||
         patch.dim[0] % rel.dim[1])

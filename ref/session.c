@@ -9,6 +9,7 @@
 #include "model_open.h"
 
 #define MAX_NEW 512                     /* every script of the release (docs/MODEL.md, 16) */
+#define BBOX "<bbox>"
 
 struct gm_session {
     gm_model *model;
@@ -108,7 +109,7 @@ static int64_t count(const char *text, const char *what)
  * box serves all of them (C2), surplus boxes are left out. */
 static int append_boxes(gm_session *s, const char *message, gm_error *e)
 {
-    int64_t n = count(message, "<bbox>");
+    int64_t n = count(message, BBOX);
     if (!n) return 0;
     if (s->nlatest < n && s->nlatest != 1)
         return gm_fail(e, "the prompt has %lld <bbox>, but the boxes given are %lld", (long long)n,
@@ -289,7 +290,8 @@ static int fill_answer(gm_session *s, gm_answer *a, const gm_generated *g, int64
 }
 
 /* What the history keeps of an answer, as the demo does (app.py): no newlines, double spaces made
- * single, no closing </s>, which the template writes itself (Q17). */
+ * single, no closing </s>, which the template writes itself (Q17); and no <bbox>, which has no box.
+ */
 static char *history_text(const char *text)
 {
     char *t = gm_copy_text(text + (text[0] == ' '));
@@ -304,6 +306,8 @@ static char *history_text(const char *text)
     }
     t[n] = 0;
     if (n >= 4 && strcmp(t + n - 4, "</s>") == 0) t[n - 4] = 0;
+    for (char *b; (b = strstr(t, BBOX));)
+        memmove(b, b + strlen(BBOX), strlen(b + strlen(BBOX)) + 1);
     return t;
 }
 

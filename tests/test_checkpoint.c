@@ -411,6 +411,52 @@ START_TEST(one_message_for_all_tensors_that_do_not_fit)
 }
 END_TEST
 
+/* Mini without the tensors under `lost`. */
+static void mini_without(const char *lost)
+{
+    static const char *name[2000];
+    static gm_tensor x[2000];
+    static const char *const config[] = { "config.json", "sizes.json" };
+    gm_error e = { "" };
+    clear_folder();
+    gm_file *f = gm_file_open(MINI "model/pytorch_model.bin", &e);
+    ck_assert_msg(f != NULL, "%s", e.text);
+    int64_t n = 0, all = gm_file_count(f);
+    for (int64_t i = 0; i < all && n < 2000; i++) {
+        name[n] = gm_file_name(f, i);
+        x[n] = gm_file_tensor(f, i);
+        n += strncmp(name[n], lost, strlen(lost)) != 0;
+    }
+    ck_assert_int_lt(n, all);
+    ck_assert_msg(gm_safetensors_write(DIR_NAME "/model.safetensors", name, x, n, &e) == 0, "%s",
+                  e.text);
+    gm_file_close(f);
+    for (int i = 0; i < 2; i++) {
+        char from[100], to[100];
+        snprintf(from, sizeof from, MINI "model/%s", config[i]);
+        snprintf(to, sizeof to, DIR_NAME "/%s", config[i]);
+        char *text = gm_read_text(from, NULL, &e);
+        ck_assert_msg(text != NULL, "%s", e.text);
+        write_text(to, text);
+        free(text);
+    }
+}
+
+/* How many blocks there are is counted in the file; one lost at the end is missed all the same. */
+START_TEST(lost_last_blocks_are_missed)
+{
+    static const char *const lost[] = { "model.grounding_encoder.image_encoder.blocks.2.",
+                                        "model.region_encoder.mlvl_fuse.fuse_convs.4." };
+    gm_model_options o = { .clip = MINI "model/clip" };
+    for (int i = 0; i < 2; i++) {
+        gm_error e = { "" };
+        mini_without(lost[i]);
+        ck_assert_ptr_null(gm_model_open(DIR_NAME, &o, &e));
+        ck_assert_msg(strstr(e.text, "missing") && strstr(e.text, lost[i]), "found: %s", e.text);
+    }
+}
+END_TEST
+
 /* ---- configs ---- */
 
 static int read_config(gm_config *g, const char *text, gm_error *e)
@@ -490,6 +536,7 @@ Suite *test_checkpoint(void)
     tcase_add_test(t, adapters_that_are_not_right);
     tcase_add_test(t, full_tensors_of_an_adapter_replace);
     tcase_add_test(t, one_message_for_all_tensors_that_do_not_fit);
+    tcase_add_test(t, lost_last_blocks_are_missed);
     tcase_add_test(t, configs_take_the_defaults_of_transformers);
     tcase_add_loop_test(t, configs_that_are_refused, 0, 18);
     suite_add_tcase(s, t);
