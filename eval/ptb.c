@@ -136,7 +136,8 @@ static uint32_t *characters(const char *caption, const char *next, int64_t *n)
     *n = append(p, 0, caption, INT64_MAX);
     if (!next) return p;
     p[*n] = '\n';
-    append(p, *n + 1, next, AHEAD);
+    int64_t end = append(p, *n + 1, next, AHEAD);
+    if (end < *n + 1 + AHEAD) p[end] = '\n';
     return p;
 }
 

@@ -39,7 +39,7 @@ static void check_one_line(const char *text)
 
 START_TEST(every_command_explains_itself)
 {
-    static const char *const command[] = { "run", "chat", "info", "trace", "tokenize" };
+    static const char *const command[] = { "run", "chat", "info", "trace", "tokenize", "eval" };
     ck_assert_int_eq(shell("$G --help"), 0);
     for (size_t i = 0; i < sizeof command / sizeof *command; i++)
         check_contains(said(), command[i]);

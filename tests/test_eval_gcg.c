@@ -1,0 +1,205 @@
+/* The authors' files scored: golden/eval against pycocotools and pycocoevalcap; what is wrong is named. */
+#include <check.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../eval/gcg.h"
+#include "../io/os.h"
+#include "program.h"
+
+#define DIR "build/tests/gcg"
+
+static void near(const char *what, double got, double want)
+{
+    ck_assert_msg(fabs(got - want) < 1e-9, "%s: %.17g, wanted %.17g", what, got, want);
+}
+
+static double number(json_t *o, const char *key)
+{
+    ck_assert_msg(json_is_number(json_object_get(o, key)), "no %s", key);
+    return json_number_value(json_object_get(o, key));
+}
+
+START_TEST(the_golden_set)
+{
+    json_t *want = json_load_file("golden/eval/expected.json", 0, NULL);
+    json_t *caption = json_object_get(want, "caption"), *stats = json_object_get(want, "coco_stats");
+    gm_error e = { "" };
+    gm_gcg g;
+    gm_gcg_scores s;
+    ck_assert_msg(gm_gcg_read(&g, "golden/eval", "val", "golden/eval/predictions", &e) == 0, "%s", e.text);
+    ck_assert_msg(gm_gcg_score(&s, &g, &e) == 0, "%s", e.text);
+    ck_assert_int_eq(g.captioned, 40);
+    ck_assert(g.missing == 0 && g.extra == 0 && g.problems.n == 0);
+    for (size_t i = 0; i < GM_AP_STATS; i++) near(GM_AP_NAMES[i], s.ap[i], json_real_value(json_array_get(stats, i)));
+    for (int k = 0; k < GM_BLEU_MOST; k++) near("BLEU", s.bleu[k], number(caption, (char[]){ 'B', 'l', 'e', 'u', '_', (char)('1' + k), 0 }));
+    near("ROUGE", s.rouge, number(caption, "ROUGE_L"));
+    near("CIDEr", s.cider, number(caption, "CIDEr"));
+    near("mIoU", s.miou, number(want, "miou"));
+    for (int64_t i = 0; i < g.captioned; i++) {
+        const char *id = g.image[i].id;
+        json_t *one = json_object_get(json_object_get(want, "caption_per_image"), id);
+        json_t *masks = json_object_get(json_object_get(want, "per_image"), id);
+        near(id, s.each[i].bleu[3], number(one, "Bleu_4"));
+        near(id, s.each[i].rouge, number(one, "ROUGE_L"));
+        near(id, s.each[i].cider, number(one, "CIDEr"));
+        near(id, s.each[i].miou, number(masks, "miou"));
+        ck_assert_int_eq(g.image[i].labels.n, (int64_t)number(masks, "labels"));
+    }
+    free(s.each);
+    gm_gcg_free(&g);
+    json_decref(want);
+}
+END_TEST
+
+static void write_file(const char *name, const char *text)
+{
+    char path[200];
+    gm_error e = { "" };
+    gm_writer w;
+    snprintf(path, sizeof path, DIR "/%s", name);
+    ck_assert_msg(gm_create(&w, path, &e) == 0 && fputs(text, w.file) >= 0 && gm_commit(&w, &e) == 0, "%s", e.text);
+}
+
+#define IMAGES "\"images\":[{\"id\":10},{\"id\":9},{\"id\":8},{\"id\":7}]"
+#define FULL "{\"size\":[2,3],\"counts\":\"06\"}"
+#define TRUE_MASK "{\"id\":1,\"image_id\":10,\"category_id\":1,\"segmentation\":" FULL ",\"area\":6,\"iscrowd\":0}"
+static const char MASKS[] = "{" IMAGES ",\"annotations\":[" TRUE_MASK "]}";
+static const char CAPTIONS[] = "{" IMAGES ",\"annotations\":["
+    "{\"image_id\":10,\"caption\":\"a red dog\",\"labels\":[\"a red dog\"]},{\"image_id\":10,\"caption\":\"two\"},"
+    "{\"image_id\":9,\"caption\":\"a cat\",\"labels\":[]},{\"image_id\":8,\"caption\":\"a hen\",\"labels\":[]},"
+    "{\"image_id\":7,\"caption\":\"a cow\",\"labels\":[]}]}";
+static const char GOOD[] = "{\"x\":{\"caption\":\"A red dog.\",\"phrases\":[\"dog\"],\"pred_masks\":[" FULL "]}}";
+
+static void set_up(void)
+{
+    gm_error e = { "" };
+    clean_output();
+    shell("rm -rf %s", DIR);
+    ck_assert_msg(gm_make_dir(DIR "/pred", &e) == 0, "%s", e.text);
+    write_file("val_gcg_coco_mask_gt.json", MASKS);
+    write_file("val_gcg_coco_caption_gt.json", CAPTIONS);
+    write_file("pred/10.json", GOOD);
+    write_file("pred/9.json", "{\"caption\":\"a c");
+    write_file("pred/8.json", "{\"caption\":\"a hen\",\"phrases\":[\"x\"],\"pred_masks\":[" FULL
+               ",{\"size\":[2,3],\"counts\":\"05\"}]}");
+    write_file("pred/other.json", GOOD);
+}
+
+static bool has_problem(const gm_gcg *g, const char *words)
+{
+    for (int64_t i = 0; i < g->problems.n; i++)
+        if (strstr(g->problems.text[i], words)) return true;
+    return false;
+}
+
+/* A wrapped prediction counts; a truncated one, one with a broken mask and a missing one are named. */
+START_TEST(broken_predictions)
+{
+    gm_error e = { "" };
+    gm_gcg g;
+    gm_gcg_scores s;
+    set_up();
+    ck_assert_msg(gm_gcg_read(&g, DIR, "val", DIR "/pred", &e) == 0, "%s", e.text);
+    ck_assert_int_eq(g.captioned, 4);
+    ck_assert_int_eq(g.missing, 3);
+    ck_assert_int_eq(g.extra, 1);
+    ck_assert_int_eq(g.problems.n, 3);
+    ck_assert(has_problem(&g, "9.json: not valid JSON"));
+    ck_assert(has_problem(&g, "8.json: mask: wanted runs that add up to 3 x 2"));
+    ck_assert(has_problem(&g, "7.json: no prediction"));
+    ck_assert_int_eq(g.image[g.order[0]].number, 7);            /* as numbers, not as texts */
+    ck_assert_int_eq(g.image[g.order[3]].number, 10);
+    ck_assert_int_eq(g.image[0].captions.n, 2);
+    ck_assert(g.image[2].nfound == 0 && g.image[2].phrases.n == 0);         /* nothing of a broken file */
+    ck_assert_msg(gm_gcg_score(&s, &g, &e) == 0, "%s", e.text);
+    near("AP50", s.ap[1], 1);
+    near("mIoU", s.miou, 0.25);
+    near("ROUGE", s.each[0].rouge, 1);
+    near("ROUGE", s.each[1].rouge, 0);
+    free(s.each);
+    gm_gcg_free(&g);
+}
+END_TEST
+
+START_TEST(masks_of_two_sizes)
+{
+    gm_error e = { "" };
+    gm_gcg g;
+    gm_gcg_scores s;
+    set_up();
+    write_file("pred/10.json", "{\"caption\":\"\",\"phrases\":[],\"pred_masks\":[{\"size\":[3,2],\"counts\":\"06\"}]}");
+    ck_assert_msg(gm_gcg_read(&g, DIR, "val", DIR "/pred", &e) == 0, "%s", e.text);
+    ck_assert_msg(gm_gcg_score(&s, &g, &e) == 0, "%s", e.text);
+    ck_assert(has_problem(&g, "image 10: masks of two sizes: 2 x 3 and 3 x 2"));
+    near("AP50", s.ap[1], 0);
+    near("mIoU", s.miou, 0);
+    free(s.each);
+    gm_gcg_free(&g);
+}
+END_TEST
+
+START_TEST(broken_truth)
+{
+    static const char *const list[][3] = {
+        { "mask", "{}", "wanted a list called images" },
+        { "mask", "{" IMAGES "}", "wanted a list called annotations" },
+        { "mask", "{\"images\":[{\"id\":1},{\"id\":\"1\"}],\"annotations\":[]}", "image 1 is there twice" },
+        { "mask", "{\"images\":[{\"id\":1.5}],\"annotations\":[]}", "image 0: wanted an id" },
+        { "mask", "{" IMAGES ",\"annotations\":[{\"image_id\":3}]}", "annotation 0: 3 is no image of the list" },
+        { "mask", "{" IMAGES ",\"annotations\":[{\"id\":1,\"image_id\":9,\"area\":\"6\",\"iscrowd\":0}]}", "wanted an id and an area" },
+        { "mask", "{" IMAGES ",\"annotations\":[{\"id\":1,\"image_id\":9,\"area\":6,\"iscrowd\":0,\"segmentation\":[[1,2]]}]}",
+          "wanted a mask with size" },
+        { "caption", "[]", "wanted a JSON object" },
+        { "caption", "{\"images\":[],\"annotations\":[]}", "no image in the val split" },
+        { "caption", "{\"images\":[{\"id\":5}],\"annotations\":[]}", "image 5 has no caption" },
+        { "caption", "{\"images\":[{\"id\":5}],\"annotations\":[{\"image_id\":5,\"caption\":\"a\"}]}", "wanted a list of texts" },
+        { "caption", "{\"images\":[{\"id\":5}],\"annotations\":[{\"image_id\":5,\"caption\":\"a\",\"labels\":[2]}]}", "wanted a text at place 0" },
+    };
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        gm_error e = { "" };
+        gm_gcg g;
+        char name[80];
+        set_up();
+        if (!strcmp(list[i][2], "no image in the val split")) write_file("val_gcg_coco_mask_gt.json", list[i][1]);
+        snprintf(name, sizeof name, "val_gcg_coco_%s_gt.json", list[i][0]);
+        write_file(name, list[i][1]);
+        ck_assert_int_eq(gm_gcg_read(&g, DIR, "val", DIR "/pred", &e), -1);
+        ck_assert_msg(strstr(e.text, list[i][2]) != NULL, "case %zu: %s", i, e.text);
+        gm_gcg_free(&g);
+    }
+}
+END_TEST
+
+START_TEST(the_program)
+{
+    set_up();
+    ck_assert_int_eq(shell("./$G eval gcg --truth golden/eval --pred golden/eval/predictions --json"), 0);
+    ck_assert(strstr(said(), "\"coco_stats\": [") && strstr(said(), "\"METEOR\": null") && strstr(said(), "needs the word lists"));
+    ck_assert_int_eq(shell("./$G eval gcg --truth %s --pred %s/pred", DIR, DIR), 0);
+    ck_assert(strstr(said(), "4 images, 3 without a prediction, 1 predictions of other images"));
+    ck_assert(strstr(complained(), "7.json: no prediction"));
+    ck_assert_int_eq(shell("./$G eval gcg --truth %s --pred %s/pred --strict", DIR, DIR), 1);
+    ck_assert_str_eq(said(), "");
+    ck_assert_int_eq(shell("./$G eval gcg --truth %s --split test --pred %s/pred", DIR, DIR), 1);
+    ck_assert(strstr(complained(), "test_gcg_coco_caption_gt.json"));
+    ck_assert_int_eq(shell("./$G eval region --truth %s --pred %s", DIR, DIR), 2);
+    ck_assert_int_eq(shell("./$G eval gcg --pred %s", DIR), 2);
+}
+END_TEST
+
+Suite *test_eval_gcg(void)
+{
+    Suite *s = suite_create("eval gcg");
+    TCase *t = tcase_create("eval gcg");
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, the_golden_set);
+    tcase_add_test(t, broken_predictions);
+    tcase_add_test(t, masks_of_two_sizes);
+    tcase_add_test(t, broken_truth);
+    tcase_add_test(t, the_program);
+    suite_add_tcase(s, t);
+    return s;
+}
