@@ -1,5 +1,6 @@
-/* Right kernels, built differently from the oracle: float arithmetic, sums in lanes and blocks, an online softmax,
- * Welford's variance, a convolution as a matrix product on gathered columns.  make verify must raise no alarm:
+/* Right kernels, built differently from the oracle: float arithmetic, sums in lanes and blocks, an
+ * online softmax, Welford's variance, a convolution as a matrix product on gathered columns.
+ * make verify must raise no alarm:
  *
  *     make verify KERNELS=tests/right_kernels.c */
 #include <kernels.h>
@@ -20,7 +21,8 @@ static float widen(const void *w, gm_dtype type, int64_t i)
     }
     int exponent = h >> 10 & 31, fraction = h & 1023;
     float f = exponent == 31 ? (fraction ? NAN : INFINITY)
-            : exponent ? ldexpf((float)(1024 + fraction), exponent - 25) : ldexpf((float)fraction, -24);
+            : exponent ? ldexpf((float)(1024 + fraction), exponent - 25)
+                       : ldexpf((float)fraction, -24);
     return h >> 15 ? -f : f;
 }
 
@@ -39,14 +41,15 @@ static float dot(const float *x, const void *w, gm_dtype type, int64_t at, int64
     return fold(lane);
 }
 
-static int linear(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R, int64_t N,
-                  int64_t K, void *scratch)
+static int linear(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+                  int64_t R, int64_t N, int64_t K, void *scratch)
 {
     (void)scratch;
     if (wt != GM_F32 && wt != GM_BF16 && wt != GM_F16) return 1;
     #pragma omp parallel for
     for (int64_t n = 0; n < N; n++)                     /* columns outside: weights are read once */
-        for (int64_t r = 0; r < R; r++) y[r * N + n] = dot(x + r * K, w, wt, n * K, K) + (b ? b[n] : 0);
+        for (int64_t r = 0; r < R; r++)
+            y[r * N + n] = dot(x + r * K, w, wt, n * K, K) + (b ? b[n] : 0);
     return 0;
 }
 
@@ -57,14 +60,15 @@ static size_t conv2d_scratch(gm_dtype wt, const gm_conv *s)
 }
 
 /* One column of CI KH KW values at a time, then a dot product with every filter. */
-static int conv2d(float *y, const float *x, const void *w, gm_dtype wt, const float *b, const gm_conv *s,
-                  void *scratch)
+static int conv2d(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+                  const gm_conv *s, void *scratch)
 {
     float *column = scratch;
     int64_t K = s->CI * s->KH * s->KW, HW = s->HO * s->WO;
     if (wt != GM_F32 && wt != GM_BF16 && wt != GM_F16) return 1;
     for (int64_t p = 0; p < s->B * HW; p++) {
-        int64_t image = p / HW, top = p % HW / s->WO * s->stride - s->pad, left = p % s->WO * s->stride - s->pad;
+        int64_t image = p / HW, top = p % HW / s->WO * s->stride - s->pad;
+        int64_t left = p % s->WO * s->stride - s->pad;
         for (int64_t k = 0; k < K; k++) {
             int64_t c = k / (s->KH * s->KW), row = top + k / s->KW % s->KH, at = left + k % s->KW;
             int inside = row >= 0 && row < s->H && at >= 0 && at < s->W;
@@ -77,7 +81,8 @@ static int conv2d(float *y, const float *x, const void *w, gm_dtype wt, const fl
 }
 
 /* Welford: mean and sum of squares in one pass, without their cancellation. */
-static int layernorm(float *y, const float *x, const float *w, const float *b, int64_t R, int64_t C, float eps)
+static int layernorm(float *y, const float *x, const float *w, const float *b, int64_t R,
+                     int64_t C, float eps)
 {
     for (int64_t r = 0; r < R; r++) {
         double mean = 0, square = 0;
@@ -87,7 +92,8 @@ static int layernorm(float *y, const float *x, const float *w, const float *b, i
             square += d * (x[r * C + i] - mean);
         }
         float scale = (float)(1 / sqrt(square / (double)C + eps));
-        for (int64_t i = 0; i < C; i++) y[r * C + i] = (float)(x[r * C + i] - mean) * scale * w[i] + b[i];
+        for (int64_t i = 0; i < C; i++)
+            y[r * C + i] = (float)(x[r * C + i] - mean) * scale * w[i] + b[i];
     }
     return 0;
 }
@@ -118,17 +124,21 @@ static int softmax(float *y, const float *x, int64_t R, int64_t C)
     return 0;
 }
 
-static float score(const gm_attn *s, const float *q, const float *k, int64_t b, int64_t i, int64_t j)
+static float score(const gm_attn *s, const float *q, const float *k, int64_t b, int64_t i,
+                   int64_t j)
 {
     if ((s->keep && !s->keep[b * s->TK + j]) || (s->causal && j > i + s->past)) return -INFINITY;
     float sum = s->scale * dot(q, k, GM_F32, 0, s->HD);
     if (!s->rel_h) return sum;
     int64_t down = i / s->GW - j / s->GW + s->GH - 1, right = i % s->GW - j % s->GW + s->GW - 1;
-    return sum + dot(q, s->rel_h, GM_F32, down * s->HD, s->HD) + dot(q, s->rel_w, GM_F32, right * s->HD, s->HD);
+    return sum + dot(q, s->rel_h, GM_F32, down * s->HD, s->HD)
+               + dot(q, s->rel_w, GM_F32, right * s->HD, s->HD);
 }
 
-/* One query: keys in blocks, no row of scores; what is summed so far is rescaled when a larger score comes. */
-static void attend(float *y, const float *q, const float *k, const float *v, const gm_attn *s, int64_t b, int64_t i)
+/* One query: keys in blocks, no row of scores; what is summed so far is rescaled when a larger
+ * score comes. */
+static void attend(float *y, const float *q, const float *k, const float *v, const gm_attn *s,
+                   int64_t b, int64_t i)
 {
     int64_t apart = s->NKV * s->HD;
     float max = -INFINITY, total = 0, p[KEYS];
@@ -155,7 +165,8 @@ static void attend(float *y, const float *q, const float *k, const float *v, con
     for (int64_t d = 0; d < s->HD; d++) y[d] /= total;
 }
 
-static int attention(float *y, const float *q, const float *k, const float *v, const gm_attn *s, void *scratch)
+static int attention(float *y, const float *q, const float *k, const float *v, const gm_attn *s,
+                     void *scratch)
 {
     (void)scratch;
     #pragma omp parallel for

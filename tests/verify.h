@@ -9,6 +9,7 @@ typedef struct {
     const char *library;            /* path, or NULL */
     const char *backend;            /* "ref" or "cpu" where library is NULL */
     double limit;                   /* seconds a child may stay silent */
+    int bench;                      /* also time the cases that pass */
 } verify_source;
 
 enum { VERIFY_OPS = 64 };           /* at least ops_count() */
@@ -26,6 +27,7 @@ typedef struct {
     int begun;                      /* 1: the case starts now; 0: the rest is filled */
     gm_comparison torch, oracle;    /* oracle.n is 0 where the oracle itself is checked */
     char error[200];
+    double seconds, bytes, flops;   /* with bench: best run; inputs and output; of products */
 } verify_note;
 
 typedef void (*verify_fn)(void *user, const verify_note *n);
@@ -42,21 +44,34 @@ int verify_inspect(const verify_source *s, verify_table *t);
 void verify_op(const verify_source *s, const verify_table *t, const ops_cases *cases,
                const char *op, const char *only, verify_fn report, void *user);
 
+/* Bytes per second of a copy, flops per second of a matrix product, as this machine has them now.
+ * */
+typedef struct { double bytes, flops; } verify_peak;
+
+/* Measures in a child; 0, or -1. */
+int verify_measure(verify_peak *p);
+/* In a child: times a case that passed. */
+void verify_time(const gm_kernels *k, ops_case *c, verify_note *n);
+/* The time that memory and arithmetic allow at best, as a share of the time taken; beyond 1 where
+ * the data lay in a cache.  Slots other than products count their memory alone. */
+double verify_roofline(const verify_peak *p, const verify_note *n);
+
 /* What a golden case of a whole model gave. */
 typedef struct {
     char name[64];
     int begun;                      /* as in verify_note */
     int64_t passed, failed;         /* compared tensors, ids and masks */
-    double ratio;                   /* the worst error / tolerance; that of `first` where one failed */
-    char first[200];                /* what left its tolerance first, in the order of the computation, or "" */
+    double ratio;                   /* the worst error / tolerance, or that of `first` */
+    char first[200];                /* what the model computed first outside its tolerance, or "" */
     char why[300];
 } verify_whole_note;
 
 typedef void (*verify_whole_fn)(void *user, const verify_whole_note *n);
 
-/* Runs the model and the cases (only: that one) of a folder laid out as golden/README.md says, with the
- * source's kernels over cpu's.  Every case is reported once.  -1 with an error when there is no such folder. */
-int verify_whole(const verify_source *s, const char *folder, const char *only, verify_whole_fn report,
-                 void *user, gm_error *e);
+/* Runs the model and the cases (only: that one) of a folder laid out as golden/README.md says, with
+ * the source's kernels over cpu's.  Every case is reported once.  -1 with an error when there is no
+ * such folder. */
+int verify_whole(const verify_source *s, const char *folder, const char *only,
+                 verify_whole_fn report, void *user, gm_error *e);
 
 #endif

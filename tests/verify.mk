@@ -1,6 +1,6 @@
 # Is this kernel right?  docs/VERIFY.md
 #
-# make verify KERNELS=mine.c|mine.so [OP=softmax] [CASE='3x7 in +-4'] [LIMIT=SECONDS] [JSON=1]
+# make verify KERNELS=mine.c|mine.so [OP=softmax] [CASE='3x7 in +-4'] [LIMIT=SECONDS] [JSON=1] [BENCH=1]
 # make verify KERNELS=mine.c WHOLE=golden/mini [CASE=gcg] ...
 # make verify BACKEND=ref|cpu ...
 # KFLAGS, KLIBS: how mine.c is built.
@@ -28,7 +28,7 @@ verify: $(B)/verify
 	     $(OUTSIDE) "$$kernels" $(KLIBS) -o "$$built"; kernels=$$built;; \
 	esac; \
 	exec $(B)/verify $(if $(OP),--op '$(OP)') $(if $(WHOLE),--whole '$(WHOLE)') $(if $(CASE),--case '$(CASE)') $(if $(LIMIT),--limit '$(LIMIT)') \
-	    $(if $(JSON),--json) $(if $(KERNELS),--again 'make verify KERNELS=$(KERNELS)$(if $(WHOLE), WHOLE=$(WHOLE))' "$$kernels",--backend '$(BACKEND)')
+	    $(if $(JSON),--json) $(if $(BENCH),--bench) $(if $(KERNELS),--again 'make verify KERNELS=$(KERNELS)$(if $(WHOLE), WHOLE=$(WHOLE))' "$$kernels",--backend '$(BACKEND)')
 
 # Does it catch mistakes?  Minutes: four hundred of them, planted in the oracle one at a time.  RULE: some alone.
 mutants: $(B)/verify

@@ -39,6 +39,7 @@ says "other right kernels" 0 '^158 passed, 0 failed$' \
 says "our own" 0 '^10 passed, 0 failed$' "$verify" --backend cpu --op softmax
 relu 0 '^6 passed, 0 failed$' right ''
 says "one case" 0 '^1 passed, 0 failed$' "$verify" --op relu --case edges "$so"
+says "a benchmark" 0 'GFLOP/s, [0-9.e+-]+ of the roofline' "$verify" --bench --backend cpu --op linear --case 'f32 64x48x80'
 says "JSON" 0 '"verdict": "pass"' "$verify" --json "$so"
 build talks 'puts("x"); fflush(stdout)'
 says "JSON of a kernel that prints" 0 '^1:\{$' bash -c "'$verify' --json '$so' 2> /dev/null | grep -n '^[x{]'"

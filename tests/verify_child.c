@@ -68,7 +68,7 @@ static void keep(void *user, const ops_report *r)
 }
 
 static void run_case(const gm_kernels *k, const gm_kernels *oracle, const ops_cases *cases,
-                     const ops_terms *terms, verify_note *n)
+                     const ops_terms *terms, int bench, verify_note *n)
 {
     ops_case c;
     char *page[OPS_INPUTS] = { 0 };
@@ -79,7 +79,7 @@ static void run_case(const gm_kernels *k, const gm_kernels *oracle, const ops_ca
         if (!page[i]) bad = snprintf(c.error, sizeof c.error, "out of memory");
     }
     if (bad) snprintf(n->error, sizeof n->error, "%s", c.error);
-    else ops_run_case(k, oracle, &c, terms, keep, n);
+    else if (ops_run_case(k, oracle, &c, terms, keep, n) && bench) verify_time(k, &c, n);
     for (int i = 0; i < c.ninputs; i++)
         if (page[i]) munmap(page[i], bytes[i]);
     ops_case_free(&c);
@@ -123,7 +123,7 @@ static void child_op(const void *user, int to)
         verify_note n = { .index = (int64_t)i, .begun = 1 };
         verify_send(to, &n, sizeof n);
         n.begun = 0;
-        run_case(&k, self ? NULL : gm_kernels_ref(), w->cases, &w->terms, &n);
+        run_case(&k, self ? NULL : gm_kernels_ref(), w->cases, &w->terms, w->s->bench, &n);
         verify_send(to, &n, sizeof n);
     }
     verify_send(to, &(verify_note){ .index = -1 }, sizeof(verify_note));

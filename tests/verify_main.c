@@ -1,10 +1,11 @@
-/* verify [--op OP | --whole DIR] [--case NAME] [--json] [--limit SECONDS] [--cases DIR] [--again TEXT]
- *        LIBRARY.so | --backend ref|cpu
+/* verify [--op OP | --whole DIR] [--case NAME] [--json] [--bench] [--limit SECONDS]
+ *        [--cases DIR] [--again TEXT] LIBRARY.so | --backend ref|cpu
  *
  * Runs the cases of golden/ops on a table of kernels: every slot that it fills, or OP alone,
  * against PyTorch's values and against the oracle.  Exit 0 when something ran and all passed, 1
  * when not, 2 for misuse.
  * --whole: the model and cases of a golden folder, with these kernels in place, instead.
+ * --bench: also the time of each case that passes, and its share of the roofline.
  * --again: the command line that a failure repeats, less OP= and CASE= (make verify gives its
  * own). */
 #include <stdio.h>
@@ -21,8 +22,8 @@ typedef struct {
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: verify [--op OP | --whole DIR] [--case NAME] [--json] [--limit SECONDS] [--cases "
-                    "DIR] [--again TEXT] "
+    fprintf(stderr, "usage: verify [--op OP | --whole DIR] [--case NAME] [--json] [--bench] "
+                    "[--limit SECONDS] [--cases DIR] [--again TEXT] "
                     "LIBRARY.so | --backend ref|cpu\n       OP: a slot of ref/kernels.h\n");
     return 2;
 }
@@ -41,6 +42,7 @@ static int parse(options *o, int argc, char **argv)
         while (k < n && strcmp(argv[i], wanted[k].name) != 0) k++;
         if (k < n && i + 1 < argc) *wanted[k].value = argv[++i];
         else if (strcmp(argv[i], "--json") == 0) o->json = true;
+        else if (strcmp(argv[i], "--bench") == 0) o->source.bench = 1;
         else return -1;
     }
     if (i < argc) o->source.library = argv[i++];
@@ -51,7 +53,7 @@ static int parse(options *o, int argc, char **argv)
     if (!o->limit) o->limit = o->whole ? "300" : "20";
     o->source.limit = strtod(o->limit, &end);
     if (*end || !(o->source.limit > 0 && o->source.limit <= 86400)) return -1;
-    if (o->op && o->whole) return -1;
+    if (o->whole && (o->op || o->source.bench)) return -1;
     return o->op && !ops_has(gm_kernels_ref(), o->op) ? -1 : 0;
 }
 
@@ -68,8 +70,8 @@ static void run(const options *o, const verify_table *t, verify_report *r)
     if (!r->list) printf("\nPyTorch, oracle: worst error as a fraction of the tolerance\n");
 }
 
-/* Nothing runs where the model would call none of the slots: softmax serves sampled answers, which no
- * golden has. */
+/* Nothing runs where the model would call none of the slots: softmax serves sampled answers, which
+ * no golden has. */
 static int run_whole(const options *o, const verify_table *t, verify_report *r)
 {
     gm_error e = { "" };
@@ -95,6 +97,7 @@ int main(int argc, char **argv)
     char error[200], again[600];
     ops_cases cases;
     verify_table t;
+    verify_peak peak = { 0, 0 };
     if (parse(&o, argc, argv)) return usage();
     snprintf(again, sizeof again, "make verify %s=%s%s%s", o.source.library ? "KERNELS" : "BACKEND",
              o.source.library ? o.source.library : o.source.backend, o.whole ? " WHOLE=" : "",
@@ -104,8 +107,14 @@ int main(int argc, char **argv)
     int bad = 1;
     if (ops_cases_open(&cases, o.folder, error)) fprintf(stderr, "verify: %s\n", error);
     else if (verify_inspect(&o.source, &t)) fprintf(stderr, "verify: %s\n", t.error);
+    else if (o.source.bench && verify_measure(&peak))
+        fprintf(stderr, "verify: this machine's rates cannot be measured\n");
     else if (o.whole) bad = run_whole(&o, &t, &r);
     else {
+        if (o.source.bench) r.peak = &peak;
+        if (o.source.bench && !o.json)
+            printf("this machine now: copies %.3g GB/s, products %.3g GFLOP/s\n",
+                   peak.bytes * 1e-9, peak.flops * 1e-9);
         run(&o, &t, &r);
         bad = verify_end(&r, &t);
     }

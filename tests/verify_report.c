@@ -78,10 +78,22 @@ static json_t *case_json(const verify_report *r, json_t *j, const verify_note *n
     json_object_set_new(out, "tolerance", number_json(c->tolerance));
     json_object_set_new(out, "outside", json_integer(c->bad));
     json_object_set_new(out, "compared", json_integer(c->n));
+    if (!r->peak || !(n->seconds > 0)) return out;
+    json_object_set_new(out, "seconds", json_real(n->seconds));
+    json_object_set_new(out, "bytes", json_real(n->bytes));
+    json_object_set_new(out, "flops", json_real(n->flops));
+    json_object_set_new(out, "roofline", json_real(verify_roofline(r->peak, n)));
     return out;
 }
 
-static void print_case(json_t *j, const verify_note *n, const char *again)
+static void print_time(const verify_peak *p, const verify_note *n)
+{
+    printf("; %.3g us, %.3g GB/s", n->seconds * 1e6, n->bytes / n->seconds * 1e-9);
+    if (n->flops > 0) printf(", %.3g GFLOP/s", n->flops / n->seconds * 1e-9);
+    printf(", %.3g of the roofline", verify_roofline(p, n));
+}
+
+static void print_case(const verify_report *r, json_t *j, const verify_note *n, const char *again)
 {
     const gm_comparison *c = worse(n);
     gm_verdict v = verdict_of(n);
@@ -101,6 +113,7 @@ static void print_case(json_t *j, const verify_note *n, const char *again)
             printf(" from %s; %" PRId64 " of %" PRId64 " outside",
                    c == &n->oracle ? "the oracle" : "PyTorch", c->bad, c->n);
         if (v == GM_VACUOUS) printf("; all wanted values are alike: proves nothing");
+        if (r->peak && n->seconds > 0) print_time(r->peak, n);
         printf("%s%s\n", c->why[0] ? "; " : "", c->why);
     }
     if (v != GM_PASS) printf("          again: %s\n", again);
@@ -119,7 +132,7 @@ void verify_note_case(void *user, const verify_note *n)
     else r->failed++;
     if (v == GM_VACUOUS) r->vacuous++;
     if (r->list) json_array_append_new(r->list, case_json(r, j, n, again));
-    else print_case(j, n, again);
+    else print_case(r, j, n, again);
 }
 
 void verify_note_whole(void *user, const verify_whole_note *n)
@@ -140,8 +153,8 @@ void verify_note_whole(void *user, const verify_whole_note *n)
         json_array_append_new(r->list, j);
         return;
     }
-    printf("  %-7s %9.3g  %s: %" PRId64 " of %" PRId64 " within tolerance\n", good ? "pass" : "FAIL",
-           n->ratio, n->name, n->passed, n->passed + n->failed);
+    printf("  %-7s %9.3g  %s: %" PRId64 " of %" PRId64 " within tolerance\n",
+           good ? "pass" : "FAIL", n->ratio, n->name, n->passed, n->passed + n->failed);
     if (!good && n->first[0]) printf("          first outside: %s\n", n->first);
     if (!good) printf("          %s\n          again: %s\n", n->why, again);
     fflush(stdout);

@@ -8,6 +8,7 @@ typedef struct {
     const ops_cases *cases;
     const char
         *again; /* how the command that repeats a case begins: "make verify KERNELS=mine.c" */
+    const verify_peak *peak;        /* of this machine, where cases are timed; else NULL */
     json_t *list;                   /* outcomes, where JSON is wanted; else NULL */
     int64_t passed, failed, vacuous;
     const char *op;                 /* whose outcomes come now */
