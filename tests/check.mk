@@ -6,8 +6,7 @@ PROOF   := $(B)/check $(B)/golden $(B)/glamm $(B)/verify
 check: deps-check
 	@$(MAKE) --no-print-directory all $(PROOF)
 	@bash tests/tally.sh '$(MAKE) --no-print-directory manifest-check' $(B)/check \
-	    '$(B)/golden --backend cpu golden/tiny golden/mini golden/nano golden/wide golden/bf16' \
-	    '$(B)/golden --backend ref --cached golden/tiny golden/mini golden/nano golden/wide golden/bf16' \
+	    '$(B)/golden golden/tiny golden/mini golden/nano golden/wide golden/bf16' \
 	    'bash tests/golden_broken.sh $(B)/golden' \
 	    'bash tests/tokenize.sh $(B)/glamm' 'bash tests/bad_inputs.sh $(B)/glamm' \
 	    'bash tests/verify.sh $(B)/verify' 'bash tests/install.sh $(B)/installed' 'bash tests/docs.sh $(B)/glamm'

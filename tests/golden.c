@@ -1,10 +1,9 @@
 /* Golden values against this program: every case of every folder, on each kernel table.
  *
- *     golden [--backend ref|cpu] [--case NAME] [--tensor NAME] [--model DIR] [--clip DIR] [--all]
- * [--cached] FOLDER...
+ *     golden [--backend ref|cpu] [--case NAME] [--tensor NAME] [--model DIR] [--clip DIR]
+ *            [--all] FOLDER...
  *
- * --all prints every row, not the worst of each case; --cached leaves generation without KV cache
- * out, which computes the whole model again for every token.
+ * --all prints every row, not the worst of each case.
  *
  * A folder is laid out as golden/README.md says.  Where it has forms/, its cases run on each of
  * these checkpoints too.  The last line is `N passed, N failed, N not yet`; exit status 1 when
@@ -67,7 +66,7 @@ static void run_model(const options *o, const char *folder, const char *model, c
     double start = gm_seconds();
     snprintf(r->place, sizeof r->place, "--backend %s --model %s%s%s %s", backend, model,
              clip ? " --clip " : "", clip ? clip : "", folder);
-    printf("\n%s%s\n", r->place, r->cached ? " (generation with the KV cache only)" : "");
+    printf("\n%s\n", r->place);
     char *cases = gm_path_join(folder, "cases"), *sam = gm_path_join(folder, "model/sam.pth");
     if (!cases || !sam || gm_list_dir(cases, &files, &n, &e) ||
         !(m = open_model(model, sam, &mo, &e)))
@@ -140,7 +139,7 @@ static int usage(void)
 {
     fprintf(stderr, "usage: golden [--backend ref|cpu] [--case NAME] [--tensor NAME] [--model DIR] "
                     "[--clip DIR] "
-                    "[--all] [--cached] FOLDER...\n");
+                    "[--all] FOLDER...\n");
     return 2;
 }
 
@@ -158,7 +157,6 @@ int main(int argc, char **argv)
         while (k < n && strcmp(argv[i], wanted[k].name) != 0) k++;
         if (k < n && i + 1 < argc) *wanted[k].value = argv[++i];
         else if (strcmp(argv[i], "--all") == 0) r.all = true;
-        else if (strcmp(argv[i], "--cached") == 0) r.cached = true;
         else return usage();
     }
     if (i == argc) return usage();
