@@ -9,10 +9,11 @@
 
 static const command_text EVAL = {
     "eval", "gcg --truth DIR --pred DIR", "scores of stored predictions",
-    "Scores grounded captions as the authors' eval/gcg/evaluate.py does, from the same files. --truth "
-    "holds {val,test}_gcg_coco_{caption,mask}_gt.json, --pred one JSON per image with caption, phrases and "
-    "pred_masks. What is wrong with single images is named on stderr and counted; a prediction that is "
-    "missing or cannot be read counts as an empty caption without masks.\n"
+    "Scores grounded captions as the authors' eval/gcg/evaluate.py does, from the same files. "
+    "--truth holds {val,test}_gcg_coco_{caption,mask}_gt.json, --pred one JSON per image with "
+    "caption, phrases and pred_masks. What is wrong with single images is named on stderr and "
+    "counted; a prediction that is missing or cannot be read counts as an empty caption without "
+    "masks.\n"
     "\n"
     "Example\n"
     "  glamm eval gcg --truth golden/eval --split val --pred golden/eval/predictions\n"
@@ -23,10 +24,14 @@ static const command_text EVAL = {
 typedef struct { const char *truth, *split, *pred; int json, strict; } eval_options;
 
 static const option ROWS[] = {
-    { "truth", 0, OPTION_TEXT, offsetof(eval_options, truth), "DIR", "Folder with the true captions and masks.", 0, 0 },
-    { "split", 0, OPTION_CHOICE, offsetof(eval_options, split), "val|test", "Which truth (default val).", 0, 0 },
-    { "pred", 0, OPTION_TEXT, offsetof(eval_options, pred), "DIR", "Folder with the predictions.", 0, 0 },
-    { "json", 0, OPTION_FLAG, offsetof(eval_options, json), NULL, "All numbers in full, of each image too.", 0, 0 },
+    { "truth", 0, OPTION_TEXT, offsetof(eval_options, truth), "DIR",
+      "Folder with the true captions and masks.", 0, 0 },
+    { "split", 0, OPTION_CHOICE, offsetof(eval_options, split), "val|test",
+      "Which truth (default val).", 0, 0 },
+    { "pred", 0, OPTION_TEXT, offsetof(eval_options, pred), "DIR", "Folder with the predictions.",
+      0, 0 },
+    { "json", 0, OPTION_FLAG, offsetof(eval_options, json), NULL,
+      "All numbers in full, of each image too.", 0, 0 },
     { "strict", 0, OPTION_FLAG, offsetof(eval_options, strict), NULL,
       "Stop with status 1 when anything is wrong with an image.", 0, 0 },
 };
@@ -56,15 +61,16 @@ static json_t *caption_scores(const double *bleu, int first, double rouge, doubl
 
 static json_t *all_numbers(const gm_gcg *g, const gm_gcg_scores *s, int *bad)
 {
-    json_t *o = json_object(), *stats = json_array(), *captions = json_object(), *images = json_object();
-    json_t *missing = json_object();
+    json_t *o = json_object(), *stats = json_array(), *captions = json_object();
+    json_t *images = json_object(), *missing = json_object();
     for (int i = 0; i < GM_AP_STATS; i++) *bad |= json_array_append_new(stats, json_real(s->ap[i]));
     put(o, "coco_stats", stats, bad);
     put(o, "caption", caption_scores(s->bleu, 0, s->rouge, s->cider, bad), bad);
     for (int64_t i = 0; i < g->captioned; i++) {
         const gm_gcg_image_scores *one = &s->each[i];
         json_t *image = json_object();
-        put(captions, g->image[i].id, caption_scores(one->bleu, GM_BLEU_MOST - 1, one->rouge, one->cider, bad), bad);
+        json_t *caption = caption_scores(one->bleu, GM_BLEU_MOST - 1, one->rouge, one->cider, bad);
+        put(captions, g->image[i].id, caption, bad);
         put(image, "miou", json_real(one->miou), bad);
         put(image, "labels", json_integer(g->image[i].labels.n), bad);
         put(images, g->image[i].id, image, bad);
@@ -112,7 +118,8 @@ static void print_table(const gm_gcg *g, const gm_gcg_scores *s, const char *spl
         if (s->ap[i] < 0) printf("%-10s %8s  no true mask of this size\n", GM_AP_NAMES[i], "-");
         else printf("%-10s %8.1f\n", GM_AP_NAMES[i], 100 * s->ap[i]);
     }
-    printf("\nin percent; %lld images, %lld without a prediction, %lld predictions of other images\n",
+    printf("\nin percent; %lld images, %lld without a prediction, %lld predictions of other "
+           "images\n",
            (long long)g->captioned, (long long)g->missing, (long long)g->extra);
 }
 
@@ -125,7 +132,8 @@ static int failed(const gm_error *e)
 /* Problems from number `first` on, on stderr. */
 static void print_problems(const gm_gcg *g, int64_t first)
 {
-    for (int64_t i = first; i < g->problems.n; i++) fprintf(stderr, "glamm eval: %s\n", g->problems.text[i]);
+    for (int64_t i = first; i < g->problems.n; i++)
+        fprintf(stderr, "glamm eval: %s\n", g->problems.text[i]);
 }
 
 static int eval_gcg(const eval_options *o, const char *split)

@@ -19,8 +19,8 @@ static void score(double bleu[GM_BLEU_MOST], const counts *c)
     }
 }
 
-/* Clipped matches of found with its n references; the reference length is the closest, the shorter of
- * two as close. */
+/* Clipped matches of found with its n references; the reference length is the closest, the shorter
+ * of two as close. */
 static counts count(const gm_ngrams *found, const gm_ngrams *truth, int64_t n)
 {
     counts c = { .found = (double)found->words };
@@ -32,7 +32,8 @@ static counts count(const gm_ngrams *found, const gm_ngrams *truth, int64_t n)
             int64_t here = gm_ngram_count(&truth[r], &found->gram[i]);
             if (here > most) most = here;
         }
-        c.matched[found->gram[i].length - 1] += (double)(most < found->gram[i].count ? most : found->gram[i].count);
+        if (most > found->gram[i].count) most = found->gram[i].count;
+        c.matched[found->gram[i].length - 1] += (double)most;
     }
     for (int64_t r = 0; r < n; r++) {
         int64_t far = llabs(truth[r].words - found->words);
@@ -47,7 +48,8 @@ static int image(counts *one, gm_vocabulary *v, const gm_caption *c)
 {
     gm_ngrams found = { 0 }, *truth = calloc((size_t)c->ntruth + 1, sizeof *truth);
     bool good = truth && gm_ngrams_of(&found, v, c->found) == 0;
-    for (int64_t r = 0; good && r < c->ntruth; r++) good = gm_ngrams_of(&truth[r], v, c->truth[r]) == 0;
+    for (int64_t r = 0; good && r < c->ntruth; r++)
+        good = gm_ngrams_of(&truth[r], v, c->truth[r]) == 0;
     if (good) *one = count(&found, truth, c->ntruth);
     for (int64_t r = 0; truth && r < c->ntruth; r++) gm_ngrams_free(&truth[r]);
     gm_ngrams_free(&found);

@@ -10,8 +10,8 @@ typedef struct {
     int64_t ntruth;
 } gm_caption;
 
-/* Each fills the score of n images together, and each image's in `each` (n of them, may be NULL). They
- * fail only when out of memory; no image: 0. */
+/* Each fills the score of n images together, and each image's in `each` (n of them, may be NULL).
+ * They fail only when out of memory; no image: 0. */
 
 enum { GM_BLEU_MOST = 4 };
 /* corpus[k], each[image * GM_BLEU_MOST + k]: BLEU of n-grams up to length k + 1. */

@@ -9,7 +9,8 @@ static const double SIGMA = 6;
 
 /* All texts of one run: image i's caption is found[i], its references truth[first[i]] .. */
 typedef struct {
-    gm_ngrams *found, *truth, frequency;        /* frequency: in how many images' references a gram is */
+    /* frequency: in how many images' references a gram is */
+    gm_ngrams *found, *truth, frequency;
     int64_t *first, n, ntruth;
     double images;                              /* log of their number */
 } corpus_data;
@@ -20,7 +21,7 @@ static double weight(const corpus_data *d, const gm_ngram *g)
     return (double)g->count * (d->images - log(fmax(1, df)));
 }
 
-/* Norms per length; returns the number of bigrams, which is what the scorer takes for the length. */
+/* Norms per length; returns the number of bigrams, the scorer's idea of the length. */
 static double norms(double norm[GM_NGRAM_MOST], const corpus_data *d, const gm_ngrams *g)
 {
     double bigrams = 0;
@@ -65,7 +66,8 @@ static int count_images(corpus_data *d)
         /* An image's grams, each once, behind those of the images before. */
         gm_ngrams image = { all->gram + all->n, 0, 0 };
         for (int64_t r = d->first[i]; r < d->first[i + 1]; r++) {
-            memcpy(image.gram + image.n, d->truth[r].gram, (size_t)d->truth[r].n * sizeof *image.gram);
+            memcpy(image.gram + image.n, d->truth[r].gram,
+                   (size_t)d->truth[r].n * sizeof *image.gram);
             image.n += d->truth[r].n;
         }
         gm_ngrams_merge(&image);
@@ -112,7 +114,8 @@ int gm_cider(double *corpus, double *each, const gm_caption *c, int64_t n, gm_er
     bool good = read_texts(&d, c) == 0;
     for (int64_t i = 0; good && i < n; i++) {
         double one = 0;
-        for (int64_t r = d.first[i]; r < d.first[i + 1]; r++) one += similarity(&d, &d.found[i], &d.truth[r]);
+        for (int64_t r = d.first[i]; r < d.first[i + 1]; r++)
+            one += similarity(&d, &d.found[i], &d.truth[r]);
         one = 10 * one / GM_NGRAM_MOST / (double)c[i].ntruth;
         if (each) each[i] = one;
         sum += one;

@@ -62,7 +62,8 @@ static int read_mask(gm_rle *r, const json_t *o, const char *what, gm_error *e)
     json_t *h = json_array_get(size, 0), *w = json_array_get(size, 1);
     gm_error why = { "" };
     if (!counts || json_array_size(size) != 2 || !json_is_integer(h) || !json_is_integer(w))
-        return gm_fail(e, "%s: wanted a mask with size [height, width] and counts as compressed text", what);
+        return gm_fail(e, "%s: wanted a mask: size [height, width], counts as compressed text",
+                       what);
     if (gm_rle_parse(r, counts, json_integer_value(h), json_integer_value(w), &why) != 0)
         return gm_fail(e, "%s: %s", what, why.text);
     return 0;
@@ -96,7 +97,8 @@ typedef struct { const gm_gcg_image *image; int64_t place; bool as_number; } sor
 static int compare(const void *a, const void *b)
 {
     const sorted *x = a, *y = b;
-    if (x->as_number && x->image->number != y->image->number) return x->image->number < y->image->number ? -1 : 1;
+    if (x->as_number && x->image->number != y->image->number)
+        return x->image->number < y->image->number ? -1 : 1;
     return strcmp(x->image->id, y->image->id);
 }
 
@@ -123,21 +125,24 @@ static int read_images(gm_gcg *g, const json_t *file, const char *path, bool cap
     size_t i;
     int64_t known = g->n;
     if (!json_is_array(list)) return gm_fail(e, "%s: wanted a list called images", path);
-    gm_gcg_image *more = realloc(g->image, (size_t)(g->n + (int64_t)json_array_size(list) + 1) * sizeof *more);
+    size_t room = (size_t)g->n + json_array_size(list) + 1;
+    gm_gcg_image *more = realloc(g->image, room * sizeof *more);
     if (!more) return out_of_memory(e);
     g->image = more;
     json_array_foreach(list, i, one) {
         char number[32];
         json_t *id = json_object_get(one, "id");
         const char *text = id_text(id, number);
-        if (!text) return gm_fail(e, "%s: image %zu: wanted an id, a text or a whole number", path, i);
+        if (!text)
+            return gm_fail(e, "%s: image %zu: wanted an id, a text or a whole number", path, i);
         int64_t all = g->n;
         g->n = known;                       /* only those are sorted */
         bool there = known && find(g, text);
         g->n = all;
         if (there) continue;
         g->image[g->n] = (gm_gcg_image){ .id = gm_copy_text(text), .captioned = captioned,
-                                         .number = json_integer_value(id), .caption = gm_copy_text("") };
+                                         .number = json_integer_value(id),
+                                         .caption = gm_copy_text("") };
         g->n++;
         if (!g->image[g->n - 1].id || !g->image[g->n - 1].caption) return out_of_memory(e);
     }
@@ -170,11 +175,14 @@ static int read_captions(gm_gcg *g, const json_t *file, const char *path, gm_err
         const char *caption = gm_json_text(one, "caption");
         if (!m) return -1;
         if (!caption) return gm_fail(e, "%s: wanted a caption", what);
-        if (m->captions.n == 0 && read_texts(&m->labels, json_object_get(one, "labels"), what, e) != 0) return -1;
+        if (m->captions.n == 0 &&
+            read_texts(&m->labels, json_object_get(one, "labels"), what, e) != 0)
+            return -1;
         if (add_text(&m->captions, caption, e) != 0) return -1;
     }
     for (int64_t k = 0; k < g->captioned; k++)
-        if (g->image[k].captions.n == 0) return gm_fail(e, "%s: image %s has no caption", path, g->image[k].id);
+        if (g->image[k].captions.n == 0)
+            return gm_fail(e, "%s: image %s has no caption", path, g->image[k].id);
     return 0;
 }
 
@@ -188,12 +196,14 @@ static int read_true_masks(gm_gcg *g, const json_t *file, const char *path, gm_e
         snprintf(what, sizeof what, "%s: annotation %zu", path, i);
         gm_gcg_image *m = owner(g, one, what, e);
         json_t *id = json_object_get(one, "id"), *area = json_object_get(one, "area");
-        json_t *crowd = json_object_get(one, "iscrowd"), *category = json_object_get(one, "category_id");
+        json_t *crowd = json_object_get(one, "iscrowd");
+        json_t *category = json_object_get(one, "category_id");
         if (!m) return -1;
         if (json_is_integer(category) && json_integer_value(category) != 1) continue;
         if (!json_is_number(id) || !json_is_number(area) || !crowd)
             return gm_fail(e, "%s: wanted an id and an area, both numbers, and iscrowd", what);
-        gm_true_mask *more = realloc(m->mask, (size_t)(m->nmasks + 1) * sizeof *more), t = { .mask = { 0 } };
+        gm_true_mask t = { .mask = { 0 } };
+        gm_true_mask *more = realloc(m->mask, (size_t)(m->nmasks + 1) * sizeof *more);
         if (!more) return out_of_memory(e);
         m->mask = more;
         if (read_mask(&t.mask, json_object_get(one, "segmentation"), what, e) != 0) return -1;
@@ -224,7 +234,8 @@ static int read_prediction(gm_gcg_image *m, const char *path, gm_error *e)
     if (!caption || !json_is_array(masks))
         bad = gm_fail(e, "%s: wanted caption, phrases and pred_masks", path);
     if (!bad) bad = read_texts(&m->phrases, json_object_get(o, "phrases"), path, e);
-    if (!bad && !(m->found = calloc(json_array_size(masks) + 1, sizeof *m->found))) bad = out_of_memory(e);
+    if (!bad && !(m->found = calloc(json_array_size(masks) + 1, sizeof *m->found)))
+        bad = out_of_memory(e);
     if (!bad) {
         json_array_foreach(masks, i, one) {
             bad = read_mask(&m->found[m->nfound], one, path, e);
@@ -303,7 +314,8 @@ static int read_truth(gm_gcg *g, const char *folder, const char *split, const ch
     return bad;
 }
 
-int gm_gcg_read(gm_gcg *g, const char *truth, const char *split, const char *predictions, gm_error *e)
+int gm_gcg_read(gm_gcg *g, const char *truth, const char *split, const char *predictions,
+                gm_error *e)
 {
     *g = (gm_gcg){ 0 };
     if (read_truth(g, truth, split, "caption", read_captions, e) != 0) return -1;

@@ -88,7 +88,8 @@ static int score_captions(gm_gcg_scores *s, const gm_gcg *g, gm_error *e)
 {
     int64_t n = g->captioned, ntruth = 0, at = 0;
     for (int64_t i = 0; i < n; i++) ntruth += g->image[i].captions.n;
-    char **found = calloc((size_t)n + 1, sizeof *found), **truth = calloc((size_t)ntruth + 1, sizeof *truth);
+    char **found = calloc((size_t)n + 1, sizeof *found);
+    char **truth = calloc((size_t)ntruth + 1, sizeof *truth);
     gm_caption *c = calloc((size_t)n + 1, sizeof *c);
     int bad = found && truth && c ? 0 : gm_fail(e, "out of memory for %lld captions", (long long)n);
     for (int64_t i = 0; !bad && i < n; i++) {

@@ -112,7 +112,8 @@ void gm_ngrams_merge(gm_ngrams *g)
 int gm_ngrams_of(gm_ngrams *g, gm_vocabulary *v, const char *text)
 {
     int64_t words, *list = gm_words(v, text, false, &words);
-    *g = (gm_ngrams){ list ? malloc((size_t)(words * GM_NGRAM_MOST + 1) * sizeof *g->gram) : NULL, 0, words };
+    *g = (gm_ngrams){ list ? malloc((size_t)(words * GM_NGRAM_MOST + 1) * sizeof *g->gram) : NULL,
+                      0, words };
     for (int64_t i = 0; g->gram && i < words; i++) {
         for (int64_t length = 1; length <= GM_NGRAM_MOST && i + length <= words; length++) {
             gm_ngram *gram = &g->gram[g->n++];
@@ -128,7 +129,8 @@ int gm_ngrams_of(gm_ngrams *g, gm_vocabulary *v, const char *text)
 
 int64_t gm_ngram_count(const gm_ngrams *g, const gm_ngram *gram)
 {
-    const gm_ngram *found = g->n ? bsearch(gram, g->gram, (size_t)g->n, sizeof *gram, compare) : NULL;
+    if (g->n == 0) return 0;
+    const gm_ngram *found = bsearch(gram, g->gram, (size_t)g->n, sizeof *gram, compare);
     return found ? found->count : 0;
 }
 

@@ -14,9 +14,9 @@ typedef struct {
     int64_t slots;
 } gm_vocabulary;
 
-/* The numbers of text's words; malloc'ed, *n of them; NULL when out of memory. Words lie between white
- * space as str.split has it, or (single) between any two spaces, where nothing is a word too, as
- * str.split(" ") has it. */
+/* The numbers of text's words; malloc'ed, *n of them; NULL when out of memory. Words lie between
+ * white space as str.split has it, or (single) between any two spaces, where nothing is a word too,
+ * as str.split(" ") has it. */
 int64_t *gm_words(gm_vocabulary *v, const char *text, bool single, int64_t *n);
 void gm_vocabulary_free(gm_vocabulary *v);
 

@@ -1,5 +1,5 @@
-/* See ptb.h: cuts with ptb_next, writes each token as the original does (PTBLexer's normalisations),
- * drops punctuation. */
+/* See ptb.h: cuts with ptb_next, writes each token as the original does (PTBLexer's
+ * normalisations), drops punctuation. */
 #include "ptb.h"
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,8 @@
 #include "../io/unicode.h"
 #include "ptb_rules.h"
 
-static const char *const DROPPED[] = { "''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";" };
+static const char *const DROPPED[] = { "''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--",
+                                       "...", ";" };
 
 static bool dropped(const char *token)
 {
@@ -127,7 +128,8 @@ static int64_t append(uint32_t *p, int64_t n, const char *s, int64_t most)
     return n;
 }
 
-/* The *n characters of the caption, then a newline and the start of the next one, then zeros; malloc'ed. */
+/* The *n characters of the caption, then a newline and the start of the next one, then zeros;
+ * malloc'ed. */
 static uint32_t *characters(const char *caption, const char *next, int64_t *n)
 {
     enum { AHEAD = 64 };

@@ -47,7 +47,7 @@ static bool address(uint32_t c, const char *not)
     return c && !ptb_one_of(c, " \t\n\f\r\"<>|()") && !ptb_one_of(c, not);
 }
 
-/* The longest run of address characters, none of `not`, whose last is no punctuation; at least two. */
+/* The longest run of address characters, none of `not`, no punctuation last; at least two. */
 static int64_t address_run(const uint32_t *p, const char *not)
 {
     int64_t n = 0;
@@ -102,7 +102,8 @@ static bool mail_char(uint32_t c)
     return address(c, "{}") && c != 0xA0;
 }
 
-/* A letter or digit, anything, @, a name whose dots are neither doubled nor at its ends: the longest. */
+/* A letter or digit, anything, @, a name whose dots are neither doubled nor at its ends: the
+ * longest. */
 static int64_t mail(const uint32_t *p)
 {
     int64_t n = 0;
@@ -129,8 +130,9 @@ int64_t ptb_mail(const uint32_t *p)
 int64_t ptb_file(const uint32_t *p)
 {
     static const char *const END[] = {
-        "bat", "bmp", "bz2", "cgi", "class", "cpp", "c", "dll", "docx", "doc", "exe", "gif", "gz", "html", "htm",
-        "h", "java", "jar", "jpeg", "jpg", "mov", "mp3", "pdf", "php", "pl", "png", "pptx", "ppt", "ps", "py",
+        "bat", "bmp", "bz2", "cgi", "class", "cpp", "c", "dll", "docx", "doc", "exe", "gif", "gz",
+        "html", "htm", "h", "java", "jar", "jpeg", "jpg", "mov", "mp3", "pdf", "php", "pl", "png",
+        "pptx", "ppt", "ps", "py",
         "sql", "tar", "txt", "wav", "xml", "x", "zip", NULL
     };
     int64_t n = 0, best = 0;
@@ -298,7 +300,8 @@ int64_t ptb_phone(const uint32_t *p)
 
 int64_t ptb_acronym(const uint32_t *p)
 {
-    static const char *const ODD[] = { "canada-u.s", "sino-u.s", "korean-u.s", "eu-u.s", "japan-u.s", "non-u.s",
+    static const char *const ODD[] = { "canada-u.s", "sino-u.s", "korean-u.s", "eu-u.s",
+                                       "japan-u.s", "non-u.s",
                                        "u.s.-u.k", "u.s.-u.s.s.r", NULL };
     int64_t n = 1, odd = ptb_literal(p, ODD);
     if (odd) return odd;
@@ -309,18 +312,18 @@ int64_t ptb_acronym(const uint32_t *p)
 
 /* Those with a capital are abbreviations only so. */
 static const char *const ABBREVIATIONS[] = {
-    "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec",
-    "mon", "tue", "tues", "wed", "thu", "thurs", "fri",
-    "ala", "ariz", "Az", "Ark", "calif", "colo", "conn", "ct", "dak", "Del", "fla", "ga", "Ill", "ind", "kan", "kans",
-    "ky", "La", "Mass", "md", "mich", "minn", "Miss", "mo", "mont", "neb", "nev", "okla", "Ore", "Pa", "penn",
-    "tenn", "Tex", "va", "vt", "Wash", "wis", "wisc", "wyo",
-    "inc", "co", "cos", "corp", "pty", "ptys", "ppty", "pptys", "ltd", "plc", "rt", "bancorp", "bhd", "assn", "univ",
-    "intl", "sys", "tel", "est", "ext", "sq", "jr", "bros", "ed.d", "ph.d", "esq", "etc", "al", "seq", "bldg",
-    "mr", "mrs", "ms", "dr", "drs", "prof", "profs", "sen", "sens", "rep", "reps", "atty", "attys", "lt", "col",
-    "gen", "messrs", "gov", "govs", "adm", "rev", "maj", "sgt", "cpl", "pvt", "capt", "st", "ste", "ave", "pres",
-    "lieut", "hon", "brig", "cmdr", "comdr", "pfc", "spc", "supt", "supts", "det", "mt", "ft", "asst", "mme", "sfc",
-    "adj", "adv", "assoc", "ens", "insp", "mlle", "msgr",
-    "sr", "invt", "elec", "natl", "mfg", "mtg", "dept", "blvd", "rd", "vs", "alex", "wm", "jos", "cie", "a.k.a",
+    "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "mon",
+    "tue", "tues", "wed", "thu", "thurs", "fri", "ala", "ariz", "Az", "Ark", "calif", "colo",
+    "conn", "ct", "dak", "Del", "fla", "ga", "Ill", "ind", "kan", "kans", "ky", "La", "Mass", "md",
+    "mich", "minn", "Miss", "mo", "mont", "neb", "nev", "okla", "Ore", "Pa", "penn", "tenn", "Tex",
+    "va", "vt", "Wash", "wis", "wisc", "wyo", "inc", "co", "cos", "corp", "pty", "ptys", "ppty",
+    "pptys", "ltd", "plc", "rt", "bancorp", "bhd", "assn", "univ", "intl", "sys", "tel", "est",
+    "ext", "sq", "jr", "bros", "ed.d", "ph.d", "esq", "etc", "al", "seq", "bldg", "mr", "mrs", "ms",
+    "dr", "drs", "prof", "profs", "sen", "sens", "rep", "reps", "atty", "attys", "lt", "col", "gen",
+    "messrs", "gov", "govs", "adm", "rev", "maj", "sgt", "cpl", "pvt", "capt", "st", "ste", "ave",
+    "pres", "lieut", "hon", "brig", "cmdr", "comdr", "pfc", "spc", "supt", "supts", "det", "mt",
+    "ft", "asst", "mme", "sfc", "adj", "adv", "assoc", "ens", "insp", "mlle", "msgr", "sr", "invt",
+    "elec", "natl", "mfg", "mtg", "dept", "blvd", "rd", "vs", "alex", "wm", "jos", "cie", "a.k.a",
     "cf", "treas", "ph", NULL
 };
 
@@ -342,7 +345,8 @@ int64_t ptb_abbreviation(const uint32_t *p)
 
 int64_t ptb_before_number(const uint32_t *p)
 {
-    static const char *const LIST[] = { "ca.", "fig.", "figs.", "prop.", "no.", "nos.", "art.", "arts.", "bldg.",
+    static const char *const LIST[] = { "ca.", "fig.", "figs.", "prop.", "no.", "nos.", "art.",
+                                        "arts.", "bldg.",
                                         "pp.", "op.", NULL };
     return ptb_literal(p, LIST);
 }

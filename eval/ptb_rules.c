@@ -60,7 +60,8 @@ static int64_t before_not(const uint32_t *p)
 /* Words with an apostrophe that are not cut. */
 static int64_t whole(const uint32_t *p)
 {
-    int64_t n, best = LITERAL(p, "^n^", "^n", "l^", "d^", "j^", "dunkin^", "somethin^", "ol^", "^em", "^till",
+    int64_t n, best = LITERAL(p, "^n^", "^n", "l^", "d^", "j^", "dunkin^", "somethin^", "ol^",
+                              "^em", "^till",
                               "^til", "^cause", "cont'd.", "cont'd", "nor'easter", "c'mon", "e'er",
                               "s'mores", "ev'ry", "li'l", "nat'l");
     n = ptb_apostrophe(p);
@@ -199,7 +200,8 @@ static int64_t dots(const uint32_t *p)
 
 static int64_t quotes(const uint32_t *p)
 {
-    static const uint32_t LIST[] = { '`', 0x91, 0x92, 0x93, 0x94, 0x2018, 0x2019, 0x201A, 0x201B, 0x201C, 0x201D,
+    static const uint32_t LIST[] = { '`', 0x91, 0x92, 0x93, 0x94, 0x2018, 0x2019, 0x201A, 0x201B,
+                                     0x201C, 0x201D,
                                      0x201E, 0x201F, 0x2039, 0x203A, 0xAB, 0xBB };
     int64_t n = 0;
     for (size_t i = 0; n < 2 && i < sizeof LIST / sizeof *LIST; i++) {
@@ -227,7 +229,8 @@ static bool one_of_code(uint32_t c, const uint32_t *list, size_t n)
 
 static bool money(uint32_t c)
 {
-    static const uint32_t LIST[] = { 0xA2, 0xA3, 0xA4, 0xA5, 0x80, 0x20A0, 0x20AC, 0x60B, 0xE3F, 0x20A4, 0xFFE0,
+    static const uint32_t LIST[] = { 0xA2, 0xA3, 0xA4, 0xA5, 0x80, 0x20A0, 0x20AC, 0x60B, 0xE3F,
+                                     0x20A4, 0xFFE0,
                                      0xFFE1, 0xFFE5, 0xFFE6 };
     return one_of_code(c, LIST, sizeof LIST / sizeof *LIST);
 }
@@ -240,7 +243,8 @@ static bool fraction(uint32_t c)
 static int64_t script_number(const uint32_t *p)
 {
     int64_t sign = *p == 0x207A || *p == 0x207B || *p == 0x208A || *p == 0x208B, n = sign;
-    while (p[n] == 0x2070 || p[n] == 0xB9 || p[n] == 0xB2 || p[n] == 0xB3 || (p[n] >= 0x2074 && p[n] <= 0x2079))
+    while (p[n] == 0x2070 || p[n] == 0xB9 || p[n] == 0xB2 || p[n] == 0xB3 ||
+           (p[n] >= 0x2074 && p[n] <= 0x2079))
         n++;
     if (n > sign) return n;
     while (p[n] >= 0x2080 && p[n] <= 0x2089) n++;
@@ -252,14 +256,15 @@ static bool space(uint32_t c)
     return ptb_space(c) || ptb_newline(c);
 }
 
-/* An abbreviation of letters and dots, spaces, a word that starts a sentence or a tag: the total, or 0. */
+/* An abbreviation of letters and dots, spaces, a word that starts a sentence or a tag: the total,
+ * or 0. */
 static int64_t sentence_end(const uint32_t *p, int64_t acronym)
 {
     static const char *const STARTS[] = {
-        "About", "According", "Additionally", "After", "An", "As", "At", "A", "But", "Earlier", "Here", "Her",
-        "He", "However", "If", "In", "It", "Last", "Many", "More", "Mr.", "Ms.", "Now", "Once", "One", "Other",
-        "Our", "She", "Since", "Some", "So", "Such", "That", "These", "There", "Then", "They", "Their", "The", "This", "When",
-        "While", "What", "We", "Yet", "You"
+        "About", "According", "Additionally", "After", "An", "As", "At", "A", "But", "Earlier",
+        "Here", "Her", "He", "However", "If", "In", "It", "Last", "Many", "More", "Mr.", "Ms.",
+        "Now", "Once", "One", "Other", "Our", "She", "Since", "Some", "So", "Such", "That", "These",
+        "There", "Then", "They", "Their", "The", "This", "When", "While", "What", "We", "Yet", "You"
     };
     int64_t n = acronym + 1;
     if (!acronym || p[acronym] != '.' || !space(p[n])) return 0;
@@ -300,7 +305,8 @@ static void find_words(search *s)
     int64_t n;
     found(s, LITERAL(p, "c++", "c#", "f#"), 0, PTB_PLAIN);
     if ((n = LITERAL(p, "cannot", "'twas")) > 0) found(s, n - 3, 3, PTB_PLAIN);
-    if ((n = LITERAL(p, "'tis", "more'n", "gonna", "gotta", "lemme", "gimme", "wanna")) > 0) found(s, n - 2, 2, PTB_PLAIN);
+    if ((n = LITERAL(p, "'tis", "more'n", "gonna", "gotta", "lemme", "gimme", "wanna")) > 0)
+        found(s, n - 2, 2, PTB_PLAIN);
     found(s, ptb_tag(p), 0, PTB_SPACED);
     found(s, LITERAL(p, "&md;", "&mdash;", "&ndash;"), 0, PTB_DASH);
     if (*p == 0x96 || *p == 0x97 || (*p >= 0x2013 && *p <= 0x2015)) found(s, 1, 0, PTB_DASH);
@@ -336,7 +342,8 @@ static void find_numbers(search *s)
     found(s, script_number(p), 0, PTB_PLAIN);
     found(s, ptb_fraction(p), 0, PTB_SPACED);
     if (fraction(*p)) found(s, 1, 0, PTB_FRACTION);
-    found(s, LITERAL(p, "-rrb-", "-lrb-", "-rcb-", "-lcb-", "-rsb-", "-lsb-", "c.d.s", "pro-", "anti-", "s&p-500",
+    found(s, LITERAL(p, "-rrb-", "-lrb-", "-rcb-", "-lcb-", "-rsb-", "-lsb-", "c.d.s", "pro-",
+                     "anti-", "s&p-500",
                      "s&amp;p-500", "s&ls", "s&amp;ls", "cap^n", "c^est"), 0, PTB_AMP);
     found(s, slashed(p), 0, PTB_PLAIN);
     found(s, dollar(p), 0, PTB_PLAIN);
@@ -390,7 +397,8 @@ static void find_marks(search *s)
     n = capitals(p);
     found_with_dot(s, n, PTB_AMP);
     found(s, n, 0, PTB_AMP);
-    if (*p == '\'' && ptb_alpha(p[1]) && !ptb_one_of(p[2], " \t\n\r") && p[2] != 0xA0) found(s, 1, 2, PTB_LEFT);
+    if (*p == '\'' && ptb_alpha(p[1]) && !ptb_one_of(p[2], " \t\n\r") && p[2] != 0xA0)
+        found(s, 1, 2, PTB_LEFT);
     found(s, clitic(p), 0, PTB_RIGHT);
     found(s, quotes(p), 0, PTB_RIGHT);
     found(s, LITERAL(p, "<<", ">>"), 0, PTB_PLAIN);

@@ -48,7 +48,8 @@ int64_t ptb_number(const uint32_t *p);
 int64_t ptb_date(const uint32_t *p);
 int64_t ptb_fraction(const uint32_t *p);
 int64_t ptb_phone(const uint32_t *p);
-int64_t ptb_acronym(const uint32_t *p);                 /* without its last dot: "U.S", "e.g", "a" */
+/* without its last dot: "U.S", "e.g", "a" */
+int64_t ptb_acronym(const uint32_t *p);
 int64_t ptb_abbreviation(const uint32_t *p);            /* with its dot */
 int64_t ptb_before_number(const uint32_t *p);           /* "no.", "fig.", with the dot */
 /* The length of the first word of list that is at p; in a word, capitals must be capitals, other

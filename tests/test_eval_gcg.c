@@ -151,7 +151,7 @@ START_TEST(broken_truth)
         { "mask", "{" IMAGES ",\"annotations\":[{\"image_id\":3}]}", "annotation 0: 3 is no image of the list" },
         { "mask", "{" IMAGES ",\"annotations\":[{\"id\":1,\"image_id\":9,\"area\":\"6\",\"iscrowd\":0}]}", "wanted an id and an area" },
         { "mask", "{" IMAGES ",\"annotations\":[{\"id\":1,\"image_id\":9,\"area\":6,\"iscrowd\":0,\"segmentation\":[[1,2]]}]}",
-          "wanted a mask with size" },
+          "wanted a mask: size" },
         { "caption", "[]", "wanted a JSON object" },
         { "caption", "{\"images\":[],\"annotations\":[]}", "no image in the val split" },
         { "caption", "{\"images\":[{\"id\":5}],\"annotations\":[]}", "image 5 has no caption" },
