@@ -30,7 +30,8 @@ START_TEST(tokens)
         while (k < n && !text(list, k, 0)[strspn(text(list, k, 0), " ")]) k++;
         char *got = gm_ptb_tokens(text(list, i, 0), k < n ? text(list, k, 0) : NULL, NULL);
         ck_assert_ptr_nonnull(got);
-        ck_assert_msg(!strcmp(got, text(list, i, 1)), "%s\n got: %s\nwant: %s", text(list, i, 0), got, text(list, i, 1));
+        ck_assert_msg(!strcmp(got, text(list, i, 1)), "%s\n got: %s\nwant: %s", text(list, i, 0),
+                      got, text(list, i, 1));
         free(got);
     }
     json_decref(root);
@@ -41,9 +42,11 @@ END_TEST
 START_TEST(odd_bytes)
 {
     static const char *const list[][3] = {
-        { "a\xFF" "b \xE2\x82", NULL, "a b" }, { "a\nb\r\nc", NULL, "a b c" }, { "", NULL, "" }, { "'", "x", "" },
-        { "the letter A.", "The man", "the letter a" }, { "the letter A.", "the man", "the letter a." },
-        { "the letter A.", "A", "the letter a" }, { "\xC2\xAD", NULL, "" }, { "<", NULL, "<" }, { "&", NULL, "&" }, { "'tis", NULL, "'t is" }
+        { "a\xFF" "b \xE2\x82", NULL, "a b" }, { "a\nb\r\nc", NULL, "a b c" }, { "", NULL, "" },
+        { "'", "x", "" }, { "the letter A.", "The man", "the letter a" },
+        { "the letter A.", "the man", "the letter a." },
+        { "the letter A.", "A", "the letter a" }, { "\xC2\xAD", NULL, "" }, { "<", NULL, "<" },
+        { "&", NULL, "&" }, { "'tis", NULL, "'t is" }
     };
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         char *got = gm_ptb_tokens(list[i][0], list[i][1], NULL);
@@ -80,7 +83,8 @@ static double number(json_t *o, const char *key)
 
 static void near(const char *what, size_t image, double got, double want)
 {
-    ck_assert_msg(fabs(got - want) < 1e-11, "%s, image %zu: %.17g, wanted %.17g", what, image, got, want);
+    ck_assert_msg(fabs(got - want) < 1e-11, "%s, image %zu: %.17g, wanted %.17g", what, image, got,
+                  want);
 }
 
 static void check_set(json_t *set)
@@ -102,12 +106,14 @@ static void check_set(json_t *set)
     ck_assert_int_eq(gm_rouge_l(&rouge, rouges, c, (int64_t)n, NULL), 0);
     ck_assert_int_eq(gm_cider(&cider, ciders, c, (int64_t)n, NULL), 0);
     for (size_t k = 0; k < GM_BLEU_MOST; k++)
-        near("BLEU of all", k, bleu[k], json_real_value(json_array_get(json_object_get(set, "bleu"), k)));
+        near("BLEU of all", k, bleu[k],
+             json_real_value(json_array_get(json_object_get(set, "bleu"), k)));
     near("ROUGE of all", n, rouge, number(set, "rouge"));
     near("CIDEr of all", n, cider, number(set, "cider"));
     json_array_foreach(json_object_get(set, "each"), i, want) {
         for (size_t k = 0; k < GM_BLEU_MOST; k++)
-            near("BLEU", i, each[i * GM_BLEU_MOST + k], json_real_value(json_array_get(json_object_get(want, "bleu"), k)));
+            near("BLEU", i, each[i * GM_BLEU_MOST + k],
+                 json_real_value(json_array_get(json_object_get(want, "bleu"), k)));
         near("ROUGE", i, rouges[i], number(want, "rouge"));
         near("CIDEr", i, ciders[i], number(want, "cider"));
         free((void *)c[i].truth);
