@@ -106,6 +106,7 @@ void golden_generate(golden_report *r, const gm_model *m, golden_case *g, const 
     }
     check_prompt(r, m, g);
     generate_once(r, m, g, in, false);
+    if (r->cached) return;
     r->variant = " (no kv cache)";
     generate_once(r, m, g, in, true);
     r->variant = NULL;

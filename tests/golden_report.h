@@ -15,6 +15,7 @@ typedef struct {
     golden_row *row;
     int64_t rows, room, passed, failed, not_yet;
     bool all;                           /* print every row, not the worst of each case */
+    bool cached;                        /* generate with the KV cache only (verify) */
     const char *only;                   /* compare this tensor alone, or NULL */
     const char *variant;                /* put behind the names of rows, or NULL */
     char place[512];                    /* backend and folder of what runs now, as arguments */
