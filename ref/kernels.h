@@ -128,8 +128,9 @@ const gm_kernels *gm_kernels_cpu(void);      /* OpenBLAS and OpenMP where it pay
 /* dst: a table with every slot of `over` that is set, and `under`'s elsewhere. */
 void gm_kernels_inherit(gm_kernels *dst, const gm_kernels *over, const gm_kernels *under);
 
-/* What a file of outside kernels hands in: one variable of this type, named glamm_plugin and visible from
- * outside (docs/VERIFY.md; in C++ declare it extern "C").  What is not mentioned is 0. */
+/* What a file of outside kernels hands in: one variable of this type, named glamm_plugin and
+ * visible from outside (docs/VERIFY.md; in C++ declare it extern "C").  What is not mentioned is 0.
+ */
 typedef struct {
     /* sizeof(gm_kernels): a table of another kernels.h is refused */
     size_t size;

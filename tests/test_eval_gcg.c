@@ -74,12 +74,15 @@ static void write_file(const char *name, const char *text)
 
 #define IMAGES "\"images\":[{\"id\":10},{\"id\":9},{\"id\":8},{\"id\":7}]"
 #define FULL "{\"size\":[2,3],\"counts\":\"06\"}"
-#define TRUE_MASK "{\"id\":1,\"image_id\":10,\"category_id\":1,\"segmentation\":" FULL ",\"area\":6,\"iscrowd\":0}"
+#define TRUE_MASK                                                                                  \
+    "{\"id\":1,\"image_id\":10,\"category_id\":1,\"segmentation\":" FULL                           \
+    ",\"area\":6,\"iscrowd\":0}"
 static const char MASKS[] = "{" IMAGES ",\"annotations\":[" TRUE_MASK "]}";
-static const char CAPTIONS[] = "{" IMAGES ",\"annotations\":["
-    "{\"image_id\":10,\"caption\":\"a red dog\",\"labels\":[\"a red dog\"]},{\"image_id\":10,\"caption\":\"two\"},"
-    "{\"image_id\":9,\"caption\":\"a cat\",\"labels\":[]},{\"image_id\":8,\"caption\":\"a hen\",\"labels\":[]},"
-    "{\"image_id\":7,\"caption\":\"a cow\",\"labels\":[]}]}";
+static const char CAPTIONS[] =
+    "{" IMAGES ",\"annotations\":[{\"image_id\":10,\"caption\":\"a red dog\",\"labels\":[\"a red "
+               "dog\"]},{\"image_id\":10,\"caption\":\"two\"},{\"image_id\":9,\"caption\":\"a "
+               "cat\",\"labels\":[]},{\"image_id\":8,\"caption\":\"a "
+               "hen\",\"labels\":[]},{\"image_id\":7,\"caption\":\"a cow\",\"labels\":[]}]}";
 static const char GOOD[] =
     "{\"x\":{\"caption\":\"A red dog.\",\"phrases\":[\"dog\"],\"pred_masks\":[" FULL "]}}";
 
@@ -105,7 +108,8 @@ static bool has_problem(const gm_gcg *g, const char *words)
     return false;
 }
 
-/* A wrapped prediction counts; a truncated one, one with a broken mask and a missing one: all named. */
+/* A wrapped prediction counts; a truncated one, one with a broken mask and a missing one: all
+ * named. */
 START_TEST(broken_predictions)
 {
     gm_error e = { "" };
@@ -141,8 +145,9 @@ START_TEST(masks_of_two_sizes)
     gm_gcg g;
     gm_gcg_scores s;
     set_up();
-    write_file("pred/10.json",
-               "{\"caption\":\"\",\"phrases\":[],\"pred_masks\":[{\"size\":[3,2],\"counts\":\"06\"}]}");
+    write_file(
+        "pred/10.json",
+        "{\"caption\":\"\",\"phrases\":[],\"pred_masks\":[{\"size\":[3,2],\"counts\":\"06\"}]}");
     ck_assert_msg(gm_gcg_read(&g, DIR, "val", DIR "/pred", &e) == 0, "%s", e.text);
     ck_assert_msg(gm_gcg_score(&s, &g, &e) == 0, "%s", e.text);
     ck_assert(has_problem(&g, "image 10: masks of two sizes: 2 x 3 and 3 x 2"));
@@ -163,14 +168,23 @@ START_TEST(broken_truth)
         { "mask", "{\"images\":[{\"id\":1.5}],\"annotations\":[]}", "image 0: wanted an id" },
         { "mask", "{" IMAGES ",\"annotations\":[{\"image_id\":3}]}",
           "annotation 0: 3 is no image of the list" },
-        { "mask", "{" IMAGES ",\"annotations\":[{\"id\":1,\"image_id\":9,\"area\":\"6\",\"iscrowd\":0}]}", "wanted an id and an area" },
-        { "mask", "{" IMAGES ",\"annotations\":[{\"id\":1,\"image_id\":9,\"area\":6,\"iscrowd\":0,\"segmentation\":[[1,2]]}]}",
+        { "mask",
+          "{" IMAGES ",\"annotations\":[{\"id\":1,\"image_id\":9,\"area\":\"6\",\"iscrowd\":0}]}",
+          "wanted an id and an area" },
+        { "mask",
+          "{" IMAGES ",\"annotations\":[{\"id\":1,\"image_id\":9,\"area\":6,\"iscrowd\":0,"
+                     "\"segmentation\":[[1,2]]}]}",
           "wanted a mask: size" },
         { "caption", "[]", "wanted a JSON object" },
         { "caption", "{\"images\":[],\"annotations\":[]}", "no image in the val split" },
         { "caption", "{\"images\":[{\"id\":5}],\"annotations\":[]}", "image 5 has no caption" },
-        { "caption", "{\"images\":[{\"id\":5}],\"annotations\":[{\"image_id\":5,\"caption\":\"a\"}]}", "wanted a list of texts" },
-        { "caption", "{\"images\":[{\"id\":5}],\"annotations\":[{\"image_id\":5,\"caption\":\"a\",\"labels\":[2]}]}", "wanted a text at place 0" },
+        { "caption",
+          "{\"images\":[{\"id\":5}],\"annotations\":[{\"image_id\":5,\"caption\":\"a\"}]}",
+          "wanted a list of texts" },
+        { "caption",
+          "{\"images\":[{\"id\":5}],\"annotations\":[{\"image_id\":5,\"caption\":\"a\",\"labels\":["
+          "2]}]}",
+          "wanted a text at place 0" },
     };
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         gm_error e = { "" };
@@ -191,7 +205,8 @@ END_TEST
 START_TEST(the_program)
 {
     set_up();
-    ck_assert_int_eq(shell("./$G eval gcg --truth golden/eval --pred golden/eval/predictions --json"), 0);
+    ck_assert_int_eq(
+        shell("./$G eval gcg --truth golden/eval --pred golden/eval/predictions --json"), 0);
     ck_assert(strstr(said(), "\"coco_stats\": [") && strstr(said(), "\"METEOR\": null") &&
               strstr(said(), "needs the word lists"));
     ck_assert_int_eq(shell("./$G eval gcg --truth %s --pred %s/pred", DIR, DIR), 0);
