@@ -109,7 +109,7 @@ typedef struct {
 } gm_answer;
 
 /* One image and the conversation about it.  Image features, SAM's embedding and the history stay
- * between questions; the image is copied. */
+ * between questions; the image is copied.  An image of one pixel is refused. */
 gm_session *gm_session_new(gm_model *m, const gm_image *image, gm_error *e);
 gm_answer *gm_session_ask(gm_session *s, const gm_ask *q, gm_error *e);
 /* Forgets the conversation, keeps the image. */

@@ -24,6 +24,10 @@ struct gm_session {
 
 gm_session *gm_session_new(gm_model *m, const gm_image *image, gm_error *e)
 {
+    if (image->width == 1 && image->height == 1) {
+        gm_fail(e, "wanted an image that shows something, found 1 x 1 pixels");
+        return NULL;
+    }
     gm_session *s = calloc(1, sizeof *s);
     if (s) s->c = gm_ctx_new(&m->kernels, NULL);
     if (!s || !s->c) {
