@@ -28,7 +28,7 @@ ids='1 1005 320 945 1006 1004 353 286 1005 261 736 495 562 1006 1004 732'
 gives 0 "$ids" "$glamm" tokenize $model --ids "$answer"
 gives 0 "$ids" from "$answer\n" "$glamm" tokenize $model --ids
 gives 0 '1 952 13' from '\n\n' "$glamm" tokenize $model --ids
-gives 0 $'     1  <s>\n   261  \u2581a\n  -200  <image>\n   307  \u2581b' "$glamm" tokenize $model 'a<image>b'
+gives 0 $'     1  <s>\n   261  \xe2\x96\x81a\n  -200  <image>\n   307  \xe2\x96\x81b' "$glamm" tokenize $model 'a<image>b'
 gives 0 '{"ids":[1,261,-200,307],"pieces":["<s>","▁a","<image>","▁b"]}' "$glamm" tokenize $model --json 'a<image>b'
 gives 0 '<s> <p> A man </p> [SEG] rides <p> a horse </p> [SEG] .' "$glamm" tokenize $model --decode $ids
 gives 0 '<s>a b' from '1 261\n-200 307' "$glamm" tokenize $model --decode
