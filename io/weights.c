@@ -170,9 +170,12 @@ static void wanted_text(char *buf, size_t room, int nd, const int64_t *dim)
     if (at < room) snprintf(buf + at, room - at, ")");
 }
 
-/* The entry of these sizes, marked as used; NULL after a note. */
-static gm_weight_entry *demand(gm_weights *w, int nd, const int64_t *dim, const char *name)
+/* The entry of these sizes under the printed name, marked as used; NULL after a note. */
+static gm_weight_entry *demand(gm_weights *w, int nd, const int64_t *dim, const char *format,
+                               va_list a)
 {
+    char name[GM_NAME_MAX];
+    vsnprintf(name, sizeof name, format, a);
     gm_weight_entry *t = gm_weights_find(w, name);
     if (!t) {
         note(w, &w->missing, name);
@@ -192,23 +195,19 @@ static gm_weight_entry *demand(gm_weights *w, int nd, const int64_t *dim, const 
 
 gm_tensor gm_weight(gm_weights *w, int nd, const int64_t *dim, const char *format, ...)
 {
-    char name[GM_NAME_MAX];
     va_list a;
     va_start(a, format);
-    vsnprintf(name, sizeof name, format, a);
+    gm_weight_entry *t = demand(w, nd, dim, format, a);
     va_end(a);
-    gm_weight_entry *t = demand(w, nd, dim, name);
     return t ? t->x : GM_NONE;
 }
 
 gm_tensor gm_weight_f32(gm_weights *w, int nd, const int64_t *dim, const char *format, ...)
 {
-    char name[GM_NAME_MAX];
     va_list a;
     va_start(a, format);
-    vsnprintf(name, sizeof name, format, a);
+    gm_weight_entry *t = demand(w, nd, dim, format, a);
     va_end(a);
-    gm_weight_entry *t = demand(w, nd, dim, name);
     if (!t) return GM_NONE;
     if (!t->f32.data) {
         gm_tensor y = t->x;

@@ -34,9 +34,18 @@ static void stage(run *r, const char *name, double done)
 static gm_batch batch_of(run *r)
 {
     r->offset[1] = 1;
-    r->boxes_of[1] = r->regions.data ? r->regions.dim[0] : 0;
+    r->boxes_of[1] = r->o->box.data ? r->o->box.dim[0] : 0;
     return (gm_batch){ .B = 1, .L = r->out->n, .ids = r->out->ids, .images = 1, .offset = r->offset,
                        .box = r->o->box, .boxes_of = r->boxes_of };
+}
+
+/* The boxes' vectors; levels, where given, first make the scene's region maps anew. */
+static void read_boxes(run *r, gm_tensor levels[4])
+{
+    gm_scene *s = r->scene;
+    gm_batch b = batch_of(r);
+    if (levels) gm_region_maps(r->c, &r->m->region, levels, s->maps);
+    r->regions = gm_region(r->c, &r->m->region, s->maps, r->o->box, gm_box_images(r->c, &b));
 }
 
 /* CLIP and the projector; the region encoder when there are boxes.  Kept in the scene. */
@@ -54,12 +63,7 @@ static void see(run *r)
     r->regions = GM_NONE;
     if (!boxes) return;
     stage(r, "region", 0);
-    if (maps) gm_region_maps(r->c, &r->m->region, levels, s->maps);
-    int32_t *image = calloc((size_t)r->o->box.dim[0], sizeof *image);
-    if (!image) gm_set_error(r->c, "out of memory for %lld boxes", (long long)r->o->box.dim[0]);
-    gm_tensor of = image ? gm_from(r->c, GM_I32, image, 1, GM_DIMS(r->o->box.dim[0])) : GM_NONE;
-    free(image);
-    r->regions = gm_region(r->c, &r->m->region, s->maps, r->o->box, of);
+    read_boxes(r, maps ? levels : NULL);
     stage(r, "region", 1);
 }
 
@@ -93,11 +97,7 @@ static gm_tensor read_again(run *r)
     gm_scene *s = r->scene;
     gm_tensor levels[4];
     s->img = gm_image_tokens(r->c, r->m, s->clip_pixels, r->regions.data ? levels : NULL);
-    if (r->regions.data) {
-        gm_batch b = batch_of(r);
-        gm_region_maps(r->c, &r->m->region, levels, s->maps);
-        r->regions = gm_region(r->c, &r->m->region, s->maps, r->o->box, gm_box_images(r->c, &b));
-    }
+    if (r->regions.data) read_boxes(r, levels);
     return read_all(r, NULL);
 }
 
