@@ -106,6 +106,15 @@ gm_tensor gm_from(gm_ctx *c, gm_dtype type, const void *host, int nd, const int6
     return x;
 }
 
+gm_tensor gm_from_owned(gm_ctx *c, gm_dtype type, void *host, int nd, const int64_t *dim)
+{
+    gm_tensor x = GM_NONE;
+    if (host) x = gm_from(c, type, host, nd, dim);
+    else gm_set_error(c, "out of memory for a table on the host");
+    free(host);
+    return x;
+}
+
 void gm_to_host(gm_ctx *c, void *host, gm_tensor x)
 {
     if (!c->failed && gm_numel(x)) memcpy(host, x.data, (size_t)gm_numel(x) * gm_type_size(x.type));

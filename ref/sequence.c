@@ -8,15 +8,6 @@
 
 #define IMAGE_ID (-200)
 
-static gm_tensor upload(gm_ctx *c, gm_dtype type, void *host, int nd, const int64_t *dim)
-{
-    gm_tensor x = GM_NONE;
-    if (host) x = gm_from(c, type, host, nd, dim);
-    else gm_set_error(c, "out of memory for a list of token positions");
-    free(host);
-    return x;
-}
-
 gm_tensor gm_sequence_ids(gm_ctx *c, const glamm *m, const gm_batch *b)
 {
     int64_t n = b->B * b->L, V = m->llama.embed.dim[0];
@@ -27,7 +18,7 @@ gm_tensor gm_sequence_ids(gm_ctx *c, const glamm *m, const gm_batch *b)
             gm_set_error(c, "token id %d: wanted one of 0 .. %lld", (int)b->ids[i],
                          (long long)V - 1);
     }
-    return upload(c, GM_I32, ids, 1, GM_DIMS(n));
+    return gm_from_owned(c, GM_I32, ids, 1, GM_DIMS(n));
 }
 
 static int64_t image_of_conversation(const gm_batch *b, int64_t conversation)
@@ -73,7 +64,7 @@ gm_tensor gm_sequence_rows(gm_ctx *c, const glamm *m, const gm_batch *b, int64_t
     int32_t *rows = calloc((size_t)(b->B * T + gm_image_token_count(m)), sizeof *rows);
     for (int64_t i = 0; rows && i < b->B && gm_ok(c); i++)
         expand(c, m, b, i, nregions, rows + i * T);
-    return upload(c, GM_I32, rows, 1, GM_DIMS(b->B * T));
+    return gm_from_owned(c, GM_I32, rows, 1, GM_DIMS(b->B * T));
 }
 
 gm_tensor gm_sequence_keep(gm_ctx *c, const glamm *m, const gm_batch *b)
@@ -84,7 +75,7 @@ gm_tensor gm_sequence_keep(gm_ctx *c, const glamm *m, const gm_batch *b)
     for (int64_t i = 0; keep && i < b->B; i++)
         for (int64_t t = 0; t < T; t++)
             keep[i * T + t] = t < extra || b->ids[i * b->L + t - extra] != 0;
-    return upload(c, GM_U8, keep, 2, GM_DIMS(b->B, T));
+    return gm_from_owned(c, GM_U8, keep, 2, GM_DIMS(b->B, T));
 }
 
 gm_tensor gm_seg_rows(gm_ctx *c, const glamm *m, const gm_batch *b, int64_t from, int64_t to)
@@ -94,7 +85,7 @@ gm_tensor gm_seg_rows(gm_ctx *c, const glamm *m, const gm_batch *b, int64_t from
     for (int64_t i = from; rows && i < to; i++)
         for (int64_t k = 1; k < b->L; k++)
             if (b->ids[i * b->L + k] == m->seg) rows[n++] = (int32_t)(i * T + extra + k - 1);
-    return upload(c, GM_I32, rows, 1, GM_DIMS(n));
+    return gm_from_owned(c, GM_I32, rows, 1, GM_DIMS(n));
 }
 
 gm_tensor gm_box_images(gm_ctx *c, const gm_batch *b)
@@ -103,5 +94,5 @@ gm_tensor gm_box_images(gm_ctx *c, const gm_batch *b)
     int32_t *image = malloc((size_t)(n + 1) * sizeof *image);
     for (int64_t i = 0; image && i < b->images; i++)
         for (int64_t k = b->boxes_of[i]; k < b->boxes_of[i + 1]; k++) image[k] = (int32_t)i;
-    return upload(c, GM_I32, image, 1, GM_DIMS(n));
+    return gm_from_owned(c, GM_I32, image, 1, GM_DIMS(n));
 }

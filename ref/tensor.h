@@ -51,6 +51,8 @@ void gm_set_error(gm_ctx *c, const char *format, ...) __attribute__((format(prin
  */
 gm_tensor gm_new(gm_ctx *c, gm_dtype type, int nd, const int64_t *dim);
 gm_tensor gm_from(gm_ctx *c, gm_dtype type, const void *host, int nd, const int64_t *dim);
+/* The same from a malloc'ed buffer, which is freed; NULL there is the error of its malloc. */
+gm_tensor gm_from_owned(gm_ctx *c, gm_dtype type, void *host, int nd, const int64_t *dim);
 /* Copies a tensor's values to the host (for the CPU a memcpy). */
 void gm_to_host(gm_ctx *c, void *host, gm_tensor x);
 #define GM_DIMS(...) ((const int64_t[]){ __VA_ARGS__ })
