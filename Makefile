@@ -21,7 +21,7 @@ ifeq ($(JPEG),turbo)
 LDLIBS  += -lturbojpeg
 endif
 
-LIB_C   := $(wildcard ref/*.c ref/kernels/*.c io/*.c eval/*.c)
+LIB_C   := $(wildcard ref/*.c ref/kernels/*.c io/*.c eval/*.c train/*.c)
 LIB_C   := $(filter-out io/jpeg_turbo.c io/jpeg_stb.c,$(LIB_C)) $(wildcard io/jpeg_$(JPEG).c)
 CLI_C   := $(wildcard cli/*.c)
 TEST_C  := $(wildcard tests/test_*.c)
