@@ -87,3 +87,9 @@ int ref_round_bf16(float *y, const float *x, int64_t N)
     for (int64_t i = 0; i < N; i++) y[i] = gm_from_bf16(gm_to_bf16(x[i]));
     return 0;
 }
+
+int ref_fill(float *y, int64_t N, float value)
+{
+    for (int64_t i = 0; i < N; i++) y[i] = value;
+    return 0;
+}

@@ -9,7 +9,7 @@ const gm_kernels *gm_kernels_ref(void)
         .name = "ref",
         .gather = ref_gather, .transpose = ref_transpose, .concat = ref_concat, .slice = ref_slice,
         .place = ref_place, .repeat = ref_repeat, .window = ref_window, .unwindow = ref_unwindow,
-        .round_bf16 = ref_round_bf16,
+        .round_bf16 = ref_round_bf16, .fill = ref_fill,
         .add = ref_add, .mul = ref_mul, .scale = ref_scale, .relu = ref_relu, .gelu = ref_gelu,
         .quick_gelu = ref_quick_gelu, .silu = ref_silu, .sin = ref_sin, .cos = ref_cos,
         .rope = ref_rope,
@@ -37,5 +37,9 @@ void gm_kernels_inherit(gm_kernels *dst, const gm_kernels *over, const gm_kernel
     if (over->linear) both.linear_scratch = over->linear_scratch;
     if (over->conv2d) both.conv2d_scratch = over->conv2d_scratch;
     if (over->attention) both.attention_scratch = over->attention_scratch;
+    if (over->linear_backward) both.linear_backward_scratch = over->linear_backward_scratch;
+    if (over->conv2d_backward) both.conv2d_backward_scratch = over->conv2d_backward_scratch;
+    if (over->attention_backward)
+        both.attention_backward_scratch = over->attention_backward_scratch;
     *dst = both;
 }

@@ -14,6 +14,7 @@ int ref_repeat(float *y, const float *x, int64_t B, int64_t N);
 int ref_window(float *y, const float *x, int64_t B, int64_t H, int64_t W, int64_t C, int64_t S);
 int ref_unwindow(float *y, const float *x, int64_t B, int64_t H, int64_t W, int64_t C, int64_t S);
 int ref_round_bf16(float *y, const float *x, int64_t N);
+int ref_fill(float *y, int64_t N, float value);
 
 /* ref_maps.c */
 int ref_add(float *y, const float *a, const float *b, int64_t N, int64_t M);
