@@ -7,14 +7,6 @@
 /* Pixels that layernorm2d handles side by side. */
 enum { PIXELS = 128 };
 
-GM_CLONES static double sum_of(const float *x, int64_t n)
-{
-    double sum = 0;
-    #pragma omp simd reduction(+:sum)
-    for (int64_t i = 0; i < n; i++) sum += (double)x[i];
-    return sum;
-}
-
 /* Sum of (x - mean)^2. */
 GM_CLONES static double squares_of(const float *x, double mean, int64_t n)
 {
@@ -44,7 +36,7 @@ int cpu_layernorm(float *y, const float *x, const float *w, const float *b, int6
     #pragma omp parallel for if (R * C > CPU_GRAIN)
     for (int64_t r = 0; r < R; r++) {
         const float *xr = x + r * C;
-        double mean = sum_of(xr, C) / (double)C, var = squares_of(xr, mean, C) / (double)C;
+        double mean = cpu_sum(xr, C) / (double)C, var = squares_of(xr, mean, C) / (double)C;
         affine(y + r * C, xr, w, b, mean, 1 / sqrt(var + eps), C);
     }
     return 0;
@@ -118,7 +110,7 @@ static int rows_backward(float *dx, float *dw, float *db, const float *dy, const
         #pragma omp parallel for if (rows * C > CPU_GRAIN)
         for (int64_t r = 0; r < rows; r++) {
             const float *xr = x + at + r * C;
-            mean[r] = rms ? 0 : sum_of(xr, C) / (double)C;
+            mean[r] = rms ? 0 : cpu_sum(xr, C) / (double)C;
             s[r] = 1 / sqrt(squares_of(xr, mean[r], C) / (double)C + eps);
             if (dx)
                 row_backward(dx + at + r * C, dy + at + r * C, xr, w, mean[r], s[r], !rms, C);
@@ -151,7 +143,7 @@ int cpu_groupnorm(float *y, const float *x, const float *w, const float *b, int6
     int64_t width = C / G, n = width * HW; /* channels and elements of a group */
     #pragma omp parallel for if (B * C * HW > CPU_GRAIN)
     for (int64_t g = 0; g < B * G; g++) {                       /* g: image, group */
-        double mean = sum_of(x + g * n, n) / (double)n;
+        double mean = cpu_sum(x + g * n, n) / (double)n;
         double s = 1 / sqrt(squares_of(x + g * n, mean, n) / (double)n + eps);
         for (int64_t i = 0; i < width; i++) {
             int64_t at = g * n + i * HW, c = g % G * width + i;
@@ -189,7 +181,7 @@ static void group_backward(float *dx, float *dw, float *db, const float *dy, con
                            const float *w, int64_t width, int64_t HW, float eps)
 {
     int64_t n = width * HW;
-    double mean = sum_of(x, n) / (double)n, a = 0, b = 0;
+    double mean = cpu_sum(x, n) / (double)n, a = 0, b = 0;
     double s = 1 / sqrt(squares_of(x, mean, n) / (double)n + eps);
     for (int64_t c = 0; c < width; c++) {
         double sums[2];

@@ -54,6 +54,14 @@ GM_CLONES void cpu_accumulate(float *restrict y, const float *restrict x, int64_
     for (int64_t i = 0; i < n; i++) y[i] += x[i];
 }
 
+GM_CLONES double cpu_sum(const float *x, int64_t n)
+{
+    double sum = 0;
+    #pragma omp simd reduction(+:sum)
+    for (int64_t i = 0; i < n; i++) sum += (double)x[i];
+    return sum;
+}
+
 /* part (n) = column sums of a (rows, n), rows M apart, or of a b. */
 GM_CLONES static void sum_rows(double *restrict part, const float *restrict a,
                                const float *restrict b, int64_t rows, int64_t M, int64_t n)

@@ -105,6 +105,13 @@ static inline float cpu_swish_slope(float x, double s)
     return (z < 0 ? small : large) * (1.0f + z * (z < 0 ? large : small));
 }
 
+/* 1 / (1 + exp(-x)) */
+static inline float cpu_sigmoid(float x)
+{
+    float e = cpu_exp(x < 0 ? x : -x), large = 1.0f / (1.0f + e);
+    return x < 0 ? e * large : large;
+}
+
 /* log(1 + e), 0 <= e <= 1: twice the area hyperbolic tangent of e / (2 + e), which is at most 1/3;
  * its series up to the 15th power. */
 static inline float cpu_log1p(float e)
@@ -140,6 +147,8 @@ float cpu_max(const float *x, int64_t n);
 float cpu_exp_sum(float *x, float max, int64_t n);
 /* y (n) += x (n) */
 void cpu_accumulate(float *y, const float *x, int64_t n);
+/* Sum of x (n). */
+double cpu_sum(const float *x, int64_t n);
 /* y (M) += the column sums of a (R, M), or of a b when b is given.  Sums are double; how they are
  * cut depends on the sizes alone, so that the bits do not depend on the threads. */
 void cpu_column_sums(float *y, const float *a, const float *b, int64_t R, int64_t M);
