@@ -91,7 +91,7 @@ void gm_shapes_paint_ground(gm_shapes_scene *s, gm_random *r)
 
 /* ---- shapes ---- */
 
-/* The object's colour in row y: its tint, from darker to lighter or the other way down the image. */
+/* The object's colour in row y: its tint, darker or lighter down the image. */
 static void row_colour(int32_t colour[3], const gm_shapes_object *o, int64_t y)
 {
     double light = 1 + o->shade * (2.0 * (double)y / (SIDE - 1) - 1);

@@ -124,6 +124,8 @@ static const struct { const char *name; gm_set_kind kind; void (*hold)(talk *t);
     [GM_SHAPES_PHRASE] = { "phrase", GM_SET_SEGM, talk_phrase },
 };
 
+const char *gm_shapes_task_name(gm_shapes_task task) { return TASK[task].name; }
+
 /* Everything but the image, from the talk, whose texts move. */
 static int fill(gm_sample *out, talk *t, gm_error *e)
 {
@@ -158,7 +160,7 @@ int gm_shapes_sample(gm_sample *out, uint64_t seed, int64_t index, gm_shapes_tas
     world = gm_shapes_world_of(world, seed, index);
     gm_shapes_scene *s = gm_shapes_scene_new(seed, index, world, max_objects);
     if (!s) return gm_fail(e, "out of memory for a drawn scene");
-    talk t = { .scene = s, .words = &gm_shapes_words_a };
+    talk t = { .scene = s, .words = gm_shapes_words_of(world) };
     t.r = gm_random_stream(seed, (uint64_t)index, 2 + (uint64_t)task);
     TASK[task].hold(&t);
     char source[96];

@@ -5,7 +5,9 @@
 #include "shapes_random.h"
 
 /* World A has the first GM_SHAPES_COLOURS_A colours and GM_SHAPES_FORMS_A shapes. */
-enum { GM_SHAPES_COLOURS_A = 8, GM_SHAPES_FORMS_A = 8, GM_SHAPES_COLOURS = 11, GM_SHAPES_FORMS = 12 };
+enum {
+    GM_SHAPES_COLOURS_A = 8, GM_SHAPES_FORMS_A = 8, GM_SHAPES_COLOURS = 11, GM_SHAPES_FORMS = 12
+};
 typedef enum {
     GM_CIRCLE, GM_SQUARE, GM_TRIANGLE, GM_STAR, GM_CROSS, GM_RING, GM_HEART, GM_DIAMOND,
     GM_OVAL, GM_HEXAGON, GM_ARROW, GM_MOON
@@ -57,7 +59,10 @@ int gm_shapes_spans(double span[GM_SHAPES_SPANS][2], gm_shapes_form f, double y)
 /* s->cover within o->reach (both set here): how many of a pixel's 9 samples lie inside. */
 void gm_shapes_cover(gm_shapes_scene *s, gm_shapes_object *o);
 /* Half a pixel or more makes it the object's. */
-static inline bool gm_shapes_inside(int cover) { return cover > GM_SHAPES_FINE * GM_SHAPES_FINE / 2; }
+static inline bool gm_shapes_inside(int cover)
+{
+    return cover > GM_SHAPES_FINE * GM_SHAPES_FINE / 2;
+}
 
 /* ---- painting: shapes_paint.c ---- */
 

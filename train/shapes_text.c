@@ -10,6 +10,12 @@ const char gm_shapes_system[] =
 const char gm_shapes_begin[] =
     "The <im_start><image><im_end> provides an overview of the picture.\n";
 
+const gm_shapes_words *gm_shapes_words_of(gm_shapes_world w)
+{
+    (void)w;
+    return &gm_shapes_words_a;
+}
+
 void gm_shapes_say(gm_text *t, const char *format, ...)
 {
     va_list list;

@@ -24,6 +24,8 @@ typedef struct {
 } gm_shapes_words;
 
 extern const gm_shapes_words gm_shapes_words_a;
+/* Of world A or B. */
+const gm_shapes_words *gm_shapes_words_of(gm_shapes_world w);
 extern const char gm_shapes_system[], gm_shapes_begin[];
 
 /* template with its "{}"s replaced, in order, by the texts that follow. */

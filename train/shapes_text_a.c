@@ -33,7 +33,8 @@ static const char *form(const gm_shapes_object *o) { return gm_shapes_form_name[
 static void phrase(gm_text *t, const gm_shapes_object *o, bool with_size)
 {
     const char *size = gm_shapes_size_name[o->size];
-    if (with_size) gm_shapes_say(t, "{} {} {} {}", gm_shapes_article(size), size, colour(o), form(o));
+    if (with_size)
+        gm_shapes_say(t, "{} {} {} {}", gm_shapes_article(size), size, colour(o), form(o));
     else gm_shapes_say(t, "{} {} {}", gm_shapes_article(colour(o)), colour(o), form(o));
 }
 
