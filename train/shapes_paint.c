@@ -26,8 +26,29 @@ void gm_shapes_colour(double rgb[3], int colour)
 
 typedef struct {
     int32_t node[NODES][NODES][3];      /* colours between which the ground is bilinear */
-    int32_t noise;                      /* its standard deviation */
+    int32_t noise;                      /* its standard deviation, over that of noise_row */
+    int pattern, period;                /* of stripes or checks, their side in pixels */
+    int32_t step[3];                    /* what every other one is lighter */
 } ground;
+
+enum { ALONG, ACROSS, SLANTED, CHECKS };
+
+/* Whether pixel x, y belongs to a stripe (or check) that stands out: phase[t] is t / period's
+ * parity. */
+static bool in_stripe(const uint8_t *phase, int pattern, int64_t x, int64_t y)
+{
+    switch (pattern) {
+    case ALONG: return phase[y];
+    case ACROSS: return phase[x];
+    case SLANTED: return phase[x + y];
+    default: return phase[x] != phase[y];
+    }
+}
+
+static void fill_phase(uint8_t phase[2 * SIDE], int period)
+{
+    for (int t = 0; t < 2 * SIDE; t++) phase[t] = t / period & 1;
+}
 
 /* noise: about normal, its standard deviation 147.8: sums of four bytes, two from each hash. */
 static void noise_row(int32_t noise[ROW], gm_random *r)
@@ -63,8 +84,13 @@ static void ground_row(int32_t row[ROW], const ground *g, int64_t y)
 static void paint_ground(gm_shapes_scene *s, const ground *g, gm_random *r)
 {
     int32_t row[ROW], noise[ROW];
+    uint8_t phase[2 * SIDE];
+    if (s->ground) fill_phase(phase, g->period);
     for (int64_t y = 0; y < SIDE; y++) {
         ground_row(row, g, y);
+        for (int64_t x = 0; x < SIDE && s->ground; x++)
+            if (in_stripe(phase, g->pattern, x, y))
+                for (int c = 0; c < 3; c++) row[3 * x + c] += g->step[c];
         noise_row(noise, r);
         uint8_t *out = s->image.rgb + y * ROW;
         for (int i = 0; i < ROW; i++) {
@@ -74,17 +100,35 @@ static void paint_ground(gm_shapes_scene *s, const ground *g, gm_random *r)
     }
 }
 
+/* World B adds a slope of light, stronger grain, stripes and checks. */
+static void enrich(ground *g, gm_shapes_scene *s, gm_random *r)
+{
+    double slope[2] = { gm_random_uniform(r, -6, 6), gm_random_uniform(r, -6, 6) };
+    for (int i = 0; i < NODES; i++)
+        for (int j = 0; j < NODES; j++)
+            for (int c = 0; c < 3; c++)
+                g->node[i][j][c] += (int32_t)((slope[0] * (i - 2.5) + slope[1] * (j - 2.5)) * ONE);
+    if (gm_random_chance(r, .25)) g->noise *= 2;
+    if (gm_random_chance(r, .5)) return;
+    g->pattern = gm_random_below(r, CHECKS + 1);
+    g->period = 12 + gm_random_below(r, 21);
+    s->ground = g->pattern == CHECKS ? GM_GROUND_CHECKED : GM_GROUND_STRIPED;
+    for (int c = 0; c < 3; c++) g->step[c] = (int32_t)(gm_random_uniform(r, 12, 26) * ONE);
+}
+
 void gm_shapes_paint_ground(gm_shapes_scene *s, gm_random *r)
 {
     ground g;
-    double base[3], grey = gm_random_uniform(r, 110, 190), depth;
+    double base[3], grey = gm_random_uniform(r, 110, 190), depth = gm_random_uniform(r, 4, 18);
     for (int c = 0; c < 3; c++) base[c] = grey + gm_random_uniform(r, -25, 25);
-    depth = gm_random_uniform(r, 4, 18);
+    if (s->world == GM_SHAPES_B) depth /= 2;
     for (int i = 0; i < NODES; i++)
         for (int j = 0; j < NODES; j++)
             for (int c = 0; c < 3; c++)
                 g.node[i][j][c] = (int32_t)((base[c] + depth * gm_random_normal(r)) * ONE);
     g.noise = (int32_t)(gm_random_uniform(r, 0, 6) * ONE / 147.8);
+    s->ground = GM_GROUND_PLAIN;
+    if (s->world == GM_SHAPES_B) enrich(&g, s, r);
     paint_ground(s, &g, r);
     memset(s->owner, 0, sizeof s->owner);
 }
@@ -101,15 +145,37 @@ static void row_colour(int32_t colour[3], const gm_shapes_object *o, int64_t y)
     }
 }
 
+/* The other tone of a textured shape: darker, of a dark colour lighter. */
+static void second_tone(int32_t tone[3], const int32_t colour[3])
+{
+    bool dark = (int64_t)colour[0] + colour[1] + colour[2] < 250 * (int64_t)ONE;
+    for (int c = 0; c < 3; c++)
+        tone[c] = dark ? colour[c] + (255 * ONE - colour[c]) / 8 * 3 : colour[c] / 8 * 5;
+}
+
+/* Whether x, y, counted from a corner of the shape's reach, lies in one of its dots. */
+static bool in_dot(int period, int64_t x, int64_t y)
+{
+    int64_t dx = 2 * (x % period) - period + 1, dy = 2 * (y % period) - period + 1;
+    return 9 * (dx * dx + dy * dy) <= 4 * period * period;
+}
+
 void gm_shapes_paint_object(gm_shapes_scene *s, int k)
 {
     const gm_shapes_object *o = &s->object[k];
+    uint8_t phase[2 * SIDE];
+    if (o->texture == GM_STRIPED) fill_phase(phase, o->period);
     for (int64_t y = o->reach[1]; y < o->reach[3]; y++) {
-        int32_t colour[3];
-        row_colour(colour, o, y);
+        int32_t tone[2][3];
+        row_colour(tone[0], o, y);
+        second_tone(tone[1], tone[0]);
         for (int64_t x = o->reach[0]; x < o->reach[2]; x++) {
             int cover = s->cover[y * SIDE + x];
             if (!cover) continue;
+            int64_t i = x - o->reach[0], j = y - o->reach[1];
+            bool other = o->texture == GM_STRIPED ? in_stripe(phase, o->pattern, i, j)
+                         : o->texture == GM_DOTTED && in_dot(o->period, i, j);
+            const int32_t *colour = tone[other];
             uint8_t *p = s->image.rgb + 3 * (y * SIDE + x);
             for (int c = 0; c < 3; c++)
                 p[c] = (uint8_t)((p[c] * ONE * (SAMPLES - cover) + colour[c] * cover

@@ -1,6 +1,7 @@
 /* Conversations about a scene, one task each.  Source: golden/oracle/nano_data.py, sample. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "../io/os.h"
 #include "shapes_text.h"
 
@@ -83,11 +84,30 @@ static void talk_caption(talk *t)
     q[1] = c.text;
 }
 
+/* Whether an earlier question of the conversation has this text. */
+static bool asked(const talk *t, const gm_text *q)
+{
+    for (int i = 0; i < t->turns; i += 2) {
+        const char *s = t->turn[i].s;
+        if (s && q->s && !strcmp(i ? s : s + strlen(gm_shapes_begin), q->s)) return true;
+    }
+    return false;
+}
+
 static void talk_vqa(talk *t)
 {
     for (int n = 1 + gm_random_below(&t->r, MOST_TURNS); n > 0; n--) {
-        gm_text *q = question(t);
-        t->words->ask(q, q + 1, t->scene, &t->r);
+        gm_text q = { 0 }, a = { 0 };
+        t->words->ask(&q, &a, t->scene, &t->r);
+        if (t->words->asks_again || !asked(t, &q)) {
+            gm_text *turn = question(t);
+            gm_text_add(turn, q.s, q.n);
+            turn->failed = turn->failed || q.failed;
+            turn[1] = a;
+        } else {
+            gm_text_drop(&a);
+        }
+        gm_text_drop(&q);
     }
 }
 

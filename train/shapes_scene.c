@@ -14,12 +14,12 @@ const char *const gm_shapes_form_name[GM_SHAPES_FORMS] = {
 };
 const char *const gm_shapes_size_name[GM_SHAPES_SIZES] = { "small", "medium", "large" };
 
-enum { SIDE = GM_SHAPES_SIDE, MOST_A = 4, TRIES = 60 };
+enum { SIDE = GM_SHAPES_SIDE, MOST_A = 4, MOST_B = 6, TRIES = 60 };
 
-static void tint(gm_shapes_object *o, gm_random *r)
+void gm_shapes_tint(gm_shapes_object *o, double off, gm_random *r)
 {
     gm_shapes_colour(o->tint, o->colour);
-    for (int c = 0; c < 3; c++) o->tint[c] += gm_random_uniform(r, -14, 14);
+    for (int c = 0; c < 3; c++) o->tint[c] += gm_random_uniform(r, -off, off);
     o->shade = gm_random_uniform(r, -.10, .10);
 }
 
@@ -45,7 +45,8 @@ static void place_a(gm_shapes_scene *s, int most, gm_random *r)
     int n = 1 + gm_random_below(r, most);
     for (int k = 0; k < n; k++) {
         for (int t = 0; t < TRIES; t++) {
-            gm_shapes_object o = { .colour = gm_random_below(r, GM_SHAPES_COLOURS_A) };
+            gm_shapes_object o = { .within = -1 };
+            o.colour = gm_random_below(r, GM_SHAPES_COLOURS_A);
             o.form = (gm_shapes_form)gm_random_below(r, GM_SHAPES_FORMS_A);
             o.size = gm_random_below(r, 2) ? GM_LARGE : GM_SMALL;
             o.radius = o.size == GM_LARGE ? gm_random_uniform(r, 42, 56)
@@ -53,7 +54,7 @@ static void place_a(gm_shapes_scene *s, int most, gm_random *r)
             o.cx = gm_random_uniform(r, o.radius + 2, SIDE - o.radius - 2);
             o.cy = gm_random_uniform(r, o.radius + 2, SIDE - o.radius - 2);
             if (!fits_a(s, &o, r)) continue;
-            tint(&o, r);
+            gm_shapes_tint(&o, 14, r);
             s->object[s->n] = o;
             gm_shapes_cover(s, &s->object[s->n]);
             gm_shapes_paint_object(s, s->n++);
@@ -83,7 +84,8 @@ gm_shapes_scene *gm_shapes_scene_new(uint64_t seed, int64_t index, gm_shapes_wor
     }
     gm_random r = gm_random_stream(seed, (uint64_t)index, 0);
     gm_shapes_paint_ground(s, &r);
-    place_a(s, max_objects && max_objects < MOST_A ? max_objects : MOST_A, &r);
+    if (world == GM_SHAPES_B) gm_shapes_place_b(s, max_objects ? max_objects : MOST_B, &r);
+    else place_a(s, max_objects && max_objects < MOST_A ? max_objects : MOST_A, &r);
     gm_shapes_measure(s);
     return s;
 }

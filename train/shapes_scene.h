@@ -26,14 +26,20 @@ typedef struct {
     gm_shapes_texture texture;
     double radius, cx, cy;              /* pixels; pixel i reaches from i to i + 1 */
     double tint[3], shade;              /* red, green, blue 0..255; how much darker the top is */
-    int pattern;                        /* which stripes or dots */
+    int pattern, period;                /* which way its stripes run, and pixels between two */
     int64_t reach[4];                   /* x1 y1 x2 y2 (ends excluded) around all it may cover */
     int64_t area, visible;              /* pixels of its own, and those not hidden */
     int64_t box[4];                     /* x1 y1 x2 y2 (ends excluded) of the visible pixels */
+    uint32_t hides;                     /* bits of the objects that it stands in front of */
+    int within;                         /* the object that it lies inside of, or -1 */
 } gm_shapes_object;
+
+/* What the ground shows besides soft clouds. */
+typedef enum { GM_GROUND_PLAIN, GM_GROUND_STRIPED, GM_GROUND_CHECKED } gm_shapes_ground;
 
 typedef struct {
     gm_shapes_world world;              /* A or B */
+    gm_shapes_ground ground;
     int n;
     gm_shapes_object object[GM_SHAPES_MOST];            /* from back to front */
     gm_image image;                     /* GM_SHAPES_SIDE squared */
@@ -49,6 +55,11 @@ void gm_shapes_scene_free(gm_shapes_scene *s);
 gm_shapes_world gm_shapes_world_of(gm_shapes_world w, uint64_t seed, int64_t index);
 /* The visible pixels of the objects whose bits are set. */
 int gm_shapes_mask(gm_rle *r, const gm_shapes_scene *s, uint32_t objects, gm_error *e);
+
+/* Objects 0 .. at most `most` - 1 of world B, placed and painted.  shapes_scene_b.c */
+void gm_shapes_place_b(gm_shapes_scene *s, int most, gm_random *r);
+/* Its colour, a little off, and a shade. */
+void gm_shapes_tint(gm_shapes_object *o, double off, gm_random *r);
 
 /* ---- geometry: shapes_outline.c ---- */
 
@@ -66,6 +77,7 @@ static inline bool gm_shapes_inside(int cover)
 
 /* ---- painting: shapes_paint.c ---- */
 
+/* The ground of s->world; sets s->ground. */
 void gm_shapes_paint_ground(gm_shapes_scene *s, gm_random *r);
 /* Object k over what is there, from s->cover; its pixels become its own. */
 void gm_shapes_paint_object(gm_shapes_scene *s, int k);

@@ -12,8 +12,7 @@ const char gm_shapes_begin[] =
 
 const gm_shapes_words *gm_shapes_words_of(gm_shapes_world w)
 {
-    (void)w;
-    return &gm_shapes_words_a;
+    return w == GM_SHAPES_B ? &gm_shapes_words_b : &gm_shapes_words_a;
 }
 
 void gm_shapes_say(gm_text *t, const char *format, ...)

@@ -21,9 +21,10 @@ typedef struct {
     bool (*refer_to)(gm_text *t, const gm_shapes_scene *s, int k, gm_random *r);
     void (*region_of)(gm_text *t, const gm_shapes_scene *s, int k, gm_random *r);
     void (*ask)(gm_text *question, gm_text *answer, const gm_shapes_scene *s, gm_random *r);
+    bool asks_again;                    /* the same question may come twice in a conversation */
 } gm_shapes_words;
 
-extern const gm_shapes_words gm_shapes_words_a;
+extern const gm_shapes_words gm_shapes_words_a, gm_shapes_words_b;
 /* Of world A or B. */
 const gm_shapes_words *gm_shapes_words_of(gm_shapes_world w);
 extern const char gm_shapes_system[], gm_shapes_begin[];

@@ -185,5 +185,5 @@ static void ask(gm_text *q, gm_text *a, const gm_shapes_scene *s, gm_random *r)
 const gm_shapes_words gm_shapes_words_a = {
     GCG, REFER, REFER_ANSWERS, REGION, CAPTION,
     "Please generate a segmentation mask for the phrases highlighted within the image caption. ",
-    describe, refer_to, region_of, ask
+    describe, refer_to, region_of, ask, true
 };
