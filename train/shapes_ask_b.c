@@ -161,7 +161,12 @@ static bool ask_relation(gm_text *q, gm_text *a, const gm_shapes_scene *s, gm_ra
     static const gm_shapes_relation other[GM_RELATIONS] = {
         GM_RIGHT_OF, GM_LEFT_OF, GM_BELOW, GM_ABOVE, GM_BEHIND, GM_IN_FRONT, GM_LEFT_OF
     };
-    int i = gm_random_below(r, s->n), j = gm_random_below(r, s->n), rel = relation_of(s, i, j);
+    int i = 0, j = 0, rel = -1;
+    for (int t = 0; t < 8 && rel < 0; t++) {
+        i = gm_random_below(r, s->n);
+        j = gm_random_below(r, s->n);
+        rel = relation_of(s, i, j);
+    }
     gm_text name[2] = { { 0 }, { 0 } };
     bool can = rel >= 0 && both(name, s, i, j, 0, r);
     if (can && gm_random_chance(r, .5)) {

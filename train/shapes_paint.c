@@ -135,22 +135,24 @@ void gm_shapes_paint_ground(gm_shapes_scene *s, gm_random *r)
 
 /* ---- shapes ---- */
 
-/* The object's colour in row y: its tint, darker or lighter down the image. */
-static void row_colour(int32_t colour[3], const gm_shapes_object *o, int64_t y)
+void gm_shapes_second_tone(double tone[3], const double colour[3])
 {
-    double light = 1 + o->shade * (2.0 * (double)y / (SIDE - 1) - 1);
-    for (int c = 0; c < 3; c++) {
-        double v = o->tint[c] * light;
-        colour[c] = (int32_t)((v < 0 ? 0 : v > 255 ? 255 : v) * ONE);
-    }
+    bool dark = colour[0] + colour[1] + colour[2] < 250;
+    for (int c = 0; c < 3; c++)
+        tone[c] = dark ? colour[c] + (255 - colour[c]) * .375 : colour[c] * .625;
 }
 
-/* The other tone of a textured shape: darker, of a dark colour lighter. */
-static void second_tone(int32_t tone[3], const int32_t colour[3])
+/* The object's two tones in row y: its tint is darker or lighter down the image. */
+static void row_tones(int32_t tone[2][3], const gm_shapes_object *o, int64_t y)
 {
-    bool dark = (int64_t)colour[0] + colour[1] + colour[2] < 250 * (int64_t)ONE;
-    for (int c = 0; c < 3; c++)
-        tone[c] = dark ? colour[c] + (255 * ONE - colour[c]) / 8 * 3 : colour[c] / 8 * 5;
+    double light = 1 + o->shade * (2.0 * (double)y / (SIDE - 1) - 1), v[2][3];
+    for (int c = 0; c < 3; c++) {
+        v[0][c] = o->tint[c] * light;
+        v[0][c] = v[0][c] < 0 ? 0 : v[0][c] > 255 ? 255 : v[0][c];
+    }
+    gm_shapes_second_tone(v[1], v[0]);
+    for (int i = 0; i < 2; i++)
+        for (int c = 0; c < 3; c++) tone[i][c] = (int32_t)(v[i][c] * ONE);
 }
 
 /* Whether x, y, counted from a corner of the shape's reach, lies in one of its dots. */
@@ -167,8 +169,7 @@ void gm_shapes_paint_object(gm_shapes_scene *s, int k)
     if (o->texture == GM_STRIPED) fill_phase(phase, o->period);
     for (int64_t y = o->reach[1]; y < o->reach[3]; y++) {
         int32_t tone[2][3];
-        row_colour(tone[0], o, y);
-        second_tone(tone[1], tone[0]);
+        row_tones(tone, o, y);
         for (int64_t x = o->reach[0]; x < o->reach[2]; x++) {
             int cover = s->cover[y * SIDE + x];
             if (!cover) continue;

@@ -44,21 +44,27 @@ static void talk_gcg(talk *t)
     gm_text_drop(&c.text);
 }
 
+static void refer(talk *t, const char *expression, uint32_t objects)
+{
+    gm_text *q = question(t);
+    gm_shapes_say(q, gm_shapes_pick(&t->r, t->words->refer), expression);
+    gm_text_adds(q + 1, gm_shapes_pick(&t->r, t->words->refer_answers));
+    t->mask[t->masks++] = objects;
+}
+
 static void talk_refer(talk *t)
 {
     int order[GM_SHAPES_MOST];
     gm_shapes_permutation(order, t->scene->n, &t->r);
     for (int i = 0; i < t->scene->n && t->turns < 2 * MOST_TURNS; i++) {
         gm_text expression = { 0 };
-        if (t->words->refer_to(&expression, t->scene, order[i], &t->r)) {
-            gm_text *q = question(t);
-            if (expression.failed) q->failed = true;
-            else gm_shapes_say(q, gm_shapes_pick(&t->r, t->words->refer), expression.s);
-            gm_text_adds(q + 1, gm_shapes_pick(&t->r, t->words->refer_answers));
-            t->mask[t->masks++] = 1u << order[i];
-        }
+        if (t->words->refer_to(&expression, t->scene, order[i], &t->r))
+            refer(t, expression.failed ? "" : expression.s, 1u << order[i]);
+        if (expression.failed) t->turn[0].failed = true;
         gm_text_drop(&expression);
     }
+    /* Nothing can be told from its like (four of a kind in a square). */
+    if (!t->turns) refer(t, "all the shapes", (1u << t->scene->n) - 1);
 }
 
 static void talk_region(talk *t)

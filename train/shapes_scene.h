@@ -84,5 +84,7 @@ void gm_shapes_paint_object(gm_shapes_scene *s, int k);
 /* visible and box of every object, once all are painted. */
 void gm_shapes_measure(gm_shapes_scene *s);
 void gm_shapes_colour(double rgb[3], int colour);
+/* The other tone of a textured shape: darker, of a dark colour lighter. */
+void gm_shapes_second_tone(double tone[3], const double colour[3]);
 
 #endif

@@ -25,14 +25,17 @@ static bool contrast(int a, int b)
 /* Whether o's colour stays apart from the ground, looked at in nine places around it. */
 static bool stands_out(const gm_shapes_scene *s, const gm_shapes_object *o)
 {
-    double colour[3];
+    double colour[3], tone[3];
     gm_shapes_colour(colour, o->colour);
+    gm_shapes_second_tone(tone, colour);
     for (int i = -1; i <= 1; i++)
         for (int j = -1; j <= 1; j++) {
             int64_t at = (int64_t)(o->cy + i * o->radius) * SIDE + (int64_t)(o->cx + j * o->radius);
             const uint8_t *p = s->image.rgb + 3 * at;
             double ground[3] = { p[0], p[1], p[2] };
-            if (!s->owner[at] && difference(colour, ground) < 110) return false;
+            if (s->owner[at]) continue;
+            if (difference(colour, ground) < 110) return false;
+            if (o->texture && difference(tone, ground) < 90) return false;
         }
     return true;
 }
@@ -41,6 +44,15 @@ static double distance(const gm_shapes_object *a, const gm_shapes_object *b)
 {
     double dx = a->cx - b->cx, dy = a->cy - b->cy;
     return sqrt(dx * dx + dy * dy);
+}
+
+static void set_size(gm_shapes_object *o, gm_shapes_size size, gm_random *r)
+{
+    static const double radius[GM_SHAPES_SIZES][2] = { { 17, 22 }, { 30, 37 }, { 47, 60 } };
+    o->size = size;
+    o->radius = gm_random_uniform(r, radius[size][0], radius[size][1]);
+    o->pattern = gm_random_below(r, 3);
+    o->period = (int)(o->radius / (o->texture == GM_DOTTED ? 4 : 5)) + 2;
 }
 
 /* What the object is: one in four looks like an earlier one. */
@@ -58,10 +70,7 @@ static void look(gm_shapes_object *o, const gm_shapes_scene *s, gm_random *r)
         if (gm_random_chance(r, .7)) o->texture = p->texture;
         if (gm_random_chance(r, .7)) o->size = p->size;
     }
-    static const double radius[GM_SHAPES_SIZES][2] = { { 17, 22 }, { 30, 37 }, { 47, 60 } };
-    o->radius = gm_random_uniform(r, radius[o->size][0], radius[o->size][1]);
-    o->pattern = gm_random_below(r, 3);
-    o->period = (int)(o->radius / (o->texture == GM_DOTTED ? 4 : 5)) + 2;
+    set_size(o, o->size, r);
 }
 
 /* A centre anywhere, or at a distance from object k in a random direction; false outside. */
@@ -130,12 +139,16 @@ static bool try_place(gm_shapes_scene *s, gm_random *r)
     gm_shapes_object *o = &s->object[s->n];
     *o = (gm_shapes_object){ .within = -1 };
     look(o, s, r);
-    const gm_shapes_object *host = NULL;
+    const gm_shapes_object *host = s->n ? &s->object[gm_random_below(r, s->n)] : NULL;
     double chance = gm_random_uniform(r, 0, 1), from = 0, to = 0;
-    if (s->n && chance < .6) {
-        host = &s->object[gm_random_below(r, s->n)];
-        from = (chance < .2 ? 0 : .5) * (o->radius + host->radius);
-        to = chance < .2 ? .15 * host->radius : .9 * (o->radius + host->radius);
+    if (host && chance < .2 && host->size == GM_LARGE) {        /* inside of it */
+        set_size(o, GM_SMALL, r);
+        to = .15 * host->radius;
+    } else if (host && chance < .6) {                           /* over a part of it */
+        from = .5 * (o->radius + host->radius);
+        to = .9 * (o->radius + host->radius);
+    } else {
+        host = NULL;
     }
     if (!stand(o, host, from, to, r) || !stands_out(s, o)) return false;
     gm_shapes_cover(s, o);
