@@ -49,6 +49,8 @@ $(B)/%.o: %.c $(FLAGS)
 
 # The oracle: no contraction of a*b+c, so that its bits are the formula's on every compiler.
 $(B)/ref/kernels/ref_%.o: EXTRA := -ffp-contract=off
+# Drawn scenes: the same bits on every machine.
+$(B)/train/shapes_%.o: EXTRA := -ffp-contract=off
 # The cpu table: -O3 vectorises its loops; fma where the processor has it (c11 alone forbids it); errno
 # and floating-point traps, which nothing here reads, would forbid vectors.  Still no fast-math.
 # GM_CLONES: ref/kernels/cpu_vec.h.  Not under a sanitizer, which cannot run

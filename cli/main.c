@@ -18,6 +18,7 @@ static const command COMMANDS[] = {
     { "info", cmd_info, "architecture, parameters, memory plan of a model" },
     { "trace", cmd_trace, "the output of every module: store, compare, replace, draw" },
     { "tokenize", cmd_tokenize, "text to token ids and pieces, and back" },
+    { "shapes", cmd_shapes, "draw scenes of coloured shapes, with masks and texts" },
     { "eval", cmd_eval, "scores of stored predictions" },
     { NULL, NULL, NULL }                /* the end */
 };
