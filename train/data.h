@@ -64,5 +64,7 @@ int64_t gm_data_sets(const gm_data *d);
 const char *gm_data_set_line(const gm_data *d, int64_t set);
 int64_t gm_data_set_size(const gm_data *d, int64_t set);
 gm_set_kind gm_data_set_kind(const gm_data *d, int64_t set);
+/* What was seen while opening and is no error; NULL: nothing. */
+const char *gm_data_set_note(const gm_data *d, int64_t set);
 
 #endif
