@@ -29,7 +29,7 @@ int gm_train_batch_make(gm_train_batch *b, const gm_model *m, const gm_sample *s
 void gm_train_batch_free(gm_train_batch *b);
 
 /* Ids and labels of one conversation of n turns, malloc'ed; *length of each. */
-int gm_train_encode(const gm_model *m, const char *const *turn, int64_t n, int32_t **ids,
-                    int32_t **labels, int64_t *length, gm_error *e);
+int gm_train_encode(const gm_prompts *p, const gm_tokenizer *t, const char *const *turn, int64_t n,
+                    int32_t **ids, int32_t **labels, int64_t *length, gm_error *e);
 
 #endif

@@ -5,15 +5,15 @@
 #include <string.h>
 #include "../io/labels.h"
 
-int gm_train_encode(const gm_model *m, const char *const *turn, int64_t n, int32_t **ids,
-                    int32_t **labels, int64_t *length, gm_error *e)
+int gm_train_encode(const gm_prompts *p, const gm_tokenizer *t, const char *const *turn, int64_t n,
+                    int32_t **ids, int32_t **labels, int64_t *length, gm_error *e)
 {
     *ids = *labels = NULL;
-    char *text = gm_conversation(m->prompts, "llava_v1", turn, n, e);
-    int bad = text ? gm_encode(m->tokenizer, text, ids, length, e) : -1;
+    char *text = gm_conversation(p, "llava_v1", turn, n, e);
+    int bad = text ? gm_encode(t, text, ids, length, e) : -1;
     if (!bad && !(*labels = malloc((size_t)*length * sizeof **labels)))
         bad = gm_fail(e, "out of memory for %lld labels", (long long)*length);
-    if (!bad) bad = gm_labels(m->tokenizer, text, *ids, *length, *labels, e);
+    if (!bad) bad = gm_labels(t, text, *ids, *length, *labels, e);
     free(text);
     return bad ? -1 : 0;
 }
@@ -27,8 +27,8 @@ static int make_ids(gm_train_batch *b, const gm_model *m, const gm_sample *s, in
     int bad = ids && labels && n ? 0 : gm_fail(e, "out of memory for the batch");
     for (int64_t i = 0; !bad && i < b->B; i++) {
         gm_error why = { "" };
-        bad = gm_train_encode(m, (const char *const *)s[i].turn, s[i].turns, &ids[i], &labels[i],
-                              &n[i], &why);
+        bad = gm_train_encode(m->prompts, m->tokenizer, (const char *const *)s[i].turn, s[i].turns,
+                              &ids[i], &labels[i], &n[i], &why);
         if (bad) gm_fail(e, "%s: %s", s[i].source, why.text);
         if (most && n[i] > most) n[i] = most;
         if (n[i] > b->L) b->L = n[i];

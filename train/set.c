@@ -51,6 +51,20 @@ static char *take_word(const char **line)
     return gm_text_take(&out);
 }
 
+/* _ is as good as -. */
+const gm_format *gm_format_of(const char *line)
+{
+    const char *word = line + strspn(line, " \t");
+    size_t n = strcspn(word, " \t\r\n");
+    for (size_t i = 0; i < NFORMATS; i++) {
+        const char *name = FORMATS[i]->name;
+        size_t k = 0;
+        while (k < n && (word[k] == name[k] || (word[k] == '_' && name[k] == '-'))) k++;
+        if (k == n && !name[k]) return FORMATS[i];
+    }
+    return NULL;
+}
+
 static int unknown_format(const char *line, const char *found, gm_error *e)
 {
     char list[400] = "";
@@ -127,8 +141,7 @@ static int parse_line(gm_set *s, const char *line, gm_error *e)
     const char *at = line;
     char *word = take_word(&at);
     if (!word) return gm_fail(e, "data: wanted FORMAT PATH, found nothing");
-    for (size_t i = 0; i < NFORMATS && !s->format; i++)
-        if (!strcmp(word, FORMATS[i]->name)) s->format = FORMATS[i];
+    s->format = gm_format_of(word);
     int bad = s->format ? 0 : unknown_format(line, word, e);
     free(word);
     if (bad) return bad;

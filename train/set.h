@@ -39,6 +39,8 @@ struct gm_set {
     void *own;                  /* the format's */
 };
 
+/* The format that a line begins with, NULL when it is none. */
+const gm_format *gm_format_of(const char *line);
 int gm_set_open(gm_set *s, const char *line, const gm_prompts *p, gm_error *e);
 void gm_set_close(gm_set *s);
 /* A checked sample of record i: see gm_data_record. */
