@@ -20,6 +20,7 @@ static const command COMMANDS[] = {
     { "tokenize", cmd_tokenize, "text to token ids and pieces, and back" },
     { "shapes", cmd_shapes, "draw scenes of coloured shapes, with masks and texts" },
     { "eval", cmd_eval, "scores of stored predictions" },
+    { "data", cmd_data, "check training data, and see what a model would be shown" },
     { NULL, NULL, NULL }                /* the end */
 };
 enum { NCOMMANDS = sizeof COMMANDS / sizeof *COMMANDS - 1 };
