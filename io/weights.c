@@ -151,6 +151,13 @@ gm_tensor gm_weights_look(const gm_weights *w, const char *name)
     return t ? t->x : GM_NONE;
 }
 
+gm_tensor gm_weights_bound(const gm_weights *w, const char *name)
+{
+    const gm_weight_entry *t = gm_weights_find(w, name);
+    if (!t || !t->used) return GM_NONE;
+    return t->f32.data ? t->f32 : t->x;
+}
+
 int64_t gm_weights_count(const gm_weights *w, const char *pattern)
 {
     char name[GM_NAME_MAX];
