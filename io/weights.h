@@ -47,6 +47,9 @@ gm_weight_entry *gm_weights_find(const gm_weights *w, const char *name);
 void gm_weights_say(const gm_weights *w, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* row (in) += scale (B A)[o], A (r, in), B (out, r). */
+void gm_lora_row(float *row, const float *A, const float *B, int64_t in, int64_t r, float scale,
+                 int64_t o);
 /* Merges every pair X.lora_A[.name].weight (r, in), X.lora_B (out, r) of `from` (which may be w
  * itself) into X.weight of w: W + alpha / r (B A), summed in float, rounded once to W's type
  * (QUIRKS C4).  The pairs are marked as used.  *merged counts. */

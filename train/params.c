@@ -74,7 +74,8 @@ static gm_param *add(gm_params *ps, const char *name, gm_tensor x, const gm_trai
     }
     gm_param *p = &ps->p[ps->n++];
     size_t n = (size_t)gm_numel(x);
-    *p = (gm_param){ .name = gm_copy_text(name), .w = x, .decay = x.nd >= 2 ? o->decay : 0 };
+    *p = (gm_param){ .name = gm_copy_text(name), .w = x, .stored = x.type,
+                     .decay = x.nd >= 2 ? o->decay : 0 };
     p->w.type = GM_F32;
     p->dw = p->w;
     p->w.data = gm_aligned_alloc(n * sizeof(float));

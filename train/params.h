@@ -25,6 +25,7 @@ typedef struct {
 typedef struct {
     char *name;                 /* in memory; of LoRA ....q_proj.lora_A.weight */
     gm_tensor w, dw;            /* float32 master and gradient */
+    gm_dtype stored;            /* in the checkpoint's file */
     float *m, *v;               /* AdamW's moments */
     int64_t steps;              /* updates that reached it */
     double rate, decay;
