@@ -111,15 +111,9 @@ static void on_tap(void *user, gm_ctx *c, const char *name, gm_tensor x)
     if (x.type == GM_F32) golden_floats(u->r, u->g, full, x.data, x.nd, x.dim);
 }
 
-static void run_forward(golden_report *r, const gm_model *m, golden_case *g,
-                        const golden_inputs *in)
+gm_batch golden_batch(gm_ctx *c, const golden_case *g, const golden_inputs *in)
 {
     int64_t S = in->S, Z = in->Z, n = g->images;
-    gm_ctx *c = gm_ctx_new(&m->kernels, NULL);
-    if (!c) {
-        golden_failed(r, g->name, "", "out of memory");
-        return;
-    }
     gm_batch b = { .B = in->B, .L = in->L, .ids = in->ids, .padded = true, .images = n,
                    .offset = g->offset,
                    .boxes_of = in->boxes_of,
@@ -128,6 +122,18 @@ static void run_forward(golden_report *r, const gm_model *m, golden_case *g,
     b.clip_pixels = gm_from(c, GM_F32, in->clip, 4, GM_DIMS(n, 3, S, S));
     if (in->masks) b.sam_pixels = gm_from(c, GM_F32, in->sam, 4, GM_DIMS(n, 3, Z, Z));
     if (in->boxes) b.box = gm_from(c, GM_F32, in->box, 2, GM_DIMS(in->boxes, 4));
+    return b;
+}
+
+static void run_forward(golden_report *r, const gm_model *m, golden_case *g,
+                        const golden_inputs *in)
+{
+    gm_ctx *c = gm_ctx_new(&m->kernels, NULL);
+    if (!c) {
+        golden_failed(r, g->name, "", "out of memory");
+        return;
+    }
+    gm_batch b = golden_batch(c, g, in);
     tap_user user = { r, g };
     gm_output out = { 0 };
     gm_set_tap(c, on_tap, &user);
@@ -143,14 +149,13 @@ static void run_forward(golden_report *r, const gm_model *m, golden_case *g,
     gm_ctx_free(c);
 }
 
-/* What nobody compared has failed, but for what training will bring. */
+/* What nobody compared has failed. */
 static void leftovers(golden_report *r, golden_case *g)
 {
-    if (g->losses) golden_not_yet(r, "losses");
     for (int64_t i = 0; i < g->tensors; i++) {
         const golden_tensor *t = &g->tensor[i];
-        if (strncmp(t->name, "grad/", 5) == 0) golden_not_yet(r, t->name);
-        else if (!t->seen) golden_failed(r, g->name, t->name, "stored, but never produced");
+        if (!t->seen && golden_wanted(r, t->name))
+            golden_failed(r, g->name, t->name, "stored, but never produced");
     }
 }
 
@@ -163,6 +168,7 @@ void golden_run(golden_report *r, const gm_model *m, golden_case *g)
     else {
         compare_inputs(r, g, &in);
         run_forward(r, m, g, &in);
+        golden_gradients(r, m, g, &in);
         golden_generate(r, m, g, &in);
     }
     leftovers(r, g);

@@ -20,6 +20,12 @@ typedef struct {
 /* Compares everything that the case stores; what could not be run is reported as failed. */
 void golden_run(golden_report *r, const gm_model *m, golden_case *g);
 
+/* The case as a gm_batch in c; the batch points into in and g. */
+gm_batch golden_batch(gm_ctx *c, const golden_case *g, const golden_inputs *in);
+
+/* The part that computes losses and gradients (golden_gradient.c). */
+void golden_gradients(golden_report *r, const gm_model *m, golden_case *g, const golden_inputs *in);
+
 /* The part of it that generates, with KV cache and without (golden_generate.c). */
 void golden_generate(golden_report *r, const gm_model *m, golden_case *g, const golden_inputs *in);
 
