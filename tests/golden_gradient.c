@@ -20,9 +20,7 @@
 
 /* ---- true masks ---- */
 
-typedef struct { float **target; int64_t *count; int64_t images; } targets;
-
-static void free_targets(targets *t)
+void golden_targets_free(golden_targets *t)
 {
     for (int64_t i = 0; t->target && i < t->images; i++) free(t->target[i]);
     free(t->target);
@@ -43,7 +41,7 @@ static int read_mask(float *out, const golden_image *p, int64_t k, gm_error *e)
     return bad ? gm_fail(e, "%s: not of its image's size", path) : 0;
 }
 
-static int read_targets(targets *t, const golden_case *g, gm_error *e)
+int golden_targets_read(golden_targets *t, const golden_case *g, gm_error *e)
 {
     t->images = g->images;
     t->target = calloc((size_t)g->images, sizeof *t->target);
@@ -144,7 +142,7 @@ static void compare_gradients(golden_report *r, const gm_model *m, golden_case *
 }
 
 static void run(golden_report *r, const gm_model *m, golden_case *g, const golden_inputs *in,
-                const targets *t, gm_ctx *c)
+                const golden_targets *t, gm_ctx *c)
 {
     int64_t n = 0;
     gm_output out = { 0 };
@@ -169,13 +167,13 @@ static void run(golden_report *r, const gm_model *m, golden_case *g, const golde
 
 void golden_gradients(golden_report *r, const gm_model *m, golden_case *g, const golden_inputs *in)
 {
-    targets t = { 0 };
+    golden_targets t = { 0 };
     gm_error e = { "" };
     gm_ctx *c = gm_ctx_new(&m->kernels, NULL);
     if (!g->losses) golden_failed(r, g->name, "losses", "the case stores no losses");
     else if (!c) golden_failed(r, g->name, "", "out of memory");
-    else if (read_targets(&t, g, &e)) golden_failed(r, g->name, "", "%s", e.text);
+    else if (golden_targets_read(&t, g, &e)) golden_failed(r, g->name, "", "%s", e.text);
     else run(r, m, g, in, &t, c);
     gm_ctx_free(c);
-    free_targets(&t);
+    golden_targets_free(&t);
 }
