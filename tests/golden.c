@@ -1,9 +1,10 @@
 /* Golden values against this program: every case of every folder, on each kernel table.
  *
  *     golden [--backend ref|cpu] [--case NAME] [--tensor NAME] [--model DIR] [--clip DIR]
- *            [--all] FOLDER...
+ *            [--all] [--checkpoint] FOLDER...
  *
- * --all prints every row, not the worst of each case.
+ * --all prints every row, not the worst of each case; --checkpoint goes back with activation
+ * checkpointing.
  *
  * A folder is laid out as golden/README.md says.  Where it has forms/, its cases run on each of
  * these checkpoints too.  The last line is `N passed, N failed, N not yet`; exit status 1 when
@@ -127,7 +128,7 @@ static int usage(void)
 {
     fprintf(stderr, "usage: golden [--backend ref|cpu] [--case NAME] [--tensor NAME] [--model DIR] "
                     "[--clip DIR] "
-                    "[--all] FOLDER...\n");
+                    "[--all] [--checkpoint] FOLDER...\n");
     return 2;
 }
 
@@ -145,6 +146,7 @@ int main(int argc, char **argv)
         while (k < n && strcmp(argv[i], wanted[k].name) != 0) k++;
         if (k < n && i + 1 < argc) *wanted[k].value = argv[++i];
         else if (strcmp(argv[i], "--all") == 0) r.all = true;
+        else if (strcmp(argv[i], "--checkpoint") == 0) r.checkpoint = true;
         else return usage();
     }
     if (i == argc) return usage();

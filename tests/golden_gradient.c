@@ -79,23 +79,22 @@ static void compare_loss(golden_report *r, const golden_case *g, gm_ctx *c, cons
 
 /* ---- gradients ---- */
 
-typedef struct { const char *name; gm_tensor w, dw; } parameter;
-
-/* Zeroed gradients of all parameters that the case stores one of. */
-static parameter *ask_for_gradients(gm_ctx *c, const gm_model *m, const golden_case *g, int64_t *n)
+golden_parameter *golden_want_gradients(gm_ctx *c, const gm_model *m, const golden_case *g,
+                                        int64_t *n)
 {
-    parameter *p = calloc((size_t)g->tensors + 1, sizeof *p);
+    golden_parameter *p = calloc((size_t)g->tensors + 1, sizeof *p);
     *n = 0;
     for (int64_t i = 0; p && i < g->tensors; i++) {
         const golden_tensor *t = &g->tensor[i];
         if (strncmp(t->name, "grad/", 5) != 0 || t->nd > GM_MAX_DIMS) continue;
-        parameter *q = &p[(*n)++];
+        gm_tensor w = gm_weights_bound(gm_checkpoint_weights(m->checkpoint), t->name + 5);
+        golden_parameter *q = &p[*n];
         q->name = t->name;
-        q->w = gm_weights_bound(gm_checkpoint_weights(m->checkpoint), t->name + 5);
         q->dw = gm_new(c, GM_F32, t->nd, t->dim);
         if (!q->dw.data) break;
         memset(q->dw.data, 0, (size_t)t->numel * sizeof(float));
-        if (q->w.data) gm_want_gradient(c, q->w, q->dw);
+        if (w.data) gm_want_gradient(c, w, q->dw);
+        ++*n;
     }
     return p;
 }
@@ -126,13 +125,30 @@ static bool close_as_a_whole(const golden_tensor *t, const float *got)
     return sqrt(error / norm) < WHOLE_ERROR && dot / sqrt(norm * own) > WHOLE_COSINE;
 }
 
-static void compare_gradients(golden_report *r, const gm_model *m, golden_case *g,
-                              const parameter *p, int64_t n)
+/* A gradient that is 0 by mathematics (a key's bias shifts every score alike), or that the loss does
+ * not reach: what PyTorch stored is 0 or its rounding noise, and ours may be no larger than the
+ * tolerance makes it. */
+static bool is_noise(const golden_tensor *t) { return golden_tolerance(t) > 0.05 * t->absmax; }
+
+static void compare_noise(golden_report *r, const golden_case *g, golden_tensor *t,
+                          const float *got)
+{
+    double most = 0, limit = t->absmax + golden_tolerance(t);
+    for (int64_t i = 0; i < t->numel; i++)
+        if (!(fabs((double)got[i]) <= most)) most = fabs((double)got[i]);
+    t->seen = true;
+    golden_row_add(r, g->name, t->name, most <= limit, most, limit, limit > 0 ? most / limit : 0,
+                   most <= limit ? "" : "wanted 0 but for rounding noise");
+}
+
+void golden_gradients(golden_report *r, const gm_model *m, golden_case *g,
+                      const golden_parameter *p, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
         golden_tensor *t = golden_find(g, p[i].name);
         if (!golden_wanted(r, p[i].name)) continue;
-        if (below_many_cells(m, g, p[i].name) && close_as_a_whole(t, p[i].dw.data)) {
+        if (t->absmax == 0 || is_noise(t)) compare_noise(r, g, t, p[i].dw.data);
+        else if (below_many_cells(m, g, p[i].name) && close_as_a_whole(t, p[i].dw.data)) {
             t->seen = true;
             golden_row_add(r, g->name, p[i].name, true, 0, 0, 0, "");
         } else {
@@ -141,39 +157,22 @@ static void compare_gradients(golden_report *r, const gm_model *m, golden_case *
     }
 }
 
-static void run(golden_report *r, const gm_model *m, golden_case *g, const golden_inputs *in,
-                const golden_targets *t, gm_ctx *c)
+void golden_losses(golden_report *r, const gm_model *m, golden_case *g, const golden_inputs *in,
+                   gm_ctx *c, const gm_batch *b, const gm_output *out)
 {
-    int64_t n = 0;
-    gm_output out = { 0 };
+    golden_targets t = { 0 };
+    gm_error e = { "" };
     gm_losses l = { 0 };
-    gm_tape_start(c);
-    parameter *p = ask_for_gradients(c, m, g, &n);
-    gm_batch b = golden_batch(c, g, in);
-    gm_forward(c, &m->net, &b, &out);
-    gm_loss(c, &m->net, &b, &out, in->labels, (const float *const *)t->target, t->count, &l);
-    if (gm_ok(c)) {
+    if (!g->losses) golden_failed(r, g->name, "losses", "the case stores no losses");
+    else if (golden_targets_read(&t, g, &e)) golden_failed(r, g->name, "losses", "%s", e.text);
+    else if (gm_loss(c, &m->net, b, out, in->labels, (const float *const *)t.target, t.count, &l))
+        golden_failed(r, g->name, "losses", "%s", gm_error_text(c));
+    else {
         compare_loss(r, g, c, "loss", l.total);
         compare_loss(r, g, c, "ce_loss", l.ce);
         compare_loss(r, g, c, "mask_bce_loss", l.bce);
         compare_loss(r, g, c, "mask_dice_loss", l.dice);
+        if (gm_has_gradient(c, l.total)) gm_backward(c, l.total, 1);
     }
-    if (n) gm_backward(c, l.total, 1);
-    if (p && gm_ok(c)) compare_gradients(r, m, g, p, n);
-    else if (!gm_ok(c)) golden_failed(r, g->name, "", "backward pass: %s", gm_error_text(c));
-    gm_tape_stop(c);
-    free(p);
-}
-
-void golden_gradients(golden_report *r, const gm_model *m, golden_case *g, const golden_inputs *in)
-{
-    golden_targets t = { 0 };
-    gm_error e = { "" };
-    gm_ctx *c = gm_ctx_new(&m->kernels, NULL);
-    if (!g->losses) golden_failed(r, g->name, "losses", "the case stores no losses");
-    else if (!c) golden_failed(r, g->name, "", "out of memory");
-    else if (golden_targets_read(&t, g, &e)) golden_failed(r, g->name, "", "%s", e.text);
-    else run(r, m, g, in, &t, c);
-    gm_ctx_free(c);
     golden_targets_free(&t);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "../io/image.h"
 #include "../io/labels.h"
+#include "../ref/tape.h"
 
 /* Pixels and boxes of every image of the case. */
 static int make_pixels(golden_inputs *in, const gm_model *m, const golden_case *g, gm_error *e)
@@ -136,6 +137,10 @@ static void run_forward(golden_report *r, const gm_model *m, golden_case *g,
     gm_batch b = golden_batch(c, g, in);
     tap_user user = { r, g };
     gm_output out = { 0 };
+    int64_t n = 0;
+    gm_tape_start(c);
+    gm_set_checkpointing(c, r->checkpoint);
+    golden_parameter *p = golden_want_gradients(c, m, g, &n);
     gm_set_tap(c, on_tap, &user);
     gm_forward(c, &m->net, &b, &out);
     if (!gm_ok(c)) golden_failed(r, g->name, "", "forward pass: %s", gm_error_text(c));
@@ -146,6 +151,12 @@ static void run_forward(golden_report *r, const gm_model *m, golden_case *g,
         if (x.data) golden_floats(r, g, name, x.data, x.nd, x.dim);
         else golden_floats(r, g, name, NULL, 3, GM_DIMS(0, in->original[i][0], in->original[i][1]));
     }
+    if (gm_ok(c)) {
+        golden_losses(r, m, g, in, c, &b, &out);
+        if (!gm_ok(c)) golden_failed(r, g->name, "", "backward pass: %s", gm_error_text(c));
+        else golden_gradients(r, m, g, p, n);
+    }
+    free(p);
     gm_ctx_free(c);
 }
 
@@ -188,7 +199,6 @@ void golden_run(golden_report *r, const gm_model *m, golden_case *g)
     else {
         compare_inputs(r, g, &in);
         run_forward(r, m, g, &in);
-        golden_gradients(r, m, g, &in);
         golden_generate(r, m, g, &in);
     }
     leftovers(r, g);

@@ -31,8 +31,16 @@ void golden_run(golden_report *r, const gm_model *m, golden_case *g);
 /* The case as a gm_batch in c; the batch points into in and g. */
 gm_batch golden_batch(gm_ctx *c, const golden_case *g, const golden_inputs *in);
 
-/* The part that computes losses and gradients (golden_gradient.c). */
-void golden_gradients(golden_report *r, const gm_model *m, golden_case *g, const golden_inputs *in);
+/* Losses and gradients (golden_gradient.c).  Before the forward pass: a zeroed gradient for each of
+ * the n parameters that the case stores one of, malloc'ed, and the tape told to fill them. */
+typedef struct { const char *name; gm_tensor dw; } golden_parameter;
+golden_parameter *golden_want_gradients(gm_ctx *c, const gm_model *m, const golden_case *g,
+                                        int64_t *n);
+/* After it: compares the losses and goes back from their sum. */
+void golden_losses(golden_report *r, const gm_model *m, golden_case *g, const golden_inputs *in,
+                   gm_ctx *c, const gm_batch *b, const gm_output *out);
+void golden_gradients(golden_report *r, const gm_model *m, golden_case *g,
+                      const golden_parameter *p, int64_t n);
 
 /* The part of it that generates, with KV cache and without (golden_generate.c). */
 void golden_generate(golden_report *r, const gm_model *m, golden_case *g, const golden_inputs *in);
