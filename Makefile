@@ -27,7 +27,7 @@ CLI_C   := $(wildcard cli/*.c)
 TEST_C  := $(wildcard tests/test_*.c)
 # What suites share; programs of their own (golden*, fuzz*, verify*) are built by tests/*.mk.
 SUPPORT := $(filter-out tests/test_% tests/%_main.c tests/golden% tests/fuzz% tests/verify% %_kernels.c,$(wildcard tests/*.c))
-DATA    := $(wildcard models/release-prompts.json io/font/DejaVuSans.ttf)
+DATA    := $(wildcard models/release-prompts.json models/semantic-classes.json io/font/DejaVuSans.ttf)
 
 LIB_O   := $(LIB_C:%.c=$(B)/%.o) $(DATA:%=$(B)/%.o)
 CLI_O   := $(CLI_C:%.c=$(B)/%.o)
