@@ -1,6 +1,7 @@
 /* glamm: the program.  Finds the subcommand; each lives in its own file. */
 #include <stdio.h>
 #include <string.h>
+#include "../io/nearest.h"
 #include "../io/os.h"
 #include "../ref/glamm.h"
 #include "commands.h"
@@ -68,7 +69,7 @@ int main(int argc, char **argv)
         help(stderr);
         return 2;
     }
-    const char *best = nearest_word(name, known, NCOMMANDS);
+    const char *best = gm_nearest_word(name, known, NCOMMANDS);
     fprintf(stderr, "glamm: %s: there is no such command%s%s%s\nTry 'glamm --help'.\n", name,
             best ? "; did you mean " : "", best ? best : "", best ? "?" : "");
     return 2;
