@@ -44,6 +44,13 @@ static const option ROWS[] = {
       "drawn at random and teacher-forced, as the released script does.", 0, 0 },
     { "seed", 0, OPTION_INT, AT(seed), "N", "Seed of the released protocol's draw (default 0).", 0,
       9e15 },
+    { "meteor-data", 0, OPTION_TEXT, AT(meteor), "DIR",
+      "Folder of pycocoevalcap's meteor.py: METEOR with its jar's word lists and its paraphrases; "
+      "else METEOR(es), by exact and stem matches alone.", 0, 0 },
+    { "bert", 0, OPTION_TEXT, AT(bert), "DIR",
+      "gcg: folder of bert-base-uncased, which mask recall compares texts by.", 0, 0 },
+    { "recall-mode", 0, OPTION_CHOICE, AT(recall_mode), "released|paper",
+      "gcg: mask recall as the released script computes it (default), or as the paper says.", 0, 0 },
     { "json", 0, OPTION_FLAG, AT(json), NULL, "All numbers in full, of each item too.", 0, 0 },
     { "csv", 0, OPTION_TEXT, AT(csv), "FILE", "Writes a line for each item.", 0, 0 },
     { "strict", 0, OPTION_FLAG, AT(strict), NULL,

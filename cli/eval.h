@@ -10,6 +10,7 @@ typedef struct {
     const char *truth, *split, *pred;
     const char *model, *images; /* given: the model makes the predictions first */
     const char *protocol, *csv, *report;
+    const char *meteor, *bert, *recall_mode;
     int json, strict, redo;
     int64_t seed, limit, worst; /* of the released protocol; first N items alone; in the report */
 } eval_options;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "../eval/gcg.h"
 #include "../eval/text_recall.h"
 #include "../eval/wordpiece.h"
 #include "../io/os.h"
@@ -114,6 +115,52 @@ START_TEST(a_zero_vector_is_like_nothing)
 }
 END_TEST
 
+/* golden/eval by the small BERT, in both modes; the two differ. */
+START_TEST(recall_of_the_golden_set)
+{
+    static const char *const keys[] = { "image_id", NULL }, *const mode[] = { "released", "paper" };
+    json_t *want = golden("recall"), *each = json_object_get(want, "each");
+    gm_error e = { "" };
+    gm_gcg g;
+    gm_gcg_scores s;
+    gm_bert *b = gm_bert_open(GOLDEN "/model", &e);
+    ck_assert_msg(b && gm_gcg_read(&g, "golden/eval", "val", &e) == 0, "%s", e.text);
+    gm_predictions *p = gm_predictions_open("golden/eval/predictions", keys, &g.problems, &e);
+    ck_assert_msg(p && gm_gcg_score(&s, &g, p, &e) == 0, "%s", e.text);
+    ck_assert(isnan(s.recall[0]) && isnan(s.recall[1]));
+    ck_assert_msg(gm_gcg_recall(&s, &g, b, &e) == 0, "%s", e.text);
+    for (size_t k = 0; k < 2; k++) {
+        ck_assert_double_eq(s.recall[k], json_number_value(json_object_get(want, mode[k])));
+        for (int64_t i = 0; i < g.captioned; i++)
+            ck_assert_int_eq(s.each_found[k][i], at(json_object_get(each, g.image[i].id), k));
+    }
+    ck_assert(s.recall[0] != s.recall[1]);
+    gm_gcg_scores_free(&s);
+    gm_predictions_free(p);
+    gm_gcg_free(&g);
+    gm_bert_free(b);
+    json_decref(want);
+}
+END_TEST
+
+/* Masks of two sizes, no label, no phrase, no image. */
+START_TEST(recall_of_nothing)
+{
+    const char *label[] = { "a red circle" };
+    gm_recall_texts m[2] = { { .iou = NULL, .label = label, .T = 1, .F = 1, .L = 1 },
+                             { .iou = (const double[]){ 1 }, .T = 1, .F = 1 } };
+    gm_error e = { "" };
+    gm_bert *b = gm_bert_open(GOLDEN "/model", &e);
+    double recall;
+    int64_t found[2], outside;
+    ck_assert_int_eq(gm_text_recall(&recall, found, &outside, m, 2, b, GM_RECALL_RELEASED, &e), 0);
+    ck_assert(recall == 0 && found[0] == 0 && found[1] == 0 && outside == 1);
+    ck_assert_int_eq(gm_text_recall(&recall, NULL, NULL, m, 0, b, GM_RECALL_PAPER, &e), 0);
+    ck_assert_double_eq(recall, 0);
+    gm_bert_free(b);
+}
+END_TEST
+
 static void refuses(const char *command, const char *wanted)
 {
     gm_error e = { "" };
@@ -156,6 +203,8 @@ Suite *test_eval_bert(void)
     tcase_add_test(t, vectors_from_safetensors);
     tcase_add_test(t, vectors_from_an_old_file);
     tcase_add_test(t, a_zero_vector_is_like_nothing);
+    tcase_add_test(t, recall_of_the_golden_set);
+    tcase_add_test(t, recall_of_nothing);
     tcase_add_test(t, damaged_folders);
     suite_add_tcase(s, t);
     return s;
