@@ -9,6 +9,7 @@
 typedef struct {
     const char *truth, *split, *pred;
     const char *model, *images; /* given: the model makes the predictions first */
+    const char *answers;        /* the file that the task answers writes */
     const char *protocol, *csv, *report;
     const char *meteor, *bert, *recall_mode;
     int json, strict, redo;
@@ -88,8 +89,6 @@ int eval_gcg(eval_call *c);
 int eval_refseg(eval_call *c);
 int eval_captions(eval_call *c, bool regions);
 int eval_vqa(eval_call *c);
-
-/* Numbers that captions have, in pycocoevalcap's order; JSON of one item or of all. */
-struct gm_caption_scores;
+int eval_answers(eval_call *c);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../eval/caption_set.h"
-#include "../io/os.h"
+#include "eval_run.h"
 
 eval_number *eval_add_meteor(eval_result *r, const gm_caption_scores *s)
 {
@@ -102,21 +102,62 @@ static int fill(work *w, eval_result *r, gm_error *e)
     return 0;
 }
 
+/* ---- the model's part ---- */
+
+static question question_of(const work *w, int64_t i)
+{
+    if (!w->regions) return (question){ .task = GM_CAPTION };
+    return (question){ .task = GM_REGION, .boxes = (const double (*)[4])w->set.item[i].box,
+                       .nboxes = 1 };
+}
+
+static int ask(void *user, int64_t i, eval_question *q, gm_error *e)
+{
+    const work *w = user;
+    (void)e;
+    q->id = w->set.item[i].id;
+    q->image = eval_image_path(w->call, w->set.item[i].file, q->id);
+    q->q = question_of(w, i);
+    return 0;
+}
+
+/* A box is cut to the image: annotations may reach over its edge by a fraction of a pixel. */
+static json_t *answer(void *user, int64_t i, eval_worker *worker, gm_error *e)
+{
+    const work *w = user;
+    const gm_captioned *m = &w->set.item[i];
+    double box[1][4] = { { fmax(m->box[0], 0), fmax(m->box[1], 0),
+                           fmin(m->box[2], (double)worker->image.width),
+                           fmin(m->box[3], (double)worker->image.height) } };
+    question q = question_of(w, i);
+    if (w->regions) q.boxes = (const double (*)[4])box;
+    gm_answer *a = eval_ask(worker, &q, e);
+    if (!a) return NULL;
+    json_t *o = json_pack("{so ss}", w->regions ? "annotation_id" : "image_id",
+                          eval_id_json(m->id), "caption", a->caption);
+    if (!o) gm_fail(e, "out of memory for the answer");
+    gm_answer_free(a);
+    return o;
+}
+
 int eval_captions(eval_call *c, bool regions)
 {
     eval_result r = { 0 };
     work w = { .call = c, .result = &r, .regions = regions };
     gm_error e = { "" };
     gm_predictions *p = NULL;
-    int bad = gm_caption_set_read(&w.set, c->o.truth, regions, &e);
-    if (!bad && !(p = gm_predictions_open(c->o.pred, GM_CAPTION_KEYS, &w.set.problems, &e)))
-        bad = -1;
-    w.set.meteor = c->o.meteor;
-    if (!bad) bad = gm_caption_set_score(&w.set, p, &e);
-    if (!bad) bad = fill(&w, &r, &e);
-    int status = bad ? eval_failed(&e) : eval_finish(c, &r);
+    int status = 0, bad = gm_caption_set_read(&w.set, c->o.truth, regions, &e);
+    const eval_job job = { w.set.n, ask, answer, &w };
+    if (!bad && c->o.model) status = eval_predict(c, &job);
+    if (!bad && !status) {
+        w.set.meteor = c->o.meteor;
+        p = gm_predictions_open(c->o.pred, GM_CAPTION_KEYS, &w.set.problems, &e);
+        bad = !p || gm_caption_set_score(&w.set, p, &e) || fill(&w, &r, &e);
+        if (!bad) status = eval_finish(c, &r);
+    }
+    if (bad) status = eval_failed(&e);
     gm_predictions_free(p);
     eval_result_free(&r);
     gm_caption_set_free(&w.set);
-    return status;
+    return status == EVAL_DONE ? 0 : status;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "../eval/gcg.h"
 #include "eval_captions.h"
+#include "eval_run.h"
 
 typedef struct { eval_call *call; gm_gcg g; gm_gcg_scores s; eval_result *result; } work;
 
@@ -96,6 +97,42 @@ static int fill(work *w, eval_result *r, gm_error *e)
     return 0;
 }
 
+/* ---- the model's part ---- */
+
+static int ask(void *user, int64_t i, eval_question *q, gm_error *e)
+{
+    const work *w = user;
+    const gm_gcg_image *m = &w->g.image[i];
+    (void)e;
+    q->id = m->id;
+    q->image = eval_image_path(w->call, m->file, m->id);
+    q->q = (question){ .task = GM_GCG };
+    return 0;
+}
+
+/* As eval/gcg/infer.py writes it. */
+static json_t *answer(void *user, int64_t i, eval_worker *worker, gm_error *e)
+{
+    const work *w = user;
+    const question q = { .task = GM_GCG };
+    gm_answer *a = eval_ask(worker, &q, e);
+    if (!a) return NULL;
+    json_t *phrases = json_array(), *masks = json_array(), *mask = NULL;
+    int bad = 0;
+    for (int64_t k = 0; k < a->nspans; k++)
+        bad |= json_array_append_new(phrases, json_stringn(a->caption + a->span[k].start,
+                                                           a->span[k].end - a->span[k].start));
+    for (int64_t k = 0; !bad && k < a->nmasks; k++)
+        bad = !(mask = eval_mask_json(a, k, e)) || json_array_append_new(masks, mask);
+    json_t *o = bad ? NULL : json_pack("{ss ss sO sO}", "image_id", w->g.image[i].id, "caption",
+                                       a->caption, "phrases", phrases, "pred_masks", masks);
+    if (!o) gm_fail(e, "out of memory for the answer");
+    json_decref(phrases);
+    json_decref(masks);
+    gm_answer_free(a);
+    return o;
+}
+
 int eval_gcg(eval_call *c)
 {
     static const char *const keys[] = { "image_id", NULL };
@@ -104,18 +141,22 @@ int eval_gcg(eval_call *c)
     gm_error e = { "" };
     gm_predictions *p = NULL;
     gm_bert *bert = NULL;
-    int bad = gm_gcg_read(&w.g, c->o.truth, c->o.split ? c->o.split : "val", &e);
-    if (!bad && !(p = gm_predictions_open(c->o.pred, keys, &w.g.problems, &e))) bad = -1;
-    if (!bad && c->o.bert && !(bert = gm_bert_open(c->o.bert, &e))) bad = -1;
-    w.g.meteor = c->o.meteor;
-    if (!bad) bad = gm_gcg_score(&w.s, &w.g, p, &e);
-    if (!bad && bert) bad = gm_gcg_recall(&w.s, &w.g, bert, &e);
-    if (!bad) bad = fill(&w, &r, &e);
-    int status = bad ? eval_failed(&e) : eval_finish(c, &r);
+    int status = 0, bad = gm_gcg_read(&w.g, c->o.truth, c->o.split ? c->o.split : "val", &e);
+    const eval_job job = { w.g.captioned, ask, answer, &w };
+    if (!bad && c->o.model) status = eval_predict(c, &job);
+    if (!bad && !status) {
+        p = gm_predictions_open(c->o.pred, keys, &w.g.problems, &e);
+        w.g.meteor = c->o.meteor;
+        bad = !p || (c->o.bert && !(bert = gm_bert_open(c->o.bert, &e))) ||
+              gm_gcg_score(&w.s, &w.g, p, &e) || (bert && gm_gcg_recall(&w.s, &w.g, bert, &e)) ||
+              fill(&w, &r, &e);
+        if (!bad) status = eval_finish(c, &r);
+    }
+    if (bad) status = eval_failed(&e);
     gm_bert_free(bert);
     gm_predictions_free(p);
     eval_result_free(&r);
     gm_gcg_scores_free(&w.s);
     gm_gcg_free(&w.g);
-    return status;
+    return status == EVAL_DONE ? 0 : status;
 }

@@ -4,13 +4,16 @@
 #include <string.h>
 #include "../eval/refseg.h"
 #include "../io/os.h"
-#include "eval.h"
+#include "eval_run.h"
 
 enum { BARS = 20 };
 
 typedef struct {
     eval_call *call;
     gm_ref_set set;
+    bool released;
+    char how[64];               /* the protocol, for the predictions' requests */
+    int64_t *item, nitems;      /* the images that are asked about */
     int64_t *row;               /* the expression of each row */
     double bars[BARS];
 } work;
@@ -77,13 +80,13 @@ static int fill_rows(work *w, eval_result *r, gm_error *e)
     return 0;
 }
 
-static int fill(work *w, eval_result *r, const gm_seg_sums *sums, bool released, gm_error *e)
+static int fill(work *w, eval_result *r, const gm_seg_sums *sums, gm_error *e)
 {
     const eval_options *o = &w->call->o;
     const char *split = o->split ? o->split : "val";
     r->task = "refseg";
     r->unit = "expressions";
-    r->about = released ? "protocol: released - of each image at most three expressions, drawn at "
+    r->about = w->released ? "protocol: released - of each image at most three expressions, drawn at "
                           "random, with the answers given (teacher-forced)"
                         : "protocol: all - every expression alone, answered freely";
     if (fill_rows(w, r, e) != 0) return -1;
@@ -101,24 +104,107 @@ static int fill(work *w, eval_result *r, const gm_seg_sums *sums, bool released,
     return 0;
 }
 
+/* ---- the model's part ---- */
+
+static question question_of(const gm_expression *x)
+{
+    return (question){ .task = GM_REFER, .text = x->text };
+}
+
+static int ask(void *user, int64_t i, eval_question *q, gm_error *e)
+{
+    const work *w = user;
+    const gm_ref_image *m = &w->set.image[w->item[i]];
+    (void)e;
+    q->id = m->id;
+    q->image = eval_image_path(w->call, m->file, m->id);
+    q->q = question_of(&w->set.expression[m->asked[0]]);
+    q->how = w->how;
+    return 0;
+}
+
+/* {"id", "expression", "answer", "segmentation"}; without a [SEG] an empty mask. */
+static json_t *expression_json(const gm_expression *x, const char *text, json_t *mask)
+{
+    return json_pack("{so ss ss so}", "id", eval_id_json(x->id), "expression", x->text, "answer",
+                     text, "segmentation", mask);
+}
+
+/* A mask without a pixel: one run of 0s. */
+static json_t *empty_mask(int64_t height, int64_t width)
+{
+    return json_pack("{s[I,I] s[I]}", "size", (json_int_t)height, (json_int_t)width, "counts",
+                     (json_int_t)(height * width));
+}
+
+/* Every expression alone, answered freely; its first mask counts. */
+static int answer_freely(const work *w, const gm_ref_image *m, json_t *list, eval_worker *worker,
+                         gm_error *e)
+{
+    for (int64_t k = 0; k < m->nasked; k++) {
+        const gm_expression *x = &w->set.expression[m->asked[k]];
+        const question q = question_of(x);
+        gm_answer *a = eval_ask(worker, &q, e);
+        if (!a) return -1;
+        json_t *mask = a->nmasks ? eval_mask_json(a, 0, e)
+                                 : empty_mask(worker->image.height, worker->image.width);
+        int bad = !mask || json_array_append_new(list, expression_json(x, a->text, mask));
+        gm_answer_free(a);
+        if (bad) return gm_fail(e, "out of memory for the answers");
+    }
+    return 0;
+}
+
+static json_t *answer(void *user, int64_t i, eval_worker *worker, gm_error *e)
+{
+    const work *w = user;
+    const gm_ref_image *m = &w->set.image[w->item[i]];
+    json_t *list = json_array();
+    int bad = answer_freely(w, m, list, worker, e);
+    json_t *o = bad ? NULL : json_pack("{so sO}", "image_id", eval_id_json(m->id), "expressions",
+                                       list);
+    json_decref(list);
+    if (!o) gm_fail(e, "out of memory for the answers");
+    return o;
+}
+
+/* The images that are asked about, and what their predictions' requests say beside. */
+static int prepare(work *w, gm_error *e)
+{
+    gm_ref_set *s = &w->set;
+    w->item = malloc((size_t)(s->nimages + 1) * sizeof *w->item);
+    if (!w->item) return gm_fail(e, "out of memory for %lld images", (long long)s->nimages);
+    for (int64_t i = 0; i < s->nimages; i++)
+        if (s->image[i].nasked) w->item[w->nitems++] = i;
+    if (w->released) snprintf(w->how, sizeof w->how, "released, seed %lld",
+                              (long long)w->call->o.seed);
+    else snprintf(w->how, sizeof w->how, "all of %s", w->call->o.split ? w->call->o.split : "val");
+    return 0;
+}
+
 int eval_refseg(eval_call *c)
 {
     eval_result r = { 0 };
-    work w = { .call = c };
+    work w = { .call = c, .released = c->o.protocol && strcmp(c->o.protocol, "released") == 0 };
     gm_error e = { "" };
     gm_seg_sums sums;
     gm_predictions *p = NULL;
-    bool released = c->o.protocol && strcmp(c->o.protocol, "released") == 0;
-    gm_ref_protocol protocol = released ? GM_REF_RELEASED : GM_REF_ALL;
-    int bad = gm_ref_set_read(&w.set, c->o.truth, c->o.split ? c->o.split : "val", &e);
+    gm_ref_protocol protocol = w.released ? GM_REF_RELEASED : GM_REF_ALL;
+    int status = 0, bad = gm_ref_set_read(&w.set, c->o.truth, c->o.split ? c->o.split : "val", &e);
     if (!bad) bad = gm_ref_choose(&w.set, protocol, (uint64_t)c->o.seed, &e);
-    if (!bad && !(p = gm_predictions_open(c->o.pred, GM_REF_KEYS, &w.set.problems, &e))) bad = -1;
-    if (!bad) bad = gm_ref_score(&sums, &w.set, p, &e);
-    if (!bad) bad = fill(&w, &r, &sums, released, &e);
-    int status = bad ? eval_failed(&e) : eval_finish(c, &r);
+    if (!bad) bad = prepare(&w, &e);
+    const eval_job job = { w.nitems, ask, answer, &w };
+    if (!bad && c->o.model) status = eval_predict(c, &job);
+    if (!bad && !status) {
+        p = gm_predictions_open(c->o.pred, GM_REF_KEYS, &w.set.problems, &e);
+        bad = !p || gm_ref_score(&sums, &w.set, p, &e) || fill(&w, &r, &sums, &e);
+        if (!bad) status = eval_finish(c, &r);
+    }
+    if (bad) status = eval_failed(&e);
     gm_predictions_free(p);
     eval_result_free(&r);
     free(w.row);
+    free(w.item);
     gm_ref_set_free(&w.set);
-    return status;
+    return status == EVAL_DONE ? 0 : status;
 }

@@ -20,8 +20,8 @@ static const command COMMANDS[] = {
     { "trace", cmd_trace, "the output of every module: store, compare, replace, draw" },
     { "tokenize", cmd_tokenize, "text to token ids and pieces, and back" },
     { "shapes", cmd_shapes, "draw scenes of coloured shapes, with masks and texts" },
-    { "eval", cmd_eval, "scores of stored predictions" },
     { "data", cmd_data, "check training data, and see what a model would be shown" },
+    { "eval", cmd_eval, "score predictions, stored ones or those that a model makes first" },
     { NULL, NULL, NULL }                /* the end */
 };
 enum { NCOMMANDS = sizeof COMMANDS / sizeof *COMMANDS - 1 };
