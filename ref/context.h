@@ -26,7 +26,7 @@ typedef struct { char *name; int64_t calls; } gm_tap_count;
 struct gm_ctx {
     const gm_kernels *k;
     gm_blocks blocks;
-    bool failed;
+    bool failed, stepping;
     char error[1024];
     gm_tap_fn tap;
     void *tap_user;

@@ -115,7 +115,7 @@ static void run_forward(golden_report *r, const gm_model *m, golden_case *g,
                         const golden_inputs *in)
 {
     int64_t S = in->S, Z = in->Z, n = g->images;
-    gm_ctx *c = gm_ctx_new(&m->kernels, NULL);
+    gm_ctx *c = gm_ctx_new(&m->kernels, &m->engine.device.memory);
     if (!c) {
         golden_failed(r, g->name, "", "out of memory");
         return;
@@ -137,7 +137,11 @@ static void run_forward(golden_report *r, const gm_model *m, golden_case *g,
         char name[40];
         gm_tensor x = out.mask[i];
         snprintf(name, sizeof name, "mask_logits/%lld", (long long)i);
-        if (x.data) golden_floats(r, g, name, x.data, x.nd, x.dim);
+        if (x.data) {
+            x = gm_host_copy(c, x);
+            golden_floats(r, g, name, x.data, x.nd, x.dim);
+            free(x.data);
+        }
         else golden_floats(r, g, name, NULL, 3, GM_DIMS(0, in->original[i][0], in->original[i][1]));
     }
     gm_ctx_free(c);
