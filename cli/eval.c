@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "../io/nearest.h"
 #include "commands.h"
 
 static const command_text TEXT = {
@@ -47,6 +48,13 @@ static const option ROWS[] = {
       "drawn at random and teacher-forced, as the released script does.", 0, 0 },
     { "seed", 0, OPTION_INT, AT(seed), "N", "Seed of the released protocol's draw (default 0).", 0,
       9e15 },
+    { "meteor-data", 0, OPTION_TEXT, AT(meteor), "DIR",
+      "Folder of pycocoevalcap's meteor.py: METEOR with its jar's word lists and its paraphrases; "
+      "else METEOR(es), by exact and stem matches alone.", 0, 0 },
+    { "bert", 0, OPTION_TEXT, AT(bert), "DIR",
+      "gcg: folder of bert-base-uncased, which mask recall compares texts by.", 0, 0 },
+    { "recall-mode", 0, OPTION_CHOICE, AT(recall_mode), "released|paper",
+      "gcg: mask recall as the released script computes it (default), or as the paper says.", 0, 0 },
     { "model", 0, OPTION_TEXT, AT(model), "MODEL",
       "Lets this model make the predictions first: one ID.json each in the folder --pred. What is "
       "there already is kept; several processes may share the folder.", 0, 0 },
@@ -124,7 +132,7 @@ int cmd_eval(int argc, char **argv)
     if (r != PARSED) return r;
     while (task < NTASKS && strcmp(argv[0], TASKS[task]) != 0) task++;
     if (task == NTASKS) {
-        const char *best = nearest_word(argv[0], TASKS, NTASKS);
+        const char *best = gm_nearest_word(argv[0], TASKS, NTASKS);
         return misuse(&TEXT, "wanted gcg, refseg, region, caption, vqa or answers, found "
                       "'%s'%s%s%s", argv[0], best ? "; did you mean " : "", best ? best : "",
                       best ? "?" : "");

@@ -11,6 +11,7 @@ typedef struct {
     const char *model, *images; /* given: the model makes the predictions first */
     const char *answers;        /* the file that the task answers writes */
     const char *protocol, *csv, *report;
+    const char *meteor, *bert, *recall_mode;
     int json, strict, redo;
     int64_t seed;               /* of the released protocol's draw */
 } eval_options;

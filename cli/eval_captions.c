@@ -8,8 +8,13 @@
 #include "../io/os.h"
 #include "eval_run.h"
 
-const char NO_METEOR[] = "not computed yet: needs the word lists of the METEOR jar";
-const char NO_RECALL[] = "not computed yet: needs the similarity of texts by BERT";
+eval_number *eval_add_meteor(eval_result *r, const gm_caption_scores *s)
+{
+    eval_number *n = eval_add(r, NULL, "METEOR", s->es ? NAN : s->meteor);
+    n->why = "needs --meteor-data DIR; (es) is by exact and stem matches alone";
+    if (s->es) eval_add(r, NULL, METEOR_ES, s->meteor);
+    return n;
+}
 
 void eval_add_bleu_rouge(eval_result *r, const gm_caption_scores *s)
 {
@@ -27,7 +32,8 @@ json_t *eval_caption_json(const gm_caption_scores *s, bool item)
         snprintf(name, sizeof name, "Bleu_%d", k + 1);
         bad |= json_object_set_new(o, name, json_real(s->bleu[k]));
     }
-    bad |= json_object_set_new(o, "METEOR", isnan(s->meteor) ? json_null() : json_real(s->meteor));
+    bad |= json_object_set_new(o, "METEOR", s->es ? json_null() : json_real(s->meteor));
+    if (s->es) bad |= json_object_set_new(o, METEOR_ES, json_real(s->meteor));
     bad |= json_object_set_new(o, "ROUGE_L", json_real(s->rouge));
     bad |= json_object_set_new(o, "CIDEr", json_real(s->cider));
     if (!bad) return o;
@@ -86,8 +92,7 @@ static int fill(work *w, eval_result *r, gm_error *e)
         r->paper[0] = "GLaMM RefCOCOg";
         r->paper[1] = "GLaMM VG";
     }
-    eval_number *meteor = eval_add(r, NULL, "METEOR", s->all.meteor);
-    meteor->why = NO_METEOR;
+    eval_number *meteor = eval_add_meteor(r, &s->all);
     eval_number *cider = eval_add(r, NULL, "CIDEr", s->all.cider);
     if (w->regions) {
         meteor->paper[0] = "16.2";
@@ -103,6 +108,7 @@ static int fill(work *w, eval_result *r, gm_error *e)
     r->columns = 4;
     r->rank = 3;
     memcpy(r->column, column, sizeof column);
+    if (s->all.es) r->column[1] = METEOR_ES;
     if (eval_rows(r, s->n, e) != 0) return -1;
     for (int64_t i = 0; i < s->n; i++) {
         double *c = r->cell + i * r->columns;
@@ -175,6 +181,7 @@ int eval_captions(eval_call *c, bool regions)
     const eval_job job = { w.set.n, ask, answer, &w };
     if (!bad && c->o.model) status = eval_predict(c, &job);
     if (!bad && !status) {
+        w.set.meteor = c->o.meteor;
         p = gm_predictions_open(c->o.pred, GM_CAPTION_KEYS, &w.set.problems, &e);
         bad = !p || gm_caption_set_score(&w.set, p, &e) || fill(&w, &r, &e);
         if (!bad) status = eval_finish(c, &r);

@@ -4,7 +4,11 @@
 #include "../eval/caption_scores.h"
 #include "eval.h"
 
-extern const char NO_METEOR[], NO_RECALL[];
+/* What METEOR is called without its word lists: another number. */
+#define METEOR_ES "METEOR(es)"
+
+/* METEOR as a number of the table; without the word lists it is unknown, and METEOR(es) follows. */
+eval_number *eval_add_meteor(eval_result *r, const gm_caption_scores *s);
 
 /* BLEU 1 to 4 and ROUGE-L as numbers of the table. */
 void eval_add_bleu_rouge(eval_result *r, const gm_caption_scores *s);

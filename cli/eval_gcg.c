@@ -18,6 +18,13 @@ typedef struct {
     double bars[BARS];          /* images by their mIoU */
 } work;
 
+/* Which mask recall counts. */
+static int recall_mode(const eval_call *c)
+{
+    bool paper = c->o.recall_mode && strcmp(c->o.recall_mode, "paper") == 0;
+    return paper ? GM_RECALL_PAPER : GM_RECALL_RELEASED;
+}
+
 /* What golden/eval/expected.json has beside the table's numbers. */
 static int more_json(void *user, json_t *o)
 {
@@ -31,25 +38,34 @@ static int more_json(void *user, json_t *o)
         json_t *one = json_object();
         bad |= json_object_set_new(one, "miou", json_real(w->s.each_miou[i]));
         bad |= json_object_set_new(one, "labels", json_integer(w->g.image[i].labels.n));
+        const int64_t *found = w->s.each_found[recall_mode(w->call)];
+        if (found) bad |= json_object_set_new(one, "true_positives", json_integer(found[i]));
         bad |= json_object_set_new(images, w->g.image[i].id, one);
     }
     bad |= json_object_set_new(o, "per_image", images);
     return eval_put_captions(o, &w->s.caption, w->s.each, w->result->id, w->g.captioned) | bad;
 }
 
-/* GLaMM's numbers of grounded conversation generation, in percent. */
-static void add_headline(eval_result *r, const gm_gcg_scores *s, bool val)
+static eval_number *add_recall(eval_result *r, const gm_gcg_scores *s, int mode)
 {
-    eval_number *n = eval_add(r, NULL, "METEOR", s->caption.meteor);
-    n->why = NO_METEOR;
+    bool paper = mode == GM_RECALL_PAPER;
+    eval_number *n = eval_add(r, paper ? "recall_paper" : "recall_released",
+                              paper ? "Recall paper" : "Recall", s->recall[mode]);
+    n->why = "needs --bert DIR";
+    return n;
+}
+
+/* GLaMM's numbers of grounded conversation generation, in percent; mode: the recall that counts. */
+static void add_headline(eval_result *r, const gm_gcg_scores *s, bool val, int mode)
+{
+    eval_number *n = eval_add_meteor(r, &s->caption);
     n->paper[0] = val ? "16.2" : "15.8";
     eval_add(r, NULL, "CIDEr", s->caption.cider)->paper[0] = val ? "47.2" : "43.5";
     eval_add(r, NULL, "AP50", s->ap[1])->paper[0] = val ? "30.8" : "29.2";
     eval_add(r, "miou", "mIoU", s->miou)->paper[0] = val ? "66.3" : "65.6";
-    n = eval_add(r, "recall_released", "Recall", s->recall);
-    n->why = NO_RECALL;
-    n->paper[0] = val ? "41.8" : "40.8";
+    add_recall(r, s, mode)->paper[0] = val ? "41.8" : "40.8";
     r->headline = r->n;
+    add_recall(r, s, !mode);
 }
 
 /* ---- the report ---- */
@@ -125,7 +141,7 @@ static int fill(work *w, eval_result *r, gm_error *e)
     r->unit = "images";
     const char *split = w->call->o.split;
     r->paper[0] = "GLaMM paper";
-    add_headline(r, s, !split || strcmp(split, "val") == 0);
+    add_headline(r, s, !split || strcmp(split, "val") == 0, recall_mode(w->call));
     eval_add_bleu_rouge(r, &s->caption);
     for (int i = 0; i < GM_AP_STATS; i++)
         if (i != 1) eval_add(r, NULL, GM_AP_NAMES[i], s->ap[i] < 0 ? NAN : s->ap[i])->why =
@@ -134,6 +150,7 @@ static int fill(work *w, eval_result *r, gm_error *e)
     r->problems = &g->problems;
     r->columns = 7;
     memcpy(r->column, column, sizeof column);
+    if (s->caption.es) r->column[2] = METEOR_ES;
     if (eval_rows(r, g->captioned, e) != 0) return -1;
     for (int64_t i = 0; i < g->captioned; i++) {
         const gm_gcg_image *m = &g->image[i];
@@ -201,15 +218,20 @@ int eval_gcg(eval_call *c)
     eval_result r = { 0 };
     work w = { .call = c, .result = &r };
     gm_error e = { "" };
+    gm_bert *bert = NULL;
     int status = 0, bad = gm_gcg_read(&w.g, c->o.truth, c->o.split ? c->o.split : "val", &e);
     const eval_job job = { w.g.captioned, ask, answer, &w };
     if (!bad && c->o.model) status = eval_predict(c, &job);
     if (!bad && !status) {
         w.p = gm_predictions_open(c->o.pred, keys, &w.g.problems, &e);
-        bad = !w.p || gm_gcg_score(&w.s, &w.g, w.p, &e) || fill(&w, &r, &e);
+        w.g.meteor = c->o.meteor;
+        bad = !w.p || (c->o.bert && !(bert = gm_bert_open(c->o.bert, &e))) ||
+              gm_gcg_score(&w.s, &w.g, w.p, &e) ||
+              (bert && gm_gcg_recall(&w.s, &w.g, bert, &e)) || fill(&w, &r, &e);
         if (!bad) status = eval_finish(c, &r);
     }
     if (bad) status = eval_failed(&e);
+    gm_bert_free(bert);
     gm_predictions_free(w.p);
     eval_result_free(&r);
     gm_gcg_scores_free(&w.s);

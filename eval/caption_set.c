@@ -204,7 +204,7 @@ int gm_caption_set_score(gm_caption_set *s, gm_predictions *p, gm_error *e)
         truth[i] = s->item[i].captions;
     }
     if (!bad) s->extra = gm_predictions_left(p, &first);
-    if (!bad) bad = gm_score_captions(&s->all, s->each, found, truth, s->n, e);
+    if (!bad) bad = gm_score_captions(&s->all, s->each, found, truth, s->n, s->meteor, e);
     free(found);
     free(truth);
     return bad;

@@ -20,6 +20,7 @@ typedef struct {
     gm_captioned *item;
     int64_t n, images, missing, extra;
     gm_texts problems;
+    const char *meteor;         /* folder of METEOR's files, or NULL; the caller sets it */
     gm_caption_scores all, *each;
 } gm_caption_set;
 

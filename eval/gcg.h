@@ -5,6 +5,7 @@
 #define GM_EVAL_GCG_H
 #include <jansson.h>
 #include "../io/json_stream.h"
+#include "bert.h"
 #include "caption_scores.h"
 #include "masks.h"
 #include "predictions.h"
@@ -37,6 +38,7 @@ typedef struct {
     char *captions_path, *masks_path;
     int64_t missing, extra;     /* images without a prediction; predictions of other images */
     gm_texts problems;          /* what is wrong with single images, in words */
+    const char *meteor;         /* folder of METEOR's files, or NULL; the caller sets it */
 } gm_gcg;
 
 /* truth: a folder with {split}_gcg_coco_{caption,mask}_gt.json, or a caption file beside which the
@@ -55,11 +57,14 @@ int gm_gcg_prediction(gm_gcg_masks *m, char **caption, gm_texts *phrases, const 
 void gm_gcg_masks_free(gm_gcg_masks *m);
 
 typedef struct {
-    double ap[GM_AP_STATS], miou, recall;       /* recall: NAN where it was not computed */
+    double ap[GM_AP_STATS], miou;
+    double recall[2];           /* by gm_recall_mode; NAN before gm_gcg_recall */
     double curve50[GM_AP_POINTS];
     gm_caption_scores caption;
     gm_caption_scores *each;    /* of the captioned images; malloc'ed */
     double *each_miou;
+    int64_t *each_found[2];     /* true positives of recall; NULL before gm_gcg_recall */
+    int64_t outside;            /* images that a pair without label or phrase sets to 0 */
 } gm_gcg_scores;
 
 /* A prediction that is missing or cannot be read is a problem and counts as an empty caption
@@ -67,5 +72,8 @@ typedef struct {
  * mIoU is 0.  True masks that cannot be read are an error.  gm_gcg_scores_free in any case. */
 int gm_gcg_score(gm_gcg_scores *s, gm_gcg *g, gm_predictions *p, gm_error *e);
 void gm_gcg_scores_free(gm_gcg_scores *s);
+
+/* Mask recall in both modes, after gm_gcg_score. */
+int gm_gcg_recall(gm_gcg_scores *s, const gm_gcg *g, gm_bert *b, gm_error *e);
 
 #endif

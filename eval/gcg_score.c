@@ -128,7 +128,7 @@ static int all_captions(gm_gcg_scores *s, const gm_gcg *g, gm_error *e)
         found[i] = g->image[i].caption;
         truth[i] = g->image[i].captions;
     }
-    if (!bad) bad = gm_score_captions(&s->caption, s->each, found, truth, g->captioned, e);
+    if (!bad) bad = gm_score_captions(&s->caption, s->each, found, truth, g->captioned, g->meteor, e);
     free(found);
     free(truth);
     return bad;
@@ -138,7 +138,7 @@ int gm_gcg_score(gm_gcg_scores *s, gm_gcg *g, gm_predictions *p, gm_error *e)
 {
     *s = (gm_gcg_scores){ .each = calloc((size_t)g->captioned + 1, sizeof *s->each),
                           .each_miou = calloc((size_t)g->captioned + 1, sizeof *s->each_miou),
-                          .recall = NAN };
+                          .recall = { NAN, NAN } };
     if (!s->each || !s->each_miou)
         return gm_fail(e, "out of memory for %lld images", (long long)g->captioned);
     if (all_masks(s, g, p, e) != 0 || gather_problems(g, p, e) != 0) return -1;
@@ -151,5 +151,7 @@ void gm_gcg_scores_free(gm_gcg_scores *s)
 {
     free(s->each);
     free(s->each_miou);
+    free(s->each_found[0]);
+    free(s->each_found[1]);
     *s = (gm_gcg_scores){ 0 };
 }

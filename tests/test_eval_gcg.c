@@ -223,7 +223,14 @@ START_TEST(the_program)
     ck_assert_int_eq(
         shell("./$G eval gcg --truth golden/eval --pred golden/eval/predictions --json"), 0);
     ck_assert(strstr(said(), "\"coco_stats\": [") && strstr(said(), "\"METEOR\": null") &&
-              strstr(said(), "needs the word lists"));
+              strstr(said(), "needs --meteor-data DIR") && strstr(said(), "needs --bert DIR"));
+    ck_assert_int_eq(shell("./$G eval gcg --truth golden/eval --pred golden/eval/predictions --json "
+                           "--bert golden/eval_bert/model --meteor-data golden/eval_meteor"), 0);
+    ck_assert(strstr(said(), "\"recall_released\": 0.3488") && !strstr(said(), "METEOR(es)") &&
+              strstr(said(), "\"recall_paper\": 0.3604") && !strstr(said(), "null"));
+    ck_assert_int_eq(shell("./$G eval gcg --truth golden/eval --pred golden/eval/predictions "
+                           "--bert %s", DIR), 1);
+    ck_assert(strstr(complained(), "config.json"));
     ck_assert_int_eq(shell("./$G eval gcg --truth %s --pred %s/pred", DIR, DIR), 0);
     ck_assert(strstr(said(), "4 images, 3 without a prediction, 1 predictions of other images"));
     ck_assert(strstr(complained(), "7.json: no prediction"));
