@@ -95,4 +95,4 @@ clean:
 	rm -rf $(B)
 .PHONY: all clean
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
-include $(wildcard tests/*.mk bench/*.mk)
+include $(wildcard tests/*.mk bench/*.mk gpu/*.mk)
