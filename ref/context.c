@@ -1,5 +1,6 @@
 /* The context: sticky error, tensors, scopes, the record.  See tensor.h. */
 #include "context.h"
+#include "tape.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,10 +21,11 @@ void gm_ctx_free(gm_ctx *c)
 {
     if (!c) return;
     gm_record_stop(c);
+    gm_tape_stop(c);
     gm_blocks_free(&c->blocks);
     for (int64_t i = 0; i < c->ntaps; i++) free(c->tap_counts[i].name);
     free(c->tap_counts);
-    free(c->records);
+    free(c->records.record);
     free(c);
 }
 
@@ -102,8 +104,12 @@ gm_tensor gm_new(gm_ctx *c, gm_dtype type, int nd, const int64_t *dim)
 gm_tensor gm_from(gm_ctx *c, gm_dtype type, const void *host, int nd, const int64_t *dim)
 {
     gm_tensor x = gm_new(c, type, nd, dim);
-    if (x.data && gm_numel(x)) memcpy(x.data, host, (size_t)gm_numel(x) * gm_type_size(type));
-    return x;
+    const gm_memory *m = &c->blocks.source;
+    size_t bytes = (size_t)gm_numel(x) * gm_type_size(type);
+    if (!bytes) return x;
+    if (!m->upload) memcpy(x.data, host, bytes);
+    else if (m->upload(m->user, x.data, host, bytes)) gm_set_error(c, "the device took no data");
+    return c->failed ? GM_NONE : x;
 }
 
 gm_tensor gm_from_owned(gm_ctx *c, gm_dtype type, void *host, int nd, const int64_t *dim)
@@ -117,7 +123,51 @@ gm_tensor gm_from_owned(gm_ctx *c, gm_dtype type, void *host, int nd, const int6
 
 void gm_to_host(gm_ctx *c, void *host, gm_tensor x)
 {
-    if (!c->failed && gm_numel(x)) memcpy(host, x.data, (size_t)gm_numel(x) * gm_type_size(x.type));
+    const gm_memory *m = &c->blocks.source;
+    size_t bytes = (size_t)gm_numel(x) * gm_type_size(x.type);
+    if (c->failed || !bytes) return;
+    if (!m->download) memcpy(host, x.data, bytes);
+    else if (m->download(m->user, host, x.data, bytes)) gm_set_error(c, "the device gave no data");
+}
+
+gm_tensor gm_host_copy(gm_ctx *c, gm_tensor x)
+{
+    size_t bytes = (size_t)gm_numel(x) * gm_type_size(x.type);
+    gm_tensor y = x;
+    if (c->failed) return GM_NONE;
+    y.data = malloc(bytes + 1);
+    if (!y.data) gm_set_error(c, "out of memory for %.1f MB on the host", (double)bytes / 1e6);
+    else gm_to_host(c, y.data, x);
+    if (!c->failed) return y;
+    free(y.data);
+    return GM_NONE;
+}
+
+void gm_zero(gm_ctx *c, gm_tensor x)
+{
+    const gm_memory *m = &c->blocks.source;
+    size_t bytes = (size_t)gm_numel(x) * gm_type_size(x.type);
+    if (c->failed || !bytes) return;
+    if (!m->zero) memset(x.data, 0, bytes);
+    else if (m->zero(m->user, x.data, bytes)) gm_set_error(c, "the device took no data");
+}
+
+bool gm_on_device(const gm_ctx *c) { return c->blocks.source.download != NULL; }
+
+void gm_step_begin(gm_ctx *c)
+{
+    const gm_memory *m = &c->blocks.source;
+    if (c->failed || !m->begin) return;
+    c->stepping = true;
+    m->begin(m->user);
+}
+
+void gm_step_end(gm_ctx *c)
+{
+    const gm_memory *m = &c->blocks.source;
+    if (!c->stepping) return;
+    c->stepping = false;
+    if (m->end(m->user)) gm_set_error(c, "the device failed in a step of decoding");
 }
 
 gm_tensor gm_reshape(gm_ctx *c, gm_tensor x, int nd, const int64_t *dim)
@@ -147,7 +197,7 @@ gm_mark gm_scope(gm_ctx *c) { return (gm_mark){ c->blocks.nlive }; }
 
 void gm_scope_keep(gm_ctx *c, gm_mark m, const gm_tensor *keep, int n)
 {
-    if (!c->recording || !c->record_tensors) gm_blocks_end(&c->blocks, m.blocks, keep, n);
+    gm_blocks_end(&c->blocks, m.blocks, keep, n, c->tape.on ? &c->tape.nodes : NULL);
 }
 
 gm_tensor gm_scope_end(gm_ctx *c, gm_mark m, gm_tensor keep)
@@ -166,50 +216,47 @@ void gm_memory_use(const gm_ctx *c, size_t *live, size_t *peak)
 
 /* ---- the record ---- */
 
-void gm_record_start(gm_ctx *c, bool keep_tensors)
+bool gm_record_append(gm_record_list *l, const gm_record *r, size_t args_bytes)
+{
+    if (l->n == l->room) {
+        int64_t room = l->room ? 2 * l->room : 256;
+        gm_record *p = realloc(l->record, (size_t)room * sizeof *p);
+        if (!p) return false;
+        l->record = p;
+        l->room = room;
+    }
+    gm_record x = *r;
+    x.args = NULL;
+    if (args_bytes) {
+        void *copy = malloc(args_bytes);
+        if (!copy) return false;
+        memcpy(copy, r->args, args_bytes);
+        x.args = copy;
+    }
+    l->record[l->n++] = x;
+    return true;
+}
+
+void gm_record_cut(gm_record_list *l, int64_t n)
+{
+    while (l->n > n) free((void *)l->record[--l->n].args);
+}
+
+void gm_record_start(gm_ctx *c)
 {
     gm_record_stop(c);
     c->recording = true;
-    c->record_tensors = keep_tensors;
     c->started = gm_seconds();
 }
 
 int64_t gm_records(const gm_ctx *c, const gm_record **first)
 {
-    *first = c->records;
-    return c->nrecords;
+    *first = c->records.record;
+    return c->records.n;
 }
 
 void gm_record_stop(gm_ctx *c)
 {
-    for (int64_t i = 0; i < c->nrecords; i++) free((void *)c->records[i].args);
-    c->nrecords = 0;
+    gm_record_cut(&c->records, 0);
     c->recording = false;
-}
-
-void gm_append_record(gm_ctx *c, const gm_record *r, size_t args_bytes)
-{
-    if (c->nrecords == c->room_records) {
-        int64_t room = c->room_records ? 2 * c->room_records : 256;
-        gm_record *p = realloc(c->records, (size_t)room * sizeof *p);
-        if (!p) {
-            gm_set_error(c, "out of memory for the record of operations");
-            return;
-        }
-        c->records = p;
-        c->room_records = room;
-    }
-    gm_record x = *r;
-    if (args_bytes) {
-        void *copy = malloc(args_bytes);
-        if (!copy) {
-            gm_set_error(c, "out of memory for the record of operations");
-            return;
-        }
-        memcpy(copy, r->args, args_bytes);
-        x.args = copy;
-    } else {
-        x.args = NULL;
-    }
-    c->records[c->nrecords++] = x;
 }

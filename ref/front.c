@@ -28,12 +28,14 @@ gm_tensor gm_front_end(gm_ctx *c, const char *op, int status, gm_tensor y, gm_re
         gm_set_error(c, "%s: the kernel of backend %s failed with code %d", op, c->k->name, status);
         return GM_NONE;
     }
+    r.op = op;
+    r.y = y;
     if (c->recording) {
-        r.op = op;
-        r.y = y;
         r.seconds = gm_seconds() - c->started;
-        gm_append_record(c, &r, args_bytes);
+        if (!gm_record_append(&c->records, &r, args_bytes))
+            gm_set_error(c, "out of memory for the record of operations");
     }
+    if (c->tape.on) gm_tape_record(c, &r, args_bytes);
     return y;
 }
 
@@ -58,10 +60,11 @@ bool gm_is_vector(gm_tensor x, int64_t n) { return x.type == GM_F32 && x.nd == 1
 gm_tensor gm_like(gm_ctx *c, gm_tensor x) { return gm_new(c, GM_F32, x.nd, x.dim); }
 
 /* Row numbers come from texts and other files than the table does, so they are looked at on the
- * host. */
+ * host.  (In a step of decoding they are the model's own choice.) */
 bool gm_rows_exist(gm_ctx *c, const char *op, gm_tensor rows, int64_t R)
 {
     int32_t part[256];
+    if (c->stepping) return true;
     for (int64_t at = 0; at < rows.dim[0]; at += 256) {
         gm_tensor x = rows;
         x.data = (int32_t *)rows.data + at;
@@ -82,4 +85,4 @@ void *gm_scratch(gm_ctx *c, size_t bytes)
     return gm_new(c, GM_U8, 1, GM_DIMS((int64_t)bytes)).data;
 }
 
-void gm_scratch_end(gm_ctx *c, gm_mark m) { gm_blocks_end(&c->blocks, m.blocks, NULL, 0); }
+void gm_scratch_end(gm_ctx *c, gm_mark m) { gm_blocks_end(&c->blocks, m.blocks, NULL, 0, NULL); }

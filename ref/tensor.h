@@ -35,9 +35,19 @@ typedef struct {
     void (*free)(void *user, void *p, size_t bytes);
     void *user;
     bool cache;
+    /* For blocks that the host cannot read: the crossings, in the order in which they are asked for;
+     * 0 or -1.  NULL: memcpy, memset. */
+    int (*upload)(void *user, void *device, const void *host, size_t bytes);
+    int (*download)(void *user, void *host, const void *device, size_t bytes);
+    int (*zero)(void *user, void *p, size_t bytes);
+    /* Around a run of operations in which nothing is downloaded: a device may take them down and
+     * launch them as one.  end: 0 or -1.  NULL: nothing. */
+    void (*begin)(void *user);
+    int (*end)(void *user);
 } gm_memory;
 
-/* kernels: a full table (backend.c).  memory NULL: the host heap.  NULL when out of memory. */
+/* kernels: a full table (backend.c).  memory NULL, or without alloc: the host heap.  NULL when out
+ * of memory. */
 gm_ctx *gm_ctx_new(const gm_kernels *kernels, const gm_memory *memory);
 void gm_ctx_free(gm_ctx *c);
 bool gm_ok(const gm_ctx *c);
@@ -55,6 +65,16 @@ gm_tensor gm_from(gm_ctx *c, gm_dtype type, const void *host, int nd, const int6
 gm_tensor gm_from_owned(gm_ctx *c, gm_dtype type, void *host, int nd, const int64_t *dim);
 /* Copies a tensor's values to the host (for the CPU a memcpy). */
 void gm_to_host(gm_ctx *c, void *host, gm_tensor x);
+/* The same values in malloc'ed host memory (free its data); GM_NONE with the error set. */
+gm_tensor gm_host_copy(gm_ctx *c, gm_tensor x);
+/* Sets all bytes to 0. */
+void gm_zero(gm_ctx *c, gm_tensor x);
+/* True when tensors lie where the host cannot read them. */
+bool gm_on_device(const gm_ctx *c);
+/* Around one step of decoding: between them no value is read on the host (gm_memory's begin, end),
+ * so rows are not looked at and taps do not check. */
+void gm_step_begin(gm_ctx *c);
+void gm_step_end(gm_ctx *c);
 #define GM_DIMS(...) ((const int64_t[]){ __VA_ARGS__ })
 
 int64_t gm_numel(gm_tensor x);
@@ -76,7 +96,8 @@ void gm_memory_use(const gm_ctx *c, size_t *live, size_t *peak);
 /* ---- taps: every module's output under its PyTorch path ---- */
 
 /* Called with the module's path (the second call of one module in a forward pass is "path#1") and
- * its output, which a tap may overwrite in place (host memory). */
+ * its output, which a tap may overwrite in place.  x.data is host memory: of a tensor on a device it
+ * is a copy, which goes back afterwards. */
 typedef void (*gm_tap_fn)(void *user, gm_ctx *c, const char *name, gm_tensor x);
 void gm_set_tap(gm_ctx *c, gm_tap_fn fn, void *user);
 bool gm_tapped(const gm_ctx *c);
@@ -85,18 +106,19 @@ void gm_tap(gm_ctx *c, gm_tensor x, const char *format, ...) __attribute__((form
 /* Starts the numbering (#1, #2, ...) anew; at the start of a forward pass. */
 void gm_taps_restart(gm_ctx *c);
 
-/* ---- the record: what was computed from what (for gradients and for profiles) ---- */
+/* ---- the record: what was computed from what ---- */
 
 typedef struct {
     const char *op;                    /* slot name */
-    gm_tensor y, x[5];                 /* output; inputs and weights in the front's order */
+    gm_tensor y, x[6];                 /* output; inputs and weights in the front's order */
     double number[4];                  /* scalars and flags in the front's order */
-    const void *args;                  /* gm_conv or gm_attn, owned by the context, or NULL */
+    const void *args;                  /* gm_conv or gm_attn, owned by the record, or NULL */
     double seconds, flops;             /* flops 0 where it is not a sum */
 } gm_record;
 
-/* While on, scopes free nothing and every front appends its record. */
-void gm_record_start(gm_ctx *c, bool keep_tensors);
+/* For profiles: while on, every front appends its record.  Tensors that scopes have freed since are
+ * addresses only.  (Gradients have records of their own: tape.h.) */
+void gm_record_start(gm_ctx *c);
 int64_t gm_records(const gm_ctx *c, const gm_record **first);
 void gm_record_stop(gm_ctx *c);
 

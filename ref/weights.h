@@ -12,6 +12,9 @@ typedef struct gm_weights gm_weights;
 
 /* The tensor as stored, for sizes only; data NULL when there is none. */
 gm_tensor gm_weights_look(const gm_weights *w, const char *name);
+/* The tensor as the model is bound to it (a float copy where one was made); GM_NONE when nothing has
+ * demanded it. */
+gm_tensor gm_weights_bound(const gm_weights *w, const char *name);
 /* How many i >= 0 in a row make the printf pattern (one %d) the name of a stored tensor. */
 int64_t gm_weights_count(const gm_weights *w, const char *pattern);
 
@@ -22,6 +25,10 @@ gm_tensor gm_weight(gm_weights *w, int nd, const int64_t *dim, const char *forma
     __attribute__((format(printf, 4, 5)));
 gm_tensor gm_weight_f32(gm_weights *w, int nd, const int64_t *dim, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* From now on tensors are handed out in memory m: each is uploaded once, when it is first demanded,
+ * and stays until the weights are freed.  Nothing changes where m has no upload. */
+void gm_weights_upload(gm_weights *w, const gm_memory *m);
 
 /* 0 when every demand was met and every stored tensor was demanded or is known to be unused; else
  * one error: five names a kind and a count (all of them through log when verbose). */

@@ -1,9 +1,11 @@
 /* Golden values against this program: every case of every folder, on each kernel table.
  *
- *     golden [--backend ref|cpu] [--case NAME] [--tensor NAME] [--model DIR] [--clip DIR]
- *            [--all] FOLDER...
+ *     golden [--backend ref|cpu|cuda] [--case NAME] [--tensor NAME] [--model DIR] [--clip DIR]
+ *            [--all] [--checkpoint] FOLDER...
  *
- * --all prints every row, not the worst of each case.
+ * Without --backend the tables are ref and cpu.  On a device no slot may come from the CPU.
+ * --all prints every row, not the worst of each case; --checkpoint goes back with activation
+ * checkpointing.
  *
  * A folder is laid out as golden/README.md says.  Where it has forms/, its cases run on each of
  * these checkpoints too.  The last line is `N passed, N failed, N not yet`; exit status 1 when
@@ -53,6 +55,15 @@ static gm_model *open_model(const char *model, const char *sam, gm_model_options
     return gm_model_open(model, o, e);
 }
 
+/* A device that leaves slots to the CPU proves nothing of these. */
+static void check_device(golden_report *r, const gm_model *m)
+{
+    char names[600];
+    if (gm_backend_lacks(&m->engine, names, sizeof names))
+        golden_failed(r, "-", "", "these slots come from the CPU: %.500s", names);
+    if (m->engine.library) printf("(%s)\n", m->engine.device.description);
+}
+
 /* All cases of folder with one checkpoint on one table. */
 static void run_model(const options *o, const char *folder, const char *model, const char *clip,
                       const char *backend)
@@ -72,6 +83,7 @@ static void run_model(const options *o, const char *folder, const char *model, c
         !(m = open_model(model, sam, &mo, &e)))
         golden_failed(r, "-", "", "%s", e.text);
     else {
+        check_device(r, m);
         for (int64_t i = 0; i < n; i++) ran += run_case(o, m, cases, files[i]);
         if (!ran)
             golden_failed(r, o->only_case ? o->only_case : "-", "", "%s: no such case", cases);
@@ -107,39 +119,27 @@ static void run_forms(const options *o, const char *folder, const char *model, c
     free(forms);
 }
 
-/* The fine-tuning run is the training issue's: counted, not run. */
-static void count_lora(golden_report *r, const char *folder)
-{
-    char *dir = gm_path_join(folder, "lora"), *file = dir ? gm_path_join(dir, "lora.json") : NULL;
-    json_t *j = file && gm_is_file(file) ? json_load_file(file, 0, NULL) : NULL;
-    size_t n = json_object_size(json_object_get(j, "tensors")) +
-               json_array_size(json_object_get(j, "log"));
-    for (size_t i = 0; i < n; i++) golden_not_yet(r, "lora/");
-    json_decref(j);
-    free(file);
-    free(dir);
-}
-
 static void run_folder(const options *o, const char *folder)
 {
-    static const char *const tables[] = { "ref", "cpu" };
+    static const char *const tables[] = { "ref", "cpu", "cuda" };
     char *own = gm_path_join(folder, "model");
     const char *model = o->model ? o->model : own;
-    for (size_t i = 0; model && i < 2; i++) {
-        if (o->backend && strcmp(o->backend, tables[i]) != 0) continue;
-        run_model(o, folder, model, o->clip, tables[i]);
-        if (!o->model && !o->clip && strcmp(tables[i], "cpu") == 0)
+    for (size_t i = 0; model && i < 3; i++) {
+        if (o->backend ? strcmp(o->backend, tables[i]) != 0 : i == 2) continue;
+        bool lora = o->only_case && strcmp(o->only_case, "lora") == 0;
+        if (!lora) run_model(o, folder, model, o->clip, tables[i]);
+        if (!lora && !o->model && !o->clip && strcmp(tables[i], "cpu") == 0)
             run_forms(o, folder, model, tables[i]);
-        if (!o->only_case) count_lora(o->report, folder);
+        if (lora || !o->only_case) golden_lora(o->report, folder, model, tables[i]);
     }
     free(own);
 }
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: golden [--backend ref|cpu] [--case NAME] [--tensor NAME] [--model DIR] "
-                    "[--clip DIR] "
-                    "[--all] FOLDER...\n");
+    fprintf(stderr, "usage: golden [--backend ref|cpu|cuda] [--case NAME] [--tensor NAME] "
+                    "[--model DIR] [--clip DIR] "
+                    "[--all] [--checkpoint] FOLDER...\n");
     return 2;
 }
 
@@ -157,10 +157,13 @@ int main(int argc, char **argv)
         while (k < n && strcmp(argv[i], wanted[k].name) != 0) k++;
         if (k < n && i + 1 < argc) *wanted[k].value = argv[++i];
         else if (strcmp(argv[i], "--all") == 0) r.all = true;
+        else if (strcmp(argv[i], "--checkpoint") == 0) r.checkpoint = true;
         else return usage();
     }
     if (i == argc) return usage();
-    if (o.backend && strcmp(o.backend, "ref") != 0 && strcmp(o.backend, "cpu") != 0) return usage();
+    if (o.backend && strcmp(o.backend, "ref") && strcmp(o.backend, "cpu") &&
+        strcmp(o.backend, "cuda"))
+        return usage();
     for (; i < argc; i++) run_folder(&o, argv[i]);
     if (r.broken) fprintf(stderr, "golden: out of memory\n");
     int bad = r.failed > 0 || r.passed == 0 || r.broken;
