@@ -1,6 +1,6 @@
-/* Flickr30k as grounded captions: COCO's form; an image has a caption, an annotation tokens_positive
- * [[start, end], ...] and sam_mask.  Source: groundingLMM dataset/gcg_datasets/GranDf_gcg_ds.py,
- * Flickr30kGCGDataset. */
+/* Flickr30k as grounded captions: COCO's form; an image has a caption, an annotation
+ * tokens_positive [[start, end], ...] and sam_mask.  Source: groundingLMM
+ * dataset/gcg_datasets/GranDf_gcg_ds.py, Flickr30kGCGDataset. */
 #include <stdlib.h>
 #include "coco.h"
 
@@ -20,8 +20,8 @@ static gm_problem read_phrases(gm_set *s, gm_phrase *phrase, int64_t *n, const g
             if (p) return p;
             continue;
         }
-        const json_t *span = json_array_get(json_object_get(m->annotation[k], "tokens_positive"), 0);
-        p = gm_phrase_span(&phrase[*n], m->caption, span, &why);
+        const json_t *spans = json_object_get(m->annotation[k], "tokens_positive");
+        p = gm_phrase_span(&phrase[*n], m->caption, json_array_get(spans, 0), &why);
         if (!p)
             p = gm_mask_of(&phrase[*n].mask, json_object_get(m->annotation[k], "sam_mask"), im,
                            s->images, &why);

@@ -1,7 +1,7 @@
 /* RefCOCO, RefCOCO+, RefCOCOg, RefCLEF as REFER publishes them: a folder with refs(AUTHOR).p, a
- * pickle of [{image_id, ann_id, split, sentences: [{sent}, ...]}, ...], and instances.json in COCO's
- * form.  A record is an image of the split.  Source: groundingLMM dataset/utils/refcoco_refer.py
- * and dataset/segm_datasets/RefCOCO_Segm_ds.py. */
+ * pickle of [{image_id, ann_id, split, sentences: [{sent}, ...]}, ...], and instances.json in
+ * COCO's form.  A record is an image of the split.  Source: groundingLMM
+ * dataset/utils/refcoco_refer.py and dataset/segm_datasets/RefCOCO_Segm_ds.py. */
 #include <stdlib.h>
 #include <string.h>
 #include "../io/os.h"

@@ -54,7 +54,7 @@ static gm_problem read_part(gm_rle *r, const json_t *part, int64_t H, int64_t W,
     gm_problem p;
     *r = (gm_rle){ 0 };
     if (json_is_object(part))
-        p = gm_mask_read(r, part, "a mask", e) ? GM_PROBLEM_MASK : GM_PROBLEM_NONE;
+        p = gm_mask_read(r, part, "runs", e) ? GM_PROBLEM_MASK : GM_PROBLEM_NONE;
     else if (json_is_string(part)) p = read_picture(r, json_string_value(part), folder, e);
     else if (json_is_array(part)) p = read_polygon(r, part, H, W, e);
     else p = gm_problem_say(e, GM_PROBLEM_MASK, "wanted runs, a polygon or a file's name");

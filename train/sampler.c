@@ -128,7 +128,7 @@ static gm_problem draw_once(gm_data *d, gm_set_kind kind, int64_t place, int64_t
     int64_t n = gm_data_size(d), i, k;
     if (!d->o.by_epochs) {
         k = choose_set(d, kind, &draw);
-        if (k < 0) return gm_problem_say(e, GM_PROBLEM_MEMORY, "data: no set of the kind asked for");
+        if (k < 0) return gm_problem_say(e, GM_PROBLEM_MEMORY, "data: no set of that kind");
         i = gm_draw_below(&draw, d->set[k].n);
     } else {
         uint64_t epoch = gm_mix(gm_mix(d->o.seed, EPOCHS), (uint64_t)(place / n));
