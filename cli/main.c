@@ -20,6 +20,7 @@ static const command COMMANDS[] = {
     { "trace", cmd_trace, "the output of every module: store, compare, replace, draw" },
     { "tokenize", cmd_tokenize, "text to token ids and pieces, and back" },
     { "eval", cmd_eval, "scores of stored predictions" },
+    { "train", cmd_train, "fine-tune a model, or train one from nothing" },
     { "data", cmd_data, "check training data, and see what a model would be shown" },
     { NULL, NULL, NULL }                /* the end */
 };
