@@ -8,7 +8,7 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpoi
 OPT     ?= -O2 -g
 # openmp: kernels; PIC: one set of objects serves the static and the shared library.
 CFLAGS_ALL = $(STD) $(WARN) $(OPT) -fopenmp -fPIC $(SAN)
-LDLIBS  := -lopenblas -ljansson -lz -lm
+LDLIBS  := -lopenblas -ljansson -lstemmer -lutf8proc -lz -lm
 PREFIX  ?= /usr/local
 # What make runs shares the machine with what it builds: OpenMP's threads wait asleep (io/os.h, gm_calm_threads).
 export GOMP_SPINCOUNT ?= 1000
@@ -50,6 +50,8 @@ $(B)/%.o: %.c $(FLAGS)
 
 # The oracle: no contraction of a*b+c, so that its bits are the formula's on every compiler.
 $(B)/ref/kernels/ref_%.o: EXTRA := -ffp-contract=off
+# Drawn scenes: the same bits on every machine.
+$(B)/train/shapes_%.o: EXTRA := -ffp-contract=off
 # The cpu table: -O3 vectorises its loops; fma where the processor has it (c11 alone forbids it); errno
 # and floating-point traps, which nothing here reads, would forbid vectors.  Still no fast-math.
 # GM_CLONES: ref/kernels/cpu_vec.h.  Not under a sanitizer, which cannot run
@@ -94,4 +96,4 @@ clean:
 	rm -rf $(B)
 .PHONY: all clean
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
-include $(wildcard tests/*.mk bench/*.mk)
+include $(wildcard tests/*.mk bench/*.mk gpu/*.mk)

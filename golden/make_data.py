@@ -5,7 +5,7 @@ Their classes run as they are, on links that give the files the places that they
 (OpenCV, by Pillow), modules that are imported but not used here, and every random choice, which is drawn from the hash of
 train/draw.h with the key of the record, in the order in which the authors' code asks.  OUT.json: per set, for every record
 (null where the authors' code passes over it or stops) the conversation, its ids and labels (custom_collate_fn, tokenizer of golden/mini),
-boxes, masks (the union of parts, where the authors add them up); and two batches.
+boxes, masks (the union of parts, where the authors add them up); three batches; polygons as pycocotools fills them.
 Needs torch, transformers 4.28.1, pycocotools, Pillow."""
 import json, os, random, shutil, sys, tempfile, types
 import numpy as np, torch
@@ -199,6 +199,16 @@ for name, short in [("paco_lvis", "paco"), ("pascal_part", "pascal-part")]:
     ds = make(S.SemanticSegmDataset, semantic_segm_data=name)
     result[short] = [None if i == 2 else describe(one(i, lambda: ds[0], [0, i])) for i in range(4)]
 
+# ---- polygons, inside and outside of the picture, flat ones, crossing themselves ----
+rng, polygons = np.random.RandomState(3), []
+for k in range(60):
+    h, w = int(rng.randint(1, 40)), int(rng.randint(1, 40))
+    points = [[round(float(v), 2) for v in rng.uniform(-8, 48, 2 * rng.randint(3, 9))] for _ in range(rng.randint(1, 3))]
+    if k % 6 == 0: points[0][2:4] = points[0][0:2]
+    if k % 7 == 0: points = [[float(int(v)) for v in p] for p in points]
+    x = coco_mask.merge(coco_mask.frPyObjects(points, h, w))
+    polygons.append({"size": [h, w], "points": points, "counts": x["counts"].decode()})
+
 # ---- batches: two samples, and the same cut ----
 batches = []
 for name, pair, most in [("grandf", (0, 1), None), ("grandf", (3, 1), 60), ("vg-region", (0, 3), 150)]:
@@ -211,7 +221,7 @@ for name, pair, most in [("grandf", (0, 1), None), ("grandf", (3, 1), 60), ("vg-
                     "mask_sum": [[float((m > 0).sum()) for m in one_image] for one_image in b["masks_list"] or []]})
 
 with open(out, "w") as f:
-    json.dump({"seed": SEED, "sets": result, "batches": batches}, f, indent=None, separators=(",", ":"))
+    json.dump({"seed": SEED, "sets": result, "batches": batches, "polygons": polygons}, f, indent=None, separators=(",", ":"))
     f.write("\n")
 shutil.rmtree(work)
 print({k: [bool(x) for x in v] for k, v in result.items()})

@@ -6,15 +6,48 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Points of the fine outline, and the flat pixel numbers where runs change. */
-typedef struct { int64_t u, v; } fine;
-typedef struct { fine *p; int64_t n; } outline;
+/* The outline point by point: the last one, and the flat pixel numbers (column by column) where
+ * runs change so far. */
+typedef struct {
+    int64_t H, W, u, v;
+    bool started, failed;
+    int64_t *at, n, room;
+} outline;
 
-/* The edge's points; the longer axis goes up in steps of 1, the other one is rounded. */
-static void draw_edge(outline *o, int64_t xs, int64_t ys, int64_t xe, int64_t ye)
+static void add_change(outline *o, int64_t at)
 {
-    int64_t dx = llabs(xe - xs), dy = llabs(ye - ys), t, d;
-    int flip = (dx >= dy && xs > xe) || (dx < dy && ys > ye);
+    if (o->n == o->room) {
+        int64_t room = o->room ? 2 * o->room : 256;
+        int64_t *more = realloc(o->at, (size_t)room * sizeof *more);
+        if (!more) {
+            o->failed = true;
+            return;
+        }
+        o->at = more;
+        o->room = room;
+    }
+    o->at[o->n++] = at;
+}
+
+/* The next point of the fine outline. */
+static void add_point(outline *o, int64_t u, int64_t v)
+{
+    if (o->started && u != o->u) {
+        double x = ((double)(u < o->u ? u : u - 1) + .5) / 5 - .5;
+        double y = ((double)(v < o->v ? v : o->v) + .5) / 5 - .5;
+        if (floor(x) == x && x >= 0 && x <= (double)(o->W - 1))
+            add_change(o, (int64_t)x * o->H + (int64_t)ceil(fmin(fmax(y, 0), (double)o->H)));
+    }
+    o->u = u;
+    o->v = v;
+    o->started = true;
+}
+
+/* The edge's points; the longer axis goes in steps of 1, the other one is rounded. */
+static void add_edge(outline *o, int64_t xs, int64_t ys, int64_t xe, int64_t ye)
+{
+    int64_t dx = llabs(xe - xs), dy = llabs(ye - ys), t;
+    bool flip = (dx >= dy && xs > xe) || (dx < dy && ys > ye);
     if (flip) {
         t = xs, xs = xe, xe = t;
         t = ys, ys = ye, ye = t;
@@ -22,35 +55,16 @@ static void draw_edge(outline *o, int64_t xs, int64_t ys, int64_t xe, int64_t ye
     double slope = dx >= dy ? (dx ? (double)(ye - ys) / (double)dx : 0)
                             : (double)(xe - xs) / (double)dy;
     int64_t last = dx >= dy ? dx : dy;
-    for (d = 0; d <= last; d++) {
+    for (int64_t d = 0; d <= last; d++) {
         t = flip ? last - d : d;
-        if (dx >= dy)
-            o->p[o->n++] = (fine){ t + xs, (int64_t)((double)ys + slope * (double)t + .5) };
-        else o->p[o->n++] = (fine){ (int64_t)((double)xs + slope * (double)t + .5), t + ys };
+        if (dx >= dy) add_point(o, t + xs, (int64_t)((double)ys + slope * (double)t + .5));
+        else add_point(o, (int64_t)((double)xs + slope * (double)t + .5), t + ys);
     }
 }
 
-static int64_t fine_grid(double v)
+static int64_t fine(double v)
 {
     return (int64_t)(5 * v + .5);
-}
-
-/* The outline of one polygon; 0 unless out of memory. */
-static int draw_outline(outline *o, const double *xy, int64_t k)
-{
-    int64_t room = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        for (int64_t i = 0; i < k; i++) {
-            int64_t j = (i + 1) % k;
-            int64_t xs = fine_grid(xy[2 * i]), ys = fine_grid(xy[2 * i + 1]);
-            int64_t xe = fine_grid(xy[2 * j]), ye = fine_grid(xy[2 * j + 1]);
-            int64_t dx = llabs(xe - xs), dy = llabs(ye - ys);
-            if (pass == 0) room += (dx > dy ? dx : dy) + 1;
-            else draw_edge(o, xs, ys, xe, ye);
-        }
-        if (pass == 0 && !(o->p = malloc((size_t)room * sizeof *o->p))) return -1;
-    }
-    return 0;
 }
 
 static int compare(const void *a, const void *b)
@@ -59,36 +73,21 @@ static int compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Flips the pixels of a column-major mask from each crossing to the next, as runs do. */
-static void fill(uint8_t *mask, int64_t *at, int64_t n, int64_t H, int64_t W)
-{
-    qsort(at, (size_t)n, sizeof *at, compare);
-    for (int64_t i = 0; i < n; i += 2) {
-        int64_t end = i + 1 < n ? at[i + 1] : H * W;
-        for (int64_t k = at[i]; k < end; k++) mask[k % H * W + k / H] = 1;
-    }
-}
-
-/* One polygon into mask (height x width). */
+/* One polygon of k points into mask (H, W), row by row. */
 static int fill_polygon(uint8_t *mask, const double *xy, int64_t k, int64_t H, int64_t W)
 {
-    outline o = { 0 };
-    int64_t *at = NULL, n = 0;
-    if (draw_outline(&o, xy, k) == 0) at = malloc((size_t)(o.n + 1) * sizeof *at);
-    for (int64_t j = 1; at && j < o.n; j++) {
-        const fine *a = &o.p[j - 1], *b = &o.p[j];
-        if (a->u == b->u) continue;
-        double x = ((double)(b->u < a->u ? b->u : b->u - 1) + .5) / 5 - .5;
-        if (floor(x) != x || x < 0 || x > (double)(W - 1)) continue;
-        double y = ((double)(b->v < a->v ? b->v : a->v) + .5) / 5 - .5;
-        y = ceil(fmin(fmax(y, 0), (double)H));
-        at[n++] = (int64_t)x * H + (int64_t)y;
+    outline o = { .H = H, .W = W };
+    for (int64_t i = 0; i < k && !o.failed; i++) {
+        int64_t j = (i + 1) % k;
+        add_edge(&o, fine(xy[2 * i]), fine(xy[2 * i + 1]), fine(xy[2 * j]), fine(xy[2 * j + 1]));
     }
-    if (at) fill(mask, at, n, H, W);
-    int bad = at ? 0 : -1;
-    free(at);
-    free(o.p);
-    return bad;
+    if (o.n) qsort(o.at, (size_t)o.n, sizeof *o.at, compare);
+    for (int64_t i = 0; i < o.n; i += 2) {
+        int64_t end = i + 1 < o.n ? o.at[i + 1] : H * W;
+        for (int64_t p = o.at[i]; p < end; p++) mask[p % H * W + p / H] = 1;
+    }
+    free(o.at);
+    return o.failed ? -1 : 0;
 }
 
 int gm_rle_polygons(gm_rle *r, const double *const *xy, const int64_t *points, int64_t n,

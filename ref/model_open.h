@@ -4,6 +4,7 @@
 #include "../io/checkpoint.h"
 #include "../io/prompts.h"
 #include "../io/tokenizer.h"
+#include "backend.h"
 #include "generate.h"
 
 struct gm_model {
@@ -11,6 +12,7 @@ struct gm_model {
     gm_tokenizer *tokenizer;
     gm_prompts *prompts;
     gm_kernels kernels;
+    gm_engine engine;                   /* where tensors live */
     glamm net;
     char conversation[32];
     int threads;

@@ -29,7 +29,7 @@ gm_session *gm_session_new(gm_model *m, const gm_image *image, gm_error *e)
         return NULL;
     }
     gm_session *s = calloc(1, sizeof *s);
-    if (s) s->c = gm_ctx_new(&m->kernels, NULL);
+    if (s) s->c = gm_ctx_new(&m->kernels, &m->engine.device.memory);
     if (!s || !s->c) {
         gm_fail(e, "out of memory");
         free(s);

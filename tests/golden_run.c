@@ -129,7 +129,7 @@ gm_batch golden_batch(gm_ctx *c, const golden_case *g, const golden_inputs *in)
 static void run_forward(golden_report *r, const gm_model *m, golden_case *g,
                         const golden_inputs *in)
 {
-    gm_ctx *c = gm_ctx_new(&m->kernels, NULL);
+    gm_ctx *c = gm_ctx_new(&m->kernels, &m->engine.device.memory);
     if (!c) {
         golden_failed(r, g->name, "", "out of memory");
         return;
@@ -148,13 +148,17 @@ static void run_forward(golden_report *r, const gm_model *m, golden_case *g,
         char name[40];
         gm_tensor x = out.mask[i];
         snprintf(name, sizeof name, "mask_logits/%lld", (long long)i);
-        if (x.data) golden_floats(r, g, name, x.data, x.nd, x.dim);
+        if (x.data) {
+            x = gm_host_copy(c, x);
+            golden_floats(r, g, name, x.data, x.nd, x.dim);
+            free(x.data);
+        }
         else golden_floats(r, g, name, NULL, 3, GM_DIMS(0, in->original[i][0], in->original[i][1]));
     }
     if (gm_ok(c)) {
         golden_losses(r, m, g, in, c, &b, &out);
         if (!gm_ok(c)) golden_failed(r, g->name, "", "backward pass: %s", gm_error_text(c));
-        else golden_gradients(r, m, g, p, n);
+        else golden_gradients(r, m, g, c, p, n);
     }
     free(p);
     gm_ctx_free(c);

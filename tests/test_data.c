@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "../io/polygon.h"
 #include "../train/batch.h"
 #include "../train/data.h"
 #include "vectors.h"
@@ -217,6 +218,38 @@ START_TEST(a_batch_of_two_kinds_is_refused)
 }
 END_TEST
 
+START_TEST(polygons_are_filled_as_pycocotools_does)
+{
+    json_t *all = load_vectors("golden/data/expected.json"), *want;
+    size_t i;
+    json_array_foreach(json_object_get(all, "polygons"), i, want) {
+        const json_t *size = json_object_get(want, "size");
+        const json_t *list = json_object_get(want, "points");
+        double points[2][16];
+        const double *xy[2] = { points[0], points[1] };
+        int64_t n[2];
+        for (size_t k = 0; k < json_array_size(list); k++) {
+            const json_t *one = json_array_get(list, k);
+            n[k] = (int64_t)json_array_size(one) / 2;
+            ck_assert(json_array_size(one) <= 16);
+            for (size_t j = 0; j < json_array_size(one); j++)
+                points[k][j] = json_number_value(json_array_get(one, j));
+        }
+        gm_rle r;
+        gm_error e = { "" };
+        ck_assert_int_eq(gm_rle_polygons(&r, xy, n, (int64_t)json_array_size(list),
+                                         json_integer_value(json_array_get(size, 0)),
+                                         json_integer_value(json_array_get(size, 1)), &e), 0);
+        char *text = gm_rle_text(&r, &e);
+        ck_assert_str_eq(text, text_in(want, "counts"));
+        free(text);
+        gm_rle_free(&r);
+    }
+    ck_assert_int_eq(i, 60);
+    json_decref(all);
+}
+END_TEST
+
 Suite *test_data(void);
 
 Suite *test_data(void)
@@ -225,6 +258,7 @@ Suite *test_data(void)
     TCase *c = tcase_create("data");
     tcase_add_loop_test(c, every_record_is_as_the_authors_make_it, 0, NSETS);
     tcase_add_test(c, batches_are_padded_and_cut_as_the_authors_do);
+    tcase_add_test(c, polygons_are_filled_as_pycocotools_does);
     tcase_add_test(c, a_batch_of_two_kinds_is_refused);
     suite_add_tcase(s, c);
     return s;

@@ -62,15 +62,16 @@ static gm_problem read_values(gm_image *im, const char *path, gm_error *e)
     return p;
 }
 
-/* The class of a value, NULL when it is to be ignored: ADE20K counts from 1, COCO-Stuff leaves out
- * what has a - in its name. */
+/* The class of a value, NULL when it is to be ignored (ADE20K counts from 1, COCO-Stuff leaves out
+ * what has a - in its name), "" when there is none. */
 static const char *class_of(const gm_set *s, int value)
 {
     const labels *l = s->own;
     bool ade = s->format == &gm_ade20k;
     if (value == IGNORED || (ade && value == 0)) return NULL;
     const char *name = json_string_value(json_array_get(l->classes, (size_t)(value - ade)));
-    return name && (ade || !strchr(name, '-')) ? name : NULL;
+    if (!name) return "";
+    return ade || !strchr(name, '-') ? name : NULL;
 }
 
 static gm_problem add_masks(gm_set *s, gm_draw *d, const gm_image *values, gm_sample *out,
@@ -81,8 +82,13 @@ static gm_problem add_masks(gm_set *s, gm_draw *d, const gm_image *values, gm_sa
     int found[VALUES];
     const char *name[VALUES];
     for (int64_t i = 0; i < n; i++) there[values->rgb[i]] = true;
-    for (int v = 0; v < VALUES; v++)
-        if (there[v] && class_of(s, v)) found[m++] = v;
+    for (int v = 0; v < VALUES; v++) {
+        const char *class = there[v] ? class_of(s, v) : NULL;
+        if (class && !*class)
+            return gm_problem_say(e, GM_PROBLEM_MASK, "the label picture's value %d is no class of "
+                                  "%s", v, s->format->name);
+        if (class) found[m++] = v;
+    }
     if (m == 0) return gm_problem_say(e, GM_PROBLEM_EMPTY, "no class that is used");
     int64_t k = m < s->most ? m : s->most;
     gm_draw_some(d, order, m, m >= s->most ? k : 0);

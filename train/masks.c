@@ -39,7 +39,7 @@ static gm_problem read_runs(gm_rle *r, const json_t *o, gm_error *e)
 /* [x, y, x, y, ...] */
 static gm_problem read_polygon(gm_rle *r, const json_t *list, int64_t H, int64_t W, gm_error *e)
 {
-    const double LARGEST = 1e6;     /* far outside any image; keeps the drawn edges short */
+    const double LARGEST = 1e5;     /* far outside any image; keeps the drawn edges short */
     int64_t n = (int64_t)json_array_size(list);
     double *xy = malloc((size_t)(n + 1) * sizeof *xy);
     if (!xy) return gm_problem_say(e, GM_PROBLEM_MEMORY, "out of memory for a polygon");
@@ -52,7 +52,7 @@ static gm_problem read_polygon(gm_rle *r, const json_t *list, int64_t H, int64_t
     gm_problem p = GM_PROBLEM_NONE;
     if (!good)
         p = gm_problem_say(e, GM_PROBLEM_MASK, "wanted a polygon of x, y in turn, three points or "
-                           "more, each within a million pixels, found %lld values", (long long)n);
+                           "more, each within 100000 pixels, found %lld values", (long long)n);
     else if (gm_rle_polygons(r, (const double *[]){ xy }, (int64_t[]){ n / 2 }, 1, H, W, e))
         p = GM_PROBLEM_MASK;
     free(xy);
