@@ -1,4 +1,5 @@
 /* glamm eval: the command line. */
+#include "../io/nearest.h"
 #include "eval.h"
 #include "../io/nearest.h"
 
