@@ -52,7 +52,7 @@ says "its values" 1 '^48 passed, 1 failed' $hollow "$build/golden" --backend cud
 says "its answers" 0 'a purple heart' $hollow "$build/glamm" run models/nano models/nano/scenes/demo.png --backend cuda --out "$out"
 
 # ---- what cannot work is told in one line ----
-nano="models/nano models/nano/scenes/demo.png --backend cuda --out $out"
+nano="models/nano models/nano/scenes/demo.png --backend cuda --redo --out $out"
 LINES_AT_MOST=1
 # shellcheck disable=SC2086
 {
