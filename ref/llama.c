@@ -76,16 +76,16 @@ static gm_tensor attention(gm_ctx *c, const llama *m, int64_t l, gm_tensor h, gm
 {
     const llama_layer *w = &m->layer[l];
     gm_attn_options o = { .NH = m->NH, .NKV = m->NKV, .causal = true, .keep = keep };
-    gm_tensor q = gm_rope(c, gm_linear(c, h, w->q_w, GM_NONE), angle);
-    gm_tensor k = gm_rope(c, gm_linear(c, h, w->k_w, GM_NONE), angle);
-    gm_tensor v = gm_linear(c, h, w->v_w, GM_NONE);
+    gm_tensor q = gm_rope(c, gm_lora_linear(c, h, w->q_w, &w->q), angle);
+    gm_tensor k = gm_rope(c, gm_lora_linear(c, h, w->k_w, &w->k), angle);
+    gm_tensor v = gm_lora_linear(c, h, w->v_w, &w->v);
     if (kv) {
         gm_place(c, kv->k[l], k, kv->len);
         gm_place(c, kv->v[l], v, kv->len);
         k = kv->k[l], v = kv->v[l];
         o.past = kv->len, o.TK = kv->len + h.dim[1];
     }
-    return gm_linear(c, gm_attention(c, q, k, v, o), w->o_w, GM_NONE);
+    return gm_lora_linear(c, gm_attention(c, q, k, v, o), w->o_w, &w->o);
 }
 
 typedef struct {
@@ -98,9 +98,9 @@ typedef struct {
 /* h (B, T, C) -> (B, T, C).  LlamaMLP.forward */
 static gm_tensor mlp(gm_ctx *c, const llama_layer *w, gm_tensor h)
 {
-    gm_tensor gate = gm_silu(c, gm_linear(c, h, w->gate_w, GM_NONE));       /* (B, T, F) */
-    gm_tensor up = gm_linear(c, h, w->up_w, GM_NONE);
-    return gm_linear(c, gm_mul(c, gate, up), w->down_w, GM_NONE);
+    gm_tensor gate = gm_silu(c, gm_lora_linear(c, h, w->gate_w, &w->gate));       /* (B, T, F) */
+    gm_tensor up = gm_lora_linear(c, h, w->up_w, &w->up);
+    return gm_lora_linear(c, gm_mul(c, gate, up), w->down_w, &w->down);
 }
 
 /* x (B, T, C) -> (B, T, C).  LlamaDecoderLayer.forward */

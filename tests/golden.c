@@ -108,19 +108,6 @@ static void run_forms(const options *o, const char *folder, const char *model, c
     free(forms);
 }
 
-/* The fine-tuning run is the training issue's: counted, not run. */
-static void count_lora(golden_report *r, const char *folder)
-{
-    char *dir = gm_path_join(folder, "lora"), *file = dir ? gm_path_join(dir, "lora.json") : NULL;
-    json_t *j = file && gm_is_file(file) ? json_load_file(file, 0, NULL) : NULL;
-    size_t n = json_object_size(json_object_get(j, "tensors")) +
-               json_array_size(json_object_get(j, "log"));
-    for (size_t i = 0; i < n; i++) golden_not_yet(r, "lora/");
-    json_decref(j);
-    free(file);
-    free(dir);
-}
-
 static void run_folder(const options *o, const char *folder)
 {
     static const char *const tables[] = { "ref", "cpu" };
@@ -128,10 +115,11 @@ static void run_folder(const options *o, const char *folder)
     const char *model = o->model ? o->model : own;
     for (size_t i = 0; model && i < 2; i++) {
         if (o->backend && strcmp(o->backend, tables[i]) != 0) continue;
-        run_model(o, folder, model, o->clip, tables[i]);
-        if (!o->model && !o->clip && strcmp(tables[i], "cpu") == 0)
+        bool lora = o->only_case && strcmp(o->only_case, "lora") == 0;
+        if (!lora) run_model(o, folder, model, o->clip, tables[i]);
+        if (!lora && !o->model && !o->clip && strcmp(tables[i], "cpu") == 0)
             run_forms(o, folder, model, tables[i]);
-        if (!o->only_case) count_lora(o->report, folder);
+        if (lora || !o->only_case) golden_lora(o->report, folder, model, tables[i]);
     }
     free(own);
 }

@@ -170,11 +170,31 @@ static void leftovers(golden_report *r, golden_case *g)
     }
 }
 
+int golden_inputs_make(golden_inputs *in, const gm_model *m, const golden_case *g, gm_error *e)
+{
+    *in = (golden_inputs){ 0 };
+    return make_pixels(in, m, g, e) || make_ids(in, m, g, e) ? -1 : 0;
+}
+
+void golden_inputs_free(golden_inputs *in, const golden_case *g)
+{
+    for (int64_t i = 0; in->image && i < g->images; i++) gm_image_free(&in->image[i]);
+    free(in->image);
+    free(in->clip);
+    free(in->sam);
+    free(in->resized);
+    free(in->original);
+    free(in->box);
+    free(in->boxes_of);
+    free(in->ids);
+    free(in->labels);
+}
+
 void golden_run(golden_report *r, const gm_model *m, golden_case *g)
 {
     gm_error e = { "" };
-    golden_inputs in = { 0 };
-    if (make_pixels(&in, m, g, &e) || make_ids(&in, m, g, &e))
+    golden_inputs in;
+    if (golden_inputs_make(&in, m, g, &e) != 0)
         golden_failed(r, g->name, "", "inputs: %s", e.text);
     else {
         compare_inputs(r, g, &in);
@@ -182,14 +202,5 @@ void golden_run(golden_report *r, const gm_model *m, golden_case *g)
         golden_generate(r, m, g, &in);
     }
     leftovers(r, g);
-    for (int64_t i = 0; in.image && i < g->images; i++) gm_image_free(&in.image[i]);
-    free(in.image);
-    free(in.clip);
-    free(in.sam);
-    free(in.resized);
-    free(in.original);
-    free(in.box);
-    free(in.boxes_of);
-    free(in.ids);
-    free(in.labels);
+    golden_inputs_free(&in, g);
 }

@@ -17,6 +17,14 @@ typedef struct {
     bool masks;                         /* some image has a true mask: SAM runs */
 } golden_inputs;
 
+int golden_inputs_make(golden_inputs *in, const gm_model *m, const golden_case *g, gm_error *e);
+void golden_inputs_free(golden_inputs *in, const golden_case *g);
+
+/* True masks: target[i] (count[i], height, width) of image i. */
+typedef struct { float **target; int64_t *count; int64_t images; } golden_targets;
+int golden_targets_read(golden_targets *t, const golden_case *g, gm_error *e);
+void golden_targets_free(golden_targets *t);
+
 /* Compares everything that the case stores; what could not be run is reported as failed. */
 void golden_run(golden_report *r, const gm_model *m, golden_case *g);
 
@@ -36,5 +44,8 @@ void golden_gradients(golden_report *r, const gm_model *m, golden_case *g,
 
 /* The part of it that generates, with KV cache and without (golden_generate.c). */
 void golden_generate(golden_report *r, const gm_model *m, golden_case *g, const golden_inputs *in);
+
+/* The fine-tuning run that folder/lora/ stores, with the model beside it (golden_lora.c). */
+void golden_lora(golden_report *r, const char *folder, const char *model, const char *backend);
 
 #endif
