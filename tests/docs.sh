@@ -17,7 +17,7 @@ for d in $documents; do
         test -e "$path"; verdict $? "$d: there is no $path"
     done
     for name in $(grep -o '`[^`]*`' "$d" | grep -oE '\bgm_[a-z0-9_]+' | sort -u); do
-        grep -rqw "$name" ref io eval; verdict $? "$d: nothing is named $name"
+        grep -rqw "$name" ref io eval train; verdict $? "$d: nothing is named $name"
     done
 done
 
