@@ -179,7 +179,7 @@ static void release(meteor *m)
     free(m->truth);
     free(m->first);
     gm_meteor_words_free(m->word, m->vocabulary.n);
-    gm_phrases_free(&m->phrases);
+    gm_paraphrases_free(&m->phrases);
     gm_vocabulary_free(&m->vocabulary);
     gm_meteor_lists_free(&m->lists);
 }

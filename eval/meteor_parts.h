@@ -58,13 +58,13 @@ typedef struct {
     gm_phrase current;
 } gm_phrases;
 
-/* From folder/data/paraphrase-en.gz the pairs whose words are all in v.  gm_phrases_free in any
+/* From folder/data/paraphrase-en.gz the pairs whose words are all in v.  gm_paraphrases_free in any
  * case. */
 int gm_phrases_read(gm_phrases *p, gm_vocabulary *v, const char *folder, gm_error *e);
 /* Its parts: the table's lines one after the other, and the sorting; -1 when out of memory. */
 int gm_phrases_line(gm_phrases *p, gm_vocabulary *v, const char *s, size_t n);
 int gm_phrases_sort(gm_phrases *p);
-void gm_phrases_free(gm_phrases *p);
+void gm_paraphrases_free(gm_phrases *p);
 
 /* ---- Alignment ---- */
 

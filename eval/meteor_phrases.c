@@ -141,7 +141,7 @@ int gm_phrases_read(gm_phrases *p, gm_vocabulary *v, const char *folder, gm_erro
     return bad;
 }
 
-void gm_phrases_free(gm_phrases *p)
+void gm_paraphrases_free(gm_phrases *p)
 {
     free(p->words);
     free(p->phrase);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "../io/json.h"
 #include "../io/os.h"
+#include "../io/polygon.h"
 #include "../io/text.h"
 #include "refseg.h"
 
@@ -59,7 +60,54 @@ int gm_ref_choose(gm_ref_set *s, gm_ref_protocol protocol, uint64_t seed, gm_err
 
 /* ---- masks ---- */
 
-/* One annotation's own mask is added to sum (H, W); its sizes fill in those that are unknown. */
+/* A polygon [x, y, x, y, ..] in pixels. */
+static int read_polygon(gm_rle *r, const json_t *list, int64_t H, int64_t W, const char *what,
+                        gm_error *e)
+{
+    size_t n = json_array_size(list), i;
+    json_t *v;
+    gm_error why = { "" };
+    *r = (gm_rle){ 0 };
+    if (!H) return gm_fail(e, "%s: a polygon without the image's height and width", what);
+    double *xy = malloc((n + 1) * sizeof *xy);
+    if (!xy) return out_of_memory(e);
+    json_array_foreach(list, i, v) {
+        if (!json_is_number(v)) break;
+        xy[i] = json_number_value(v);
+    }
+    int bad = i < n || n == 0 || n % 2 ? gm_fail(&why, "wanted x and y in turn in a polygon") : 0;
+    const double *one = xy;
+    const int64_t points = (int64_t)n / 2;
+    if (!bad) bad = gm_rle_polygons(r, &one, &points, 1, H, W, &why);
+    free(xy);
+    return bad ? gm_fail(e, "%s: %s", what, why.text) : 0;
+}
+
+/* The pixels of one part are added to sum (H, W); its sizes fill in those that are unknown. */
+static int add_part(uint8_t **sum, int64_t *H, int64_t *W, const json_t *part, const char *what,
+                    gm_error *e)
+{
+    gm_rle r;
+    int bad = json_is_array(part) ? read_polygon(&r, part, *H, *W, what, e)
+                                  : gm_mask_read(&r, part, what, e);
+    if (bad) return -1;
+    if (!*H) *H = r.height, *W = r.width;
+    bool fits = r.height == *H && r.width == *W;
+    uint8_t *mask = fits ? malloc((size_t)(*H * *W)) : NULL;
+    if (!*sum && mask) *sum = calloc((size_t)*H, (size_t)*W);
+    if (!fits)
+        bad = gm_fail(e, "%s: wanted a mask of %lld x %lld pixels, found %lld x %lld", what,
+                      (long long)*W, (long long)*H, (long long)r.width, (long long)r.height);
+    else if (!mask || !*sum) bad = out_of_memory(e);
+    else gm_rle_decode(mask, &r);
+    for (int64_t k = 0; !bad && k < *H * *W; k++) (*sum)[k] = (uint8_t)((*sum)[k] + mask[k]);
+    free(mask);
+    gm_rle_free(&r);
+    return bad;
+}
+
+/* One annotation's mask: a list of polygons or of run-length masks, which are summed, or one of the
+ * latter; an empty list is an empty mask. */
 static int add_segmentation(uint8_t **sum, int64_t *H, int64_t *W, const json_t *segmentation,
                             const char *what, gm_error *e)
 {
@@ -67,21 +115,7 @@ static int add_segmentation(uint8_t **sum, int64_t *H, int64_t *W, const json_t 
     size_t n = list ? json_array_size(segmentation) : 1;
     for (size_t i = 0; i < n; i++) {
         const json_t *one = list ? json_array_get(segmentation, i) : segmentation;
-        gm_rle r;
-        if (gm_mask_read(&r, one, what, e) != 0) return -1;
-        if (!*H) *H = r.height, *W = r.width;
-        uint8_t *mask = r.height == *H && r.width == *W ? malloc((size_t)(*H * *W)) : NULL;
-        if (!*sum && mask) *sum = calloc((size_t)*H, (size_t)*W);
-        int bad = 0;
-        if (r.height != *H || r.width != *W)
-            bad = gm_fail(e, "%s: wanted a mask of %lld x %lld pixels, found %lld x %lld", what,
-                          (long long)*W, (long long)*H, (long long)r.width, (long long)r.height);
-        else if (!mask || !*sum) bad = out_of_memory(e);
-        else gm_rle_decode(mask, &r);
-        for (int64_t k = 0; !bad && k < *H * *W; k++) (*sum)[k] = (uint8_t)((*sum)[k] + mask[k]);
-        free(mask);
-        gm_rle_free(&r);
-        if (bad) return -1;
+        if (add_part(sum, H, W, one, what, e) != 0) return -1;
     }
     return 0;
 }
