@@ -93,7 +93,7 @@ static void count_parameters(info *f)
         while (*m->prefix && strncmp(s->name, m->prefix, strlen(m->prefix)) != 0) m++;
         m->tensors++;
         m->parameters += gm_numel(s->tensor);
-        m->bytes += (double)gm_numel(s->tensor) * (double)gm_type_size(s->tensor.type);
+        m->bytes += (double)gm_bytes(s->tensor);
         m->types |= 1 << s->tensor.type;
     }
 }
