@@ -200,6 +200,74 @@ int gm_list_dir(const char *path, char ***names, int64_t *n, gm_error *e)
     return 0;
 }
 
+int gm_copy_file(const char *from, const char *to, gm_error *e)
+{
+    size_t n;
+    gm_writer w;
+    const uint8_t *p = gm_map(from, &n, e);
+    if (!p) return -1;
+    int bad = gm_create(&w, to, e);
+    if (!bad) {
+        fwrite(p, 1, n, w.file);
+        bad = gm_commit(&w, e);
+    }
+    gm_unmap(p, n);
+    return bad;
+}
+
+/* A name is on disk once its folder is. */
+static void flush_folder_of(const char *path)
+{
+    char *folder = gm_copy_text(path), *slash = folder ? strrchr(folder, '/') : NULL;
+    if (slash == folder && slash) slash++;
+    if (slash) *slash = 0;
+    int fd = folder ? open(slash ? folder : ".", O_RDONLY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    free(folder);
+}
+
+int gm_rename(const char *from, const char *to, gm_error *e)
+{
+    size_t n = strlen(to) + 40;
+    char *old = malloc(n);
+    if (!old) return gm_fail(e, "%s: out of memory", to);
+    snprintf(old, n, "%s.old-%ld", to, (long)getpid());
+    bool there = gm_is_dir(to);
+    int bad = there && rename(to, old) != 0, why = errno;
+    if (!bad && rename(from, to) != 0) {
+        bad = 1;
+        why = errno;
+        if (there) rename(old, to);
+    }
+    flush_folder_of(to);
+    if (!bad && there) bad = gm_remove_dir(old, e);
+    else if (bad) gm_fail(e, "%s: cannot be renamed to %s: %s", from, to, strerror(why));
+    free(old);
+    return bad ? -1 : 0;
+}
+
+int gm_remove_dir(const char *path, gm_error *e)
+{
+    struct stat st;
+    if (lstat(path, &st) != 0) return errno == ENOENT ? 0
+        : gm_fail(e, "%s: cannot be removed: %s", path, strerror(errno));
+    DIR *d = S_ISDIR(st.st_mode) ? opendir(path) : NULL;
+    int bad = 0;
+    for (struct dirent *f; d && !bad && (f = readdir(d));) {
+        if (!strcmp(f->d_name, ".") || !strcmp(f->d_name, "..")) continue;
+        char *inside = gm_path_join(path, f->d_name);
+        bad = inside ? gm_remove_dir(inside, e) : gm_fail(e, "%s: out of memory", path);
+        free(inside);
+    }
+    if (d) closedir(d);
+    if (!bad && remove(path) != 0)
+        bad = gm_fail(e, "%s: cannot be removed: %s", path, strerror(errno));
+    return bad;
+}
+
 void gm_free_list(char **names, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) free(names[i]);
@@ -275,6 +343,29 @@ void gm_last_words(const char *text)
     last_words = text;
     for (size_t i = 0; i < sizeof end / sizeof *end; i++)       /* one that is ignored stays so */
         if (signal(end[i], end_by) == SIG_IGN) signal(end[i], SIG_IGN);
+}
+
+static volatile sig_atomic_t interrupts;
+
+static void note_interrupt(int number)
+{
+    if (interrupts++) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+}
+
+void gm_catch_interrupts(void)
+{
+    static const int end[] = { SIGINT, SIGTERM };
+    interrupts = 0;
+    for (size_t i = 0; i < sizeof end / sizeof *end; i++)       /* one that is ignored stays so */
+        if (signal(end[i], note_interrupt) == SIG_IGN) signal(end[i], SIG_IGN);
+}
+
+bool gm_interrupted(void)
+{
+    return interrupts > 0;
 }
 
 void *gm_aligned_alloc(size_t bytes)

@@ -239,12 +239,13 @@ static int make_canvas(gm_image *out, const gm_image *im, place *p, const gm_fon
     return 0;
 }
 
-int gm_overlay_write(const char *path, const gm_image *im, const gm_answer *a,
-                     const double (*boxes)[4], int64_t nboxes, gm_error *e)
+int gm_overlay_draw(gm_image *picture, const gm_image *im, const gm_answer *a,
+                    const double (*boxes)[4], int64_t nboxes, gm_error *e)
 {
+    *picture = (gm_image){ 0 };
     if (a->nmasks && (a->width != im->width || a->height != im->height))
-        return gm_fail(e, "%s: wanted masks of the image's %lld x %lld pixels, found %lld x %lld",
-                       path, (long long)im->width, (long long)im->height, (long long)a->width,
+        return gm_fail(e, "overlay: wanted masks of the image's %lld x %lld pixels, found %lld x "
+                       "%lld", (long long)im->width, (long long)im->height, (long long)a->width,
                        (long long)a->height);
     int64_t k = (WIDTH + im->width - 1) / im->width;
     if (k > HEIGHT / im->height) k = HEIGHT / im->height;
@@ -260,12 +261,24 @@ int gm_overlay_write(const char *path, const gm_image *im, const gm_answer *a,
     if (!bad) {
         draw_masks(&out, &p, t);
         draw_boxes(&out, &p, boxes, nboxes, (double)t, small);
-        bad = draw_numbers(&out, &p, small, e) != 0
-            || gm_png_write(path, out.rgb, out.width, out.height, 3, e) != 0;
+        bad = draw_numbers(&out, &p, small, e);
     }
     free(p.parts);
-    gm_image_free(&out);
     gm_font_free(small);
     gm_font_free(text);
+    if (bad) gm_image_free(&out);
+    else *picture = out;
     return bad ? -1 : 0;
+}
+
+int gm_overlay_write(const char *path, const gm_image *im, const gm_answer *a,
+                     const double (*boxes)[4], int64_t nboxes, gm_error *e)
+{
+    gm_image out;
+    gm_error why = { "" };
+    if (gm_overlay_draw(&out, im, a, boxes, nboxes, &why) != 0)
+        return gm_fail(e, "%s: %s", path, why.text);
+    int bad = gm_png_write(path, out.rgb, out.width, out.height, 3, e);
+    gm_image_free(&out);
+    return bad;
 }

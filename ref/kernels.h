@@ -192,7 +192,8 @@ typedef struct gm_kernels {
     int (*cross_entropy_backward)(float *dx, const float *dy, const float *x, const int32_t *label,
                                   int64_t R, int64_t C);
     /* x (N, P) logits, t (N, P) targets: the sum over the N masks of the mean over P of
-     * max(x, 0) - x t + log(1 + exp(-|x|)).  groundingLMM model/GLaMM.py, calculate_bce_loss. */
+     * max(x, 0) - x t + log(1 + exp(-|x|)).  groundingLMM model/GLaMM.py,
+     * compute_sigmoid_cross_entropy. */
     int (*bce)(float *y, const float *x, const float *t, int64_t N, int64_t P);
     int (*bce_backward)(float *dx, const float *dy, const float *x, const float *t, int64_t N,
                         int64_t P);

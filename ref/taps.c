@@ -48,7 +48,7 @@ static bool all_finite(gm_ctx *c, gm_tensor x)
 
 void gm_tap(gm_ctx *c, gm_tensor x, const char *format, ...)
 {
-    if (c->failed) return;
+    if (c->failed || c->tap_off) return;
     char name[256];
     va_list a;
     va_start(a, format);
