@@ -8,7 +8,7 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpoi
 OPT     ?= -O2 -g
 # openmp: kernels; PIC: one set of objects serves the static and the shared library.
 CFLAGS_ALL = $(STD) $(WARN) $(OPT) -fopenmp -fPIC $(SAN)
-LDLIBS  := -lopenblas -ljansson -lz -lm
+LDLIBS  := -lopenblas -ljansson -lstemmer -lutf8proc -lz -lm
 PREFIX  ?= /usr/local
 # What make runs shares the machine with what it builds: OpenMP's threads wait asleep (io/os.h, gm_calm_threads).
 export GOMP_SPINCOUNT ?= 1000
@@ -22,7 +22,8 @@ LDLIBS  += -lturbojpeg
 endif
 
 LIB_C   := $(wildcard ref/*.c ref/kernels/*.c io/*.c eval/*.c train/*.c)
-LIB_C   := $(filter-out io/jpeg_turbo.c io/jpeg_stb.c,$(LIB_C)) $(wildcard io/jpeg_$(JPEG).c)
+LIB_C   := $(filter-out io/jpeg_turbo.c io/jpeg_stb.c train/comm_%.c,$(LIB_C)) $(wildcard io/jpeg_$(JPEG).c)
+LIB_C   += train/comm_$(if $(MPI),mpi,none).c
 CLI_C   := $(wildcard cli/*.c)
 TEST_C  := $(wildcard tests/test_*.c)
 # What suites share; programs of their own (golden*, fuzz*, verify*) are built by tests/*.mk.
@@ -95,4 +96,4 @@ clean:
 	rm -rf $(B)
 .PHONY: all clean
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
-include $(wildcard tests/*.mk bench/*.mk)
+include $(wildcard tests/*.mk bench/*.mk gpu/*.mk)

@@ -55,6 +55,7 @@ typedef struct {
     const gm_config *g;
     glamm net;
     gm_kernels kernels;
+    gm_engine engine;
     gm_stored *stored;
     int64_t nstored;
     module *modules;
@@ -264,6 +265,15 @@ static void print_check(const info *f)
         if (f->bad[i]) printf("  not finite: %s\n", f->stored[i].name);
 }
 
+static void print_device(const gm_engine *g)
+{
+    char lacks[600];
+    int n = gm_backend_lacks(g, lacks, sizeof lacks);
+    printf("  device               %s\n  slots on the CPU     %s\n", g->device.description,
+           n ? lacks : "none");
+    if (g->device.caution) printf("  note                 %s\n", g->device.caution);
+}
+
 static void print_text(const info *f, const info_settings *s)
 {
     printf("model                %s\n", f->path);
@@ -274,6 +284,7 @@ static void print_text(const info *f, const info_settings *s)
            " %s\n"
            "  BLAS                 %s\n",
            GM_VERSION, gm_jpeg_reader(), f->kernels.name, f->blas);
+    if (f->engine.library) print_device(&f->engine);
     if (s->tensors) print_tensors(f);
     if (s->check) print_check(f);
 }
@@ -368,7 +379,7 @@ static int run(info *f, const model_settings *ms, const info_settings *s)
     gm_error e = { "" };
     gm_model_options o = settings_model(ms, log_line, NULL);
     gm_checkpoint *k = NULL;
-    int bad = gm_backend(&f->kernels, ms->backend, &e);
+    int bad = gm_backend_open(&f->kernels, &f->engine, ms->backend, &e);
     if (!bad) k = gm_checkpoint_open(f->path, &o, &e);
     bad = !k || gather(f, k, s, &e);
     if (!bad && s->json) print_json(f, s);
@@ -377,6 +388,7 @@ static int run(info *f, const model_settings *ms, const info_settings *s)
     if (bad || *f->fault.text) fprintf(stderr, "glamm info: %s\n", bad ? e.text : f->fault.text);
     gm_glamm_free(&f->net);
     gm_checkpoint_free(k);
+    gm_backend_close(&f->engine);
     free(f->stored);
     free(f->modules);
     free(f->bad);

@@ -7,8 +7,9 @@
 
 #define AT(field) offsetof(model_settings, field)
 const option MODEL_OPTIONS[] = {
-    { "backend", 0, OPTION_CHOICE, AT(backend), "ref|cpu",
-      "Kernels: cpu (default, OpenBLAS and OpenMP) or ref, the slow textbook ones.", 0, 0 },
+    { "backend", 0, OPTION_CHOICE, AT(backend), "ref|cpu|cuda|cuda-bf16",
+      "Kernels: cpu (default, OpenBLAS and OpenMP); ref, the slow textbook ones; cuda, an NVIDIA "
+      "GPU (cuda-bf16: products in bfloat16).", 0, 0 },
     { "clip", 0, OPTION_TEXT, AT(clip), "DIR",
       "Folder of the CLIP tower, where the model does not hold it.", 0, 0 },
     { "sam", 0, OPTION_TEXT, AT(sam), "FILE",

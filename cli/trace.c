@@ -224,7 +224,10 @@ static int forward(trace *t, gm_ctx *c, const trace_inputs *in, gm_error *e)
     for (int64_t i = 0; !bad && i < out.images; i++) {
         char name[40];
         snprintf(name, sizeof name, "mask_logits/%lld", (long long)i);
-        if (out.mask[i].data) bad = trace_add(&t->list, name, out.mask[i], e);
+        if (!out.mask[i].data) continue;
+        gm_tensor mask = gm_host_copy(c, out.mask[i]);
+        bad = mask.data ? trace_add(&t->list, name, mask, e) : gm_fail(e, "%s", gm_error_text(c));
+        free(mask.data);
     }
     return bad || unused_injections(t, e) ? -1 : 0;
 }
@@ -238,7 +241,8 @@ static int run(trace *t, const question *q, gm_error *e)
     int64_t different = 0;
     t->model = gm_model_open(t->model_path, &o, e);
     int bad = !t->model || open_injections(t, e);
-    if (!bad && !(c = gm_ctx_new(&t->model->kernels, NULL))) bad = gm_fail(e, "out of memory");
+    if (!bad) c = gm_ctx_new(&t->model->kernels, &t->model->engine.device.memory);
+    if (!bad && !c) bad = gm_fail(e, "out of memory");
     if (!bad && t->ts.golden) bad = trace_case(&in, c, t->model, t->ts.golden, e);
     else if (!bad) bad = trace_question(&in, c, t->model, t->ts.image, q, &t->as, e);
     if (!bad) bad = forward(t, c, &in, e);

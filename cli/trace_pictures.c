@@ -186,10 +186,13 @@ static int clip_attention(drawing *d, int64_t G)
         gm_tensor h = gm_layernorm(d->c, in, m->layer[l].ln1_w, m->layer[l].ln1_b, m->eps);
         gm_tensor q = gm_linear(d->c, h, m->layer[l].q_w, m->layer[l].q_b);
         gm_tensor k = gm_linear(d->c, h, m->layer[l].k_w, m->layer[l].k_b);
+        q = gm_host_copy(d->c, q), k = gm_host_copy(d->c, k);
         if (gm_ok(d->c)) {
             attention_row(p, q.data, k.data, 0, T, m->NH, m->NH, C / m->NH);
             memcpy(a.value + a.n++ * G * G, p + 1, (size_t)(G * G) * sizeof *p);
         }
+        free(q.data);
+        free(k.data);
         gm_scope_end(d->c, mark, GM_NONE);
     }
     free(p);
@@ -213,10 +216,13 @@ static int llama_attention(drawing *d, int64_t G, int64_t image_at, int64_t seg_
                   h = gm_rmsnorm(d->c, in, m->layer[l].input_norm, m->eps);
         gm_tensor q = gm_rope(d->c, gm_linear(d->c, h, m->layer[l].q_w, GM_NONE), angle);
         gm_tensor k = gm_rope(d->c, gm_linear(d->c, h, m->layer[l].k_w, GM_NONE), angle);
+        q = gm_host_copy(d->c, q), k = gm_host_copy(d->c, k);
         if (gm_ok(d->c)) {
             attention_row(p, q.data, k.data, seg_at, seg_at + 1, m->NH, m->NKV, m->HD);
             memcpy(a.value + a.n++ * G * G, p + image_at, (size_t)(G * G) * sizeof *p);
         }
+        free(q.data);
+        free(k.data);
         gm_scope_end(d->c, mark, GM_NONE);
     }
     free(p);

@@ -293,6 +293,81 @@ char *gm_copy_text(const char *s)
     return t;
 }
 
+/* "machine number" of this process. */
+static void owner_text(char text[300])
+{
+    char machine[256] = "";
+    gethostname(machine, sizeof machine - 1);
+    snprintf(text, 300, "%s %ld\n", machine, (long)getpid());
+}
+
+/* What a claim holds, "" when it is gone or not written yet. */
+static void read_owner(const char *path, char text[300])
+{
+    FILE *f = fopen(path, "r");
+    size_t n = f ? fread(text, 1, 299, f) : 0;
+    text[n] = 0;
+    if (f) fclose(f);
+}
+
+/* Is it of a process of this machine that is no more? */
+static bool is_dead(const char *owner)
+{
+    char machine[300], here[256] = "";
+    long process;
+    gethostname(here, sizeof here - 1);
+    if (sscanf(owner, "%299s %ld", machine, &process) != 2 || strcmp(machine, here)) return false;
+    return kill((pid_t)process, 0) != 0 && errno == ESRCH;
+}
+
+/* Takes a dead owner's claim away.  Only one process can rename it; should that have caught a fresh
+ * claim of another that was quicker, it is put back. */
+static void take_away(const char *path, const char *owner)
+{
+    size_t n = strlen(path) + 40;
+    char found[300], *aside = malloc(n);
+    if (!aside) return;
+    snprintf(aside, n, "%s.dead-%ld", path, (long)getpid());
+    if (rename(path, aside) == 0) {
+        read_owner(aside, found);
+        if (strcmp(found, owner) != 0 && link(aside, path) != 0) found[0] = 0;
+        unlink(aside);
+    }
+    free(aside);
+}
+
+int gm_claim(const char *path, gm_error *e)
+{
+    char mine[300], other[300];
+    owner_text(mine);
+    for (int attempt = 0; attempt < 2; attempt++) {
+        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
+        if (fd >= 0) {
+            ssize_t n = write(fd, mine, strlen(mine));
+            close(fd);
+            if (n == (ssize_t)strlen(mine)) return 1;
+            unlink(path);
+            return gm_fail(e, "%s: cannot write: %s", path, strerror(errno));
+        }
+        if (errno != EEXIST) return gm_fail(e, "%s: cannot write: %s", path, strerror(errno));
+        read_owner(path, other);
+        if (!is_dead(other)) return 0;
+        take_away(path, other);
+    }
+    return 0;
+}
+
+void gm_release(const char *path)
+{
+    unlink(path);
+}
+
+void gm_sleep(double seconds)
+{
+    struct timespec t = { (time_t)seconds, (long)(1e9 * (seconds - (double)(time_t)seconds)) };
+    nanosleep(&t, NULL);
+}
+
 double gm_seconds(void)
 {
     struct timespec t;

@@ -43,6 +43,13 @@ int gm_remove_dir(const char *path, gm_error *e);
 char *gm_path_join(const char *a, const char *b);
 char *gm_copy_text(const char *s);
 
+/* Work shared by processes: 1: the file at path was made and is ours until gm_release removes it,
+ * 0: another process has it, -1: an error.  One left by a process of this machine that has died is
+ * taken over.  It holds the owner's machine and process number. */
+int gm_claim(const char *path, gm_error *e);
+void gm_release(const char *path);
+void gm_sleep(double seconds);
+
 double gm_seconds(void);                    /* monotonic */
 size_t gm_peak_rss(void);                   /* bytes, this process so far */
 size_t gm_machine_memory(void);             /* bytes of RAM, and what is available now */

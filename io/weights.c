@@ -34,6 +34,11 @@ void gm_weights_free(gm_weights *w)
     if (!w) return;
     for (int64_t i = 0; i < w->n; i++) {
         gm_weight_entry *t = &w->entry[i];
+        if (t->device[1] && t->device[1] != t->device[0])
+            w->memory.free(w->memory.user, t->device[1], (size_t)gm_numel(t->f32) * sizeof(float));
+        if (t->device[0])
+            w->memory.free(w->memory.user, t->device[0],
+                           (size_t)gm_numel(t->x) * gm_type_size(t->x.type));
         if (t->f32.data && t->f32.data != t->x.data) free(t->f32.data);
         free(t->merged);
         free(t->name);
@@ -155,7 +160,9 @@ gm_tensor gm_weights_bound(const gm_weights *w, const char *name)
 {
     const gm_weight_entry *t = gm_weights_find(w, name);
     if (!t || !t->used) return GM_NONE;
-    return t->f32.data ? t->f32 : t->x;
+    gm_tensor x = t->f32.data ? t->f32 : t->x;
+    if (w->memory.upload) x.data = t->device[1] ? t->device[1] : t->device[0];
+    return x;
 }
 
 int64_t gm_weights_count(const gm_weights *w, const char *pattern)
@@ -223,13 +230,35 @@ static gm_weight_entry *demand(gm_weights *w, int nd, const int64_t *dim, const 
     return NULL;
 }
 
+void gm_weights_upload(gm_weights *w, const gm_memory *m) { w->memory = *m; }
+
+/* x where the model reads it; *copy holds its place on the device. */
+static gm_tensor placed(gm_weights *w, gm_tensor x, void **copy)
+{
+    const gm_memory *m = &w->memory;
+    size_t bytes = (size_t)gm_numel(x) * gm_type_size(x.type);
+    if (!m->upload || !x.data) return x;
+    if (!*copy && !w->device_full) {
+        void *p = m->alloc(m->user, bytes);
+        if (p && m->upload(m->user, p, x.data, bytes)) {
+            m->free(m->user, p, bytes);
+            p = NULL;
+        }
+        w->device_full = !p;
+        w->uploaded += p ? bytes : 0;
+        *copy = p;
+    }
+    x.data = *copy;
+    return *copy ? x : GM_NONE;
+}
+
 gm_tensor gm_weight(gm_weights *w, int nd, const int64_t *dim, const char *format, ...)
 {
     va_list a;
     va_start(a, format);
     gm_weight_entry *t = demand(w, nd, dim, format, a);
     va_end(a);
-    return t ? t->x : GM_NONE;
+    return t ? placed(w, t->x, &t->device[0]) : GM_NONE;
 }
 
 gm_tensor gm_weight_f32(gm_weights *w, int nd, const int64_t *dim, const char *format, ...)
@@ -254,7 +283,7 @@ gm_tensor gm_weight_f32(gm_weights *w, int nd, const int64_t *dim, const char *f
         }
         t->f32 = y;
     }
-    return t->f32;
+    return placed(w, t->f32, t->f32.data == t->x.data ? &t->device[0] : &t->device[1]);
 }
 
 /* ---- the verdict ---- */
@@ -283,6 +312,14 @@ static void complain(const gm_weights *w, message *m, const char *kind, const gm
     for (int64_t i = 0; w->verbose && i < t->n; i++) gm_weights_say(w, "%s: %s", kind, t->text[i]);
 }
 
+static double stored_bytes(const gm_weights *w)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < w->n; i++)
+        sum += (double)gm_numel(w->entry[i].x) * (double)gm_type_size(w->entry[i].x.type);
+    return sum;
+}
+
 int gm_weights_finish(gm_weights *w, gm_error *e)
 {
     gm_notes extra = { 0 };
@@ -301,6 +338,9 @@ int gm_weights_finish(gm_weights *w, gm_error *e)
     complain(w, &m, "not known", &extra);
     complain(w, &m, "of other sizes or type", &w->misshaped);
     free_notes(&extra);
+    if (w->device_full)
+        return gm_fail(e, "%s: the device has no room for the weights: %.3f of about %.3f GB fit",
+                       w->path, (double)w->uploaded / 1e9, stored_bytes(w) / 1e9);
     if (w->out_of_memory) return gm_fail(e, "%s: out of memory while reading the weights", w->path);
     return m.n ? gm_fail(e, "%s: the tensors do not fit the model: %s", w->path, m.text + 2) : 0;
 }

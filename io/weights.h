@@ -11,6 +11,7 @@ typedef struct {
     const char *file;                   /* path of its file, which outlives the list */
     gm_tensor x;                        /* as stored, or merged */
     gm_tensor f32;                      /* x as float, once asked for */
+    void *device[2];                    /* x and f32 on the device, once asked for */
     void *merged;                       /* owned, when x is */
     bool used;
 } gm_weight_entry;
@@ -26,6 +27,9 @@ struct gm_weights {
     gm_notes missing, misshaped;
     size_t owned;                       /* bytes of float and merged copies */
     bool out_of_memory;
+    gm_memory memory;                   /* a device's, or upload is NULL */
+    size_t uploaded;                    /* bytes on it */
+    bool device_full;
     bool verbose;
     void (*log)(void *user, const char *line);
     void *user;

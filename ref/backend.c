@@ -2,7 +2,11 @@
 #include "backend.h"
 
 #include <omp.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "bridge.h"
+#include "plugin.h"
 
 int gm_backend(gm_kernels *k, const char *name, gm_error *e)
 {
@@ -11,6 +15,45 @@ int gm_backend(gm_kernels *k, const char *name, gm_error *e)
     else if (strcmp(name, "ref") == 0) *k = *gm_kernels_ref();
     else return gm_fail(e, "backend %s: wanted cpu or ref", name);
     return 0;
+}
+
+int gm_backend_open(gm_kernels *k, gm_engine *g, const char *name, gm_error *e)
+{
+    bool bf16 = name && strcmp(name, "cuda-bf16") == 0;
+    char why[400] = "";
+    *g = (gm_engine){ 0 };
+    if (!bf16 && (!name || strcmp(name, "cuda") != 0)) return gm_backend(k, name, e);
+    g->library = gm_plugin_device(e);
+    if (!g->library) return -1;
+    if (g->library->open(&g->device, bf16 ? GM_BF16 : GM_F32, why, sizeof why)) {
+        *g = (gm_engine){ 0 };
+        return gm_fail(e, "backend %s: %s", name, why);
+    }
+    gm_kernels host;
+    gm_backend(&host, "cpu", NULL);
+    gm_bridge_to_host(&host, &g->device.memory);
+    gm_kernels_inherit(k, g->device.kernels, gm_bridge());
+    return 0;
+}
+
+void gm_backend_close(gm_engine *g)
+{
+    if (g->library) g->library->close(&g->device);
+    *g = (gm_engine){ 0 };
+}
+
+int gm_backend_lacks(const gm_engine *g, char *buf, size_t room)
+{
+    size_t at = 0;
+    int n = 0;
+    if (room) buf[0] = 0;
+    for (int i = 0; g->device.kernels && i < gm_bridge_count(); i++) {
+        if (gm_bridge_has(g->device.kernels, i)) continue;
+        if (at < room)
+            at += (size_t)snprintf(buf + at, room - at, "%s%s", n ? ", " : "", gm_bridge_name(i));
+        n++;
+    }
+    return n;
 }
 
 int gm_backend_threads(int n)

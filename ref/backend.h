@@ -1,11 +1,25 @@
-/* Choosing a kernel table by name. */
+/* Choosing a kernel table, and the device it runs on, by name. */
 #ifndef GM_BACKEND_H
 #define GM_BACKEND_H
-#include "error.h"
-#include "kernels.h"
+#include "device.h"
 
 /* Fills *k with every slot of backend "ref" or "cpu" (NULL: "cpu"); an unknown name is an error. */
 int gm_backend(gm_kernels *k, const char *name, gm_error *e);
+
+/* Where the tensors of a backend live: on the CPU everything is 0. */
+typedef struct {
+    const gm_device_library *library;
+    gm_device device;
+} gm_engine;
+
+/* The same for devices too: "cuda", "cuda-bf16".  Slots that the device lacks come from the CPU, with
+ * copies there and back.  No library, driver or device is an error in one line.  One device at a
+ * time; close it when no context uses it any more. */
+int gm_backend_open(gm_kernels *k, gm_engine *g, const char *name, gm_error *e);
+void gm_backend_close(gm_engine *g);
+/* Names of the slots that come from the CPU, separated by ", ", into buf; how many they are. */
+int gm_backend_lacks(const gm_engine *g, char *buf, size_t room);
+
 /* OpenMP threads for what the calling thread does from now on, 0: as many as before.  Returns how
  * many it had. */
 int gm_backend_threads(int n);

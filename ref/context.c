@@ -104,8 +104,12 @@ gm_tensor gm_new(gm_ctx *c, gm_dtype type, int nd, const int64_t *dim)
 gm_tensor gm_from(gm_ctx *c, gm_dtype type, const void *host, int nd, const int64_t *dim)
 {
     gm_tensor x = gm_new(c, type, nd, dim);
-    if (x.data && gm_numel(x)) memcpy(x.data, host, (size_t)gm_numel(x) * gm_type_size(type));
-    return x;
+    const gm_memory *m = &c->blocks.source;
+    size_t bytes = (size_t)gm_numel(x) * gm_type_size(type);
+    if (!bytes) return x;
+    if (!m->upload) memcpy(x.data, host, bytes);
+    else if (m->upload(m->user, x.data, host, bytes)) gm_set_error(c, "the device took no data");
+    return c->failed ? GM_NONE : x;
 }
 
 gm_tensor gm_from_owned(gm_ctx *c, gm_dtype type, void *host, int nd, const int64_t *dim)
@@ -119,7 +123,51 @@ gm_tensor gm_from_owned(gm_ctx *c, gm_dtype type, void *host, int nd, const int6
 
 void gm_to_host(gm_ctx *c, void *host, gm_tensor x)
 {
-    if (!c->failed && gm_numel(x)) memcpy(host, x.data, (size_t)gm_numel(x) * gm_type_size(x.type));
+    const gm_memory *m = &c->blocks.source;
+    size_t bytes = (size_t)gm_numel(x) * gm_type_size(x.type);
+    if (c->failed || !bytes) return;
+    if (!m->download) memcpy(host, x.data, bytes);
+    else if (m->download(m->user, host, x.data, bytes)) gm_set_error(c, "the device gave no data");
+}
+
+gm_tensor gm_host_copy(gm_ctx *c, gm_tensor x)
+{
+    size_t bytes = (size_t)gm_numel(x) * gm_type_size(x.type);
+    gm_tensor y = x;
+    if (c->failed) return GM_NONE;
+    y.data = malloc(bytes + 1);
+    if (!y.data) gm_set_error(c, "out of memory for %.1f MB on the host", (double)bytes / 1e6);
+    else gm_to_host(c, y.data, x);
+    if (!c->failed) return y;
+    free(y.data);
+    return GM_NONE;
+}
+
+void gm_zero(gm_ctx *c, gm_tensor x)
+{
+    const gm_memory *m = &c->blocks.source;
+    size_t bytes = (size_t)gm_numel(x) * gm_type_size(x.type);
+    if (c->failed || !bytes) return;
+    if (!m->zero) memset(x.data, 0, bytes);
+    else if (m->zero(m->user, x.data, bytes)) gm_set_error(c, "the device took no data");
+}
+
+bool gm_on_device(const gm_ctx *c) { return c->blocks.source.download != NULL; }
+
+void gm_step_begin(gm_ctx *c)
+{
+    const gm_memory *m = &c->blocks.source;
+    if (c->failed || !m->begin) return;
+    c->stepping = true;
+    m->begin(m->user);
+}
+
+void gm_step_end(gm_ctx *c)
+{
+    const gm_memory *m = &c->blocks.source;
+    if (!c->stepping) return;
+    c->stepping = false;
+    if (m->end(m->user)) gm_set_error(c, "the device failed in a step of decoding");
 }
 
 gm_tensor gm_reshape(gm_ctx *c, gm_tensor x, int nd, const int64_t *dim)

@@ -42,7 +42,7 @@ typedef struct {
 struct gm_ctx {
     const gm_kernels *k;
     gm_blocks blocks;
-    bool failed;
+    bool failed, stepping;
     char error[1024];
     gm_tap_fn tap;
     void *tap_user;

@@ -83,12 +83,15 @@ static gm_tensor read_all(run *r, llama_cache *kv)
 static gm_tensor read_one(run *r, int32_t id)
 {
     int64_t at = r->kv.len;
+    gm_step_begin(r->c);
     gm_tensor row = gm_from(r->c, GM_I32, &id, 1, GM_DIMS(1));
     gm_tensor x = gm_gather(r->c, r->m->llama.embed, row);
     gm_tensor h =
         gm_llama(r->c, &r->m->llama, gm_reshape(r->c, x, 3, GM_DIMS(1, 1, -1)), &r->kv, GM_NONE);
     gm_place(r->c, r->hidden, h, at);
-    return gm_reshape(r->c, gm_linear(r->c, h, r->m->llama.head, GM_NONE), 2, GM_DIMS(1, -1));
+    h = gm_reshape(r->c, gm_linear(r->c, h, r->m->llama.head, GM_NONE), 2, GM_DIMS(1, -1));
+    gm_step_end(r->c);
+    return h;
 }
 
 /* As the authors do: the whole model again for every token (Q7). */

@@ -31,7 +31,7 @@ typedef struct gm_session gm_session;
 /* ---- models ---- */
 
 typedef struct {
-    const char *backend;        /* "cpu" (default) or "ref" */
+    const char *backend;        /* "cpu" (default), "ref", "cuda", "cuda-bf16" */
     const char *clip; /* folder of the CLIP tower; NULL: what the config names, or inside */
     const char *sam;            /* SAM's own .pth, replacing the grounding encoder's weights */
     const char *lora;           /* folder or file of unmerged LoRA weights, merged while loading */

@@ -221,6 +221,8 @@ typedef struct {
     gm_dtype precision;
     /* slots that may give other bits on every run, separated by blanks, or NULL */
     const char *nondeterministic;
+    /* 1: the kernels read and write the memory of the cuda backend, not the host's */
+    int device;
 } gm_plugin;
 
 #endif

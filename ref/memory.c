@@ -21,7 +21,9 @@ static void host_free(void *user, void *p, size_t bytes)
 void gm_blocks_init(gm_blocks *b, const gm_memory *source)
 {
     memset(b, 0, sizeof *b);
-    b->source = source ? *source : (gm_memory){ host_alloc, host_free, NULL, true };
+    b->source = source && source->alloc
+                    ? *source
+                    : (gm_memory){ .alloc = host_alloc, .free = host_free, .cache = true };
 }
 
 void gm_blocks_trim(gm_blocks *b)

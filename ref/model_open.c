@@ -7,7 +7,6 @@
 
 #include "../io/image.h"
 #include "../io/os.h"
-#include "backend.h"
 #include "kernels/cpu.h"
 
 static int open_text(gm_model *m, const char *path, gm_error *e)
@@ -49,7 +48,7 @@ static int open_all(gm_model *m, const char *path, const gm_model_options *o, gm
         return gm_fail(e, "conversation %s: wanted llava_v1 or llava_llama_2", name);
     snprintf(m->conversation, sizeof m->conversation, "%s", name);
     m->threads = o->threads;
-    if (gm_backend(&m->kernels, o->backend, e) != 0) return -1;
+    if (gm_backend_open(&m->kernels, &m->engine, o->backend, e) != 0) return -1;
     const char *warning = gm_blas_warning();
     if (warning && o->log) o->log(o->user, warning);
     m->checkpoint = gm_checkpoint_open(path, o, e);
@@ -57,6 +56,7 @@ static int open_all(gm_model *m, const char *path, const gm_model_options *o, gm
     gm_config g = *gm_checkpoint_config(m->checkpoint);
     if (o->exact_f32) g.bf16 = false;
     gm_weights *w = gm_checkpoint_weights(m->checkpoint);
+    gm_weights_upload(w, &m->engine.device.memory);
     /* Every missing tensor belongs in one message, so a failed bind does not end the reading. */
     gm_error bind = { "" }, names = { "" };
     int bad = gm_glamm_bind(&m->net, w, &g, &bind);
@@ -85,6 +85,7 @@ void gm_model_free(gm_model *m)
     gm_prompts_free(m->prompts);
     gm_tokenizer_free(m->tokenizer);
     gm_checkpoint_free(m->checkpoint);
+    gm_backend_close(&m->engine);
     free(m);
 }
 

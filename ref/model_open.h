@@ -4,6 +4,7 @@
 #include "../io/checkpoint.h"
 #include "../io/prompts.h"
 #include "../io/tokenizer.h"
+#include "backend.h"
 #include "generate.h"
 
 struct gm_model {
@@ -11,6 +12,7 @@ struct gm_model {
     gm_tokenizer *tokenizer;
     gm_prompts *prompts;
     gm_kernels kernels;
+    gm_engine engine;                   /* where tensors live */
     glamm net;
     char conversation[32];
     int threads;
@@ -18,5 +20,9 @@ struct gm_model {
 
 /* Pixels and sizes of an image in a context (freed with it). */
 int gm_scene_new(gm_ctx *c, gm_scene *s, const glamm *m, const gm_image *image, gm_error *e);
+
+/* gm_session_ask with the user's message as it stands, its <image> and <bbox> included; of q the
+ * task's text and template are not used.  For questions of data sets. */
+gm_answer *gm_session_say(gm_session *s, const gm_ask *q, const char *message, gm_error *e);
 
 #endif

@@ -68,8 +68,7 @@ float *gm_gradient(gm_ctx *c, gm_tensor x)
     if (n->d.data) return n->d.data;
     gm_tensor d = gm_like(c, x);
     if (!d.data) return NULL;
-    if (c->k->fill(d.data, gm_numel(d), 0) != 0)
-        gm_set_error(c, "fill: the kernel of backend %s failed", c->k->name);
+    gm_zero(c, d);
     n->d = d;
     gm_node *own = node(c, d.data);     /* n is void from here */
     if (own) own->buffer = true;
@@ -182,9 +181,9 @@ void gm_backward(gm_ctx *c, gm_tensor loss, float seed)
 {
     if (!c->failed && (gm_numel(loss) != 1 || !gm_has_gradient(c, loss)))
         gm_set_error(c, "backward: wanted a loss of one number that depends on a trained tensor");
-    float *d = gm_gradient(c, loss);
-    if (d && c->k->fill(d, 1, seed) != 0)
-        gm_set_error(c, "fill: the kernel of backend %s failed", c->k->name);
+    gm_tensor one = gm_from(c, GM_F32, &seed, 1, GM_DIMS(1));
+    gm_node *n = gm_nodes_find(&c->tape.nodes, loss.data);
+    if (!c->failed && n) n->d = one;
     walk_back(c, 0, NULL);
     gm_nodes_clear(&c->tape.nodes);
 }

@@ -39,11 +39,28 @@ static int64_t count_call(gm_ctx *c, const char *name)
 static bool all_finite(gm_ctx *c, gm_tensor x)
 {
     int32_t yes = 1;
+    if (c->stepping) return true;               /* the step's logits are looked at afterwards */
     gm_mark m = gm_scope(c);
     gm_tensor y = gm_new(c, GM_I32, 1, GM_DIMS(1));
     if (y.data && c->k->finite(y.data, x.data, gm_numel(x)) == 0) gm_to_host(c, &yes, y);
     gm_scope_end(c, m, GM_NONE);
     return yes;
+}
+
+/* Calls the tap with host memory. */
+static void call_tap(gm_ctx *c, const char *name, gm_tensor x)
+{
+    const gm_memory *m = &c->blocks.source;
+    if (!gm_on_device(c)) {
+        c->tap(c->tap_user, c, name, x);
+        return;
+    }
+    gm_tensor host = gm_host_copy(c, x);
+    if (!host.data) return;
+    c->tap(c->tap_user, c, name, host);
+    if (m->upload(m->user, x.data, host.data, (size_t)gm_numel(x) * gm_type_size(x.type)))
+        gm_set_error(c, "the device took no data");
+    free(host.data);
 }
 
 void gm_tap(gm_ctx *c, gm_tensor x, const char *format, ...)
@@ -57,7 +74,7 @@ void gm_tap(gm_ctx *c, gm_tensor x, const char *format, ...)
     if (c->tap) {
         int64_t calls = count_call(c, name);
         if (calls) snprintf(name + n, 24, "#%lld", (long long)calls);
-        c->tap(c->tap_user, c, name, x);
+        call_tap(c, name, x);
     }
     if (!all_finite(c, x))
         gm_set_error(c, "the output of %s is not finite (NaN or infinity)", name);

@@ -35,9 +35,19 @@ typedef struct {
     void (*free)(void *user, void *p, size_t bytes);
     void *user;
     bool cache;
+    /* For blocks that the host cannot read: the crossings, in the order in which they are asked for;
+     * 0 or -1.  NULL: memcpy, memset. */
+    int (*upload)(void *user, void *device, const void *host, size_t bytes);
+    int (*download)(void *user, void *host, const void *device, size_t bytes);
+    int (*zero)(void *user, void *p, size_t bytes);
+    /* Around a run of operations in which nothing is downloaded: a device may take them down and
+     * launch them as one.  end: 0 or -1.  NULL: nothing. */
+    void (*begin)(void *user);
+    int (*end)(void *user);
 } gm_memory;
 
-/* kernels: a full table (backend.c).  memory NULL: the host heap.  NULL when out of memory. */
+/* kernels: a full table (backend.c).  memory NULL, or without alloc: the host heap.  NULL when out
+ * of memory. */
 gm_ctx *gm_ctx_new(const gm_kernels *kernels, const gm_memory *memory);
 void gm_ctx_free(gm_ctx *c);
 bool gm_ok(const gm_ctx *c);
@@ -55,6 +65,16 @@ gm_tensor gm_from(gm_ctx *c, gm_dtype type, const void *host, int nd, const int6
 gm_tensor gm_from_owned(gm_ctx *c, gm_dtype type, void *host, int nd, const int64_t *dim);
 /* Copies a tensor's values to the host (for the CPU a memcpy). */
 void gm_to_host(gm_ctx *c, void *host, gm_tensor x);
+/* The same values in malloc'ed host memory (free its data); GM_NONE with the error set. */
+gm_tensor gm_host_copy(gm_ctx *c, gm_tensor x);
+/* Sets all bytes to 0. */
+void gm_zero(gm_ctx *c, gm_tensor x);
+/* True when tensors lie where the host cannot read them. */
+bool gm_on_device(const gm_ctx *c);
+/* Around one step of decoding: between them no value is read on the host (gm_memory's begin, end),
+ * so rows are not looked at and taps do not check. */
+void gm_step_begin(gm_ctx *c);
+void gm_step_end(gm_ctx *c);
 #define GM_DIMS(...) ((const int64_t[]){ __VA_ARGS__ })
 
 int64_t gm_numel(gm_tensor x);
@@ -76,7 +96,8 @@ void gm_memory_use(const gm_ctx *c, size_t *live, size_t *peak);
 /* ---- taps: every module's output under its PyTorch path ---- */
 
 /* Called with the module's path (the second call of one module in a forward pass is "path#1") and
- * its output, which a tap may overwrite in place (host memory). */
+ * its output, which a tap may overwrite in place.  x.data is host memory: of a tensor on a device it
+ * is a copy, which goes back afterwards. */
 typedef void (*gm_tap_fn)(void *user, gm_ctx *c, const char *name, gm_tensor x);
 void gm_set_tap(gm_ctx *c, gm_tap_fn fn, void *user);
 bool gm_tapped(const gm_ctx *c);

@@ -26,6 +26,10 @@ gm_tensor gm_weight(gm_weights *w, int nd, const int64_t *dim, const char *forma
 gm_tensor gm_weight_f32(gm_weights *w, int nd, const int64_t *dim, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* From now on tensors are handed out in memory m: each is uploaded once, when it is first demanded,
+ * and stays until the weights are freed.  Nothing changes where m has no upload. */
+void gm_weights_upload(gm_weights *w, const gm_memory *m);
+
 /* 0 when every demand was met and every stored tensor was demanded or is known to be unused; else
  * one error: five names a kind and a count (all of them through log when verbose). */
 int gm_weights_finish(gm_weights *w, gm_error *e);

@@ -1,8 +1,9 @@
 /* Golden values against this program: every case of every folder, on each kernel table.
  *
- *     golden [--backend ref|cpu] [--case NAME] [--tensor NAME] [--model DIR] [--clip DIR]
+ *     golden [--backend ref|cpu|cuda] [--case NAME] [--tensor NAME] [--model DIR] [--clip DIR]
  *            [--all] [--checkpoint] FOLDER...
  *
+ * Without --backend the tables are ref and cpu.  On a device no slot may come from the CPU.
  * --all prints every row, not the worst of each case; --checkpoint goes back with activation
  * checkpointing.
  *
@@ -54,6 +55,15 @@ static gm_model *open_model(const char *model, const char *sam, gm_model_options
     return gm_model_open(model, o, e);
 }
 
+/* A device that leaves slots to the CPU proves nothing of these. */
+static void check_device(golden_report *r, const gm_model *m)
+{
+    char names[600];
+    if (gm_backend_lacks(&m->engine, names, sizeof names))
+        golden_failed(r, "-", "", "these slots come from the CPU: %.500s", names);
+    if (m->engine.library) printf("(%s)\n", m->engine.device.description);
+}
+
 /* All cases of folder with one checkpoint on one table. */
 static void run_model(const options *o, const char *folder, const char *model, const char *clip,
                       const char *backend)
@@ -73,6 +83,7 @@ static void run_model(const options *o, const char *folder, const char *model, c
         !(m = open_model(model, sam, &mo, &e)))
         golden_failed(r, "-", "", "%s", e.text);
     else {
+        check_device(r, m);
         for (int64_t i = 0; i < n; i++) ran += run_case(o, m, cases, files[i]);
         if (!ran)
             golden_failed(r, o->only_case ? o->only_case : "-", "", "%s: no such case", cases);
@@ -110,11 +121,11 @@ static void run_forms(const options *o, const char *folder, const char *model, c
 
 static void run_folder(const options *o, const char *folder)
 {
-    static const char *const tables[] = { "ref", "cpu" };
+    static const char *const tables[] = { "ref", "cpu", "cuda" };
     char *own = gm_path_join(folder, "model");
     const char *model = o->model ? o->model : own;
-    for (size_t i = 0; model && i < 2; i++) {
-        if (o->backend && strcmp(o->backend, tables[i]) != 0) continue;
+    for (size_t i = 0; model && i < 3; i++) {
+        if (o->backend ? strcmp(o->backend, tables[i]) != 0 : i == 2) continue;
         bool lora = o->only_case && strcmp(o->only_case, "lora") == 0;
         if (!lora) run_model(o, folder, model, o->clip, tables[i]);
         if (!lora && !o->model && !o->clip && strcmp(tables[i], "cpu") == 0)
@@ -126,8 +137,8 @@ static void run_folder(const options *o, const char *folder)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: golden [--backend ref|cpu] [--case NAME] [--tensor NAME] [--model DIR] "
-                    "[--clip DIR] "
+    fprintf(stderr, "usage: golden [--backend ref|cpu|cuda] [--case NAME] [--tensor NAME] "
+                    "[--model DIR] [--clip DIR] "
                     "[--all] [--checkpoint] FOLDER...\n");
     return 2;
 }
@@ -150,7 +161,9 @@ int main(int argc, char **argv)
         else return usage();
     }
     if (i == argc) return usage();
-    if (o.backend && strcmp(o.backend, "ref") != 0 && strcmp(o.backend, "cpu") != 0) return usage();
+    if (o.backend && strcmp(o.backend, "ref") && strcmp(o.backend, "cpu") &&
+        strcmp(o.backend, "cuda"))
+        return usage();
     for (; i < argc; i++) run_folder(&o, argv[i]);
     if (r.broken) fprintf(stderr, "golden: out of memory\n");
     int bad = r.failed > 0 || r.passed == 0 || r.broken;

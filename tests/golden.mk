@@ -1,6 +1,6 @@
 # Goldens: the runner, and their MANIFEST.
 
-# make golden [GOLDEN="DIR ..."] [BACKEND=ref|cpu] [CASE=NAME] [V=1]
+# make golden [GOLDEN="DIR ..."] [BACKEND=ref|cpu|cuda] [CASE=NAME] [V=1]
 GOLDEN  ?= golden/tiny golden/mini golden/nano golden/bf16
 GOLDEN_ARGS = $(if $(BACKEND),--backend $(BACKEND)) $(if $(CASE),--case $(CASE)) $(if $(V),--all) $(GOLDEN)
 GOLDEN_O := $(patsubst %.c,$(B)/%.o,$(wildcard tests/golden*.c)) $(B)/tests/compare.o

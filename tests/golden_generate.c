@@ -41,11 +41,12 @@ static void check_iou(golden_report *r, golden_case *g, const golden_tensor *t, 
                    (1 - worst) / (1 - IOU), worst >= IOU ? "" : "a mask covers other pixels");
 }
 
-static void check_masks(golden_report *r, golden_case *g, const gm_generated *out,
+static void check_masks(golden_report *r, gm_ctx *c, golden_case *g, const gm_generated *out,
                         const golden_inputs *in)
 {
     golden_tensor *t = golden_find(g, "generate/mask_logits");
-    gm_tensor x = out->mask;
+    gm_tensor x = t && out->mask.data ? gm_host_copy(c, out->mask) : GM_NONE;
+    float *owned = x.data;
     if (!t) return;
     if (!x.data) x = (gm_tensor){ .nd = 3, .dim = { 0, in->original[0][0], in->original[0][1] } };
     t->seen = false;                    /* once for each way of generating */
@@ -53,6 +54,7 @@ static void check_masks(golden_report *r, golden_case *g, const gm_generated *ou
     if (t->numel && t->nd == 3 && x.nd == 3 && memcmp(t->dim, x.dim, 3 * sizeof *t->dim) == 0 &&
         t->stored.data)
         check_iou(r, g, t, x);
+    free(owned);
 }
 
 static void check_text(golden_report *r, const gm_model *m, golden_case *g, const gm_generated *out)
@@ -74,7 +76,7 @@ static void generate_once(golden_report *r, const gm_model *m, golden_case *g,
                           const golden_inputs *in, bool no_cache)
 {
     gm_error e = { "" };
-    gm_ctx *c = gm_ctx_new(&m->kernels, NULL);
+    gm_ctx *c = gm_ctx_new(&m->kernels, &m->engine.device.memory);
     gm_scene scene;
     gm_generated out = { 0 };
     gm_generate_options o = { .prompt = g->prompt_ids, .nprompt = g->prompt_length,
@@ -88,7 +90,7 @@ static void generate_once(golden_report *r, const gm_model *m, golden_case *g,
             golden_failed(r, g->name, "generate/sequence", "%s", gm_error_text(c));
         } else {
             golden_ids(r, g, "generate/sequence", out.ids, out.n, g->sequence, g->sequence_length);
-            check_masks(r, g, &out, in);
+            check_masks(r, c, g, &out, in);
             check_text(r, m, g, &out);
         }
     }

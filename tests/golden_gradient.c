@@ -92,7 +92,7 @@ golden_parameter *golden_want_gradients(gm_ctx *c, const gm_model *m, const gold
         q->name = t->name;
         q->dw = gm_new(c, GM_F32, t->nd, t->dim);
         if (!q->dw.data) break;
-        memset(q->dw.data, 0, (size_t)t->numel * sizeof(float));
+        gm_zero(c, q->dw);
         if (w.data) gm_want_gradient(c, w, q->dw);
         ++*n;
     }
@@ -144,19 +144,26 @@ static void compare_noise(golden_report *r, const golden_case *g, golden_tensor 
                    most <= limit ? "" : "wanted 0 but for rounding noise");
 }
 
-void golden_gradients(golden_report *r, const gm_model *m, golden_case *g,
+static void compare_gradient(golden_report *r, const gm_model *m, golden_case *g,
+                             golden_tensor *t, gm_tensor dw)
+{
+    if (t->absmax == 0 || is_noise(t)) compare_noise(r, g, t, dw.data);
+    else if (below_many_cells(m, g, t->name) && close_as_a_whole(t, dw.data)) {
+        t->seen = true;
+        golden_row_add(r, g->name, t->name, true, INFINITY, golden_tolerance(t), INFINITY, "");
+    } else {
+        golden_floats(r, g, t->name, dw.data, dw.nd, dw.dim);
+    }
+}
+
+void golden_gradients(golden_report *r, const gm_model *m, golden_case *g, gm_ctx *c,
                       const golden_parameter *p, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
-        golden_tensor *t = golden_find(g, p[i].name);
         if (!golden_wanted(r, p[i].name)) continue;
-        if (t->absmax == 0 || is_noise(t)) compare_noise(r, g, t, p[i].dw.data);
-        else if (below_many_cells(m, g, p[i].name) && close_as_a_whole(t, p[i].dw.data)) {
-            t->seen = true;
-            golden_row_add(r, g->name, p[i].name, true, INFINITY, golden_tolerance(t), INFINITY, "");
-        } else {
-            golden_floats(r, g, p[i].name, p[i].dw.data, p[i].dw.nd, p[i].dw.dim);
-        }
+        gm_tensor dw = gm_host_copy(c, p[i].dw);
+        if (dw.data) compare_gradient(r, m, g, golden_find(g, p[i].name), dw);
+        free(dw.data);
     }
 }
 

@@ -39,7 +39,7 @@ golden_parameter *golden_want_gradients(gm_ctx *c, const gm_model *m, const gold
 /* After it: compares the losses and goes back from their sum. */
 void golden_losses(golden_report *r, const gm_model *m, golden_case *g, const golden_inputs *in,
                    gm_ctx *c, const gm_batch *b, const gm_output *out);
-void golden_gradients(golden_report *r, const gm_model *m, golden_case *g,
+void golden_gradients(golden_report *r, const gm_model *m, golden_case *g, gm_ctx *c,
                       const golden_parameter *p, int64_t n);
 
 /* The part of it that generates, with KV cache and without (golden_generate.c). */

@@ -84,7 +84,7 @@ START_TEST(misuse_names_the_option)
         { "run m i --top-p 0.9", "--top-p: wanted --temp above 0" },
         { "chat m i --seed 3", "--seed: wanted --temp above 0" },
         { "run m i --json=yes", "--json: takes no value" },
-        { "run m i --backend gpu", "--backend: wanted one of ref|cpu" },
+        { "run m i --backend gpu", "--backend: wanted one of ref|cpu|cuda|cuda-bf16" },
         { "run m i --task refer", "--expression" },
         { "run m i --task region", "--box" },
         { "run m i --task phrase", "--phrase" },

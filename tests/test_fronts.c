@@ -298,7 +298,7 @@ static void account_free(void *user, void *p, size_t bytes)
 START_TEST(scopes_keep_what_they_should)
 {
     account a = { 0 };
-    gm_memory m = { account_alloc, account_free, &a, false };
+    gm_memory m = { .alloc = account_alloc, .free = account_free, .user = &a, .cache = false };
     gm_ctx *c = gm_ctx_new(gm_kernels_ref(), &m);
     gm_tensor x = T(4, 4);
     ck_assert_int_eq(a.live, 1);
@@ -329,7 +329,7 @@ END_TEST
 START_TEST(freed_blocks_are_used_again)
 {
     account a = { 0 };
-    gm_memory m = { account_alloc, account_free, &a, true };
+    gm_memory m = { .alloc = account_alloc, .free = account_free, .user = &a, .cache = true };
     gm_ctx *c = gm_ctx_new(gm_kernels_ref(), &m);
     size_t live, peak;
     gm_tensor x = T(100);
@@ -356,7 +356,7 @@ START_TEST(memory_that_runs_out)
     int failures = 0;
     for (int64_t fail_at = 1; fail_at < 500; fail_at++) {
         account a = { .fail_at = fail_at };
-        gm_memory m = { account_alloc, account_free, &a, false };
+        gm_memory m = { .alloc = account_alloc, .free = account_free, .user = &a, .cache = false };
         gm_ctx *c = gm_ctx_new(gm_kernels_ref(), &m);
         for (int i = 0; i < FRONTS; i++) call(c, i, 0);
         int ok = gm_ok(c);
@@ -376,7 +376,7 @@ END_TEST
 START_TEST(spare_blocks_are_given_back_before_failing)
 {
     account a = { .fail_at = 3 };
-    gm_memory m = { account_alloc, account_free, &a, true };
+    gm_memory m = { .alloc = account_alloc, .free = account_free, .user = &a, .cache = true };
     gm_ctx *c = gm_ctx_new(gm_kernels_ref(), &m);
     gm_mark mark = gm_scope(c);
     T(1000);

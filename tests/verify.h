@@ -1,13 +1,13 @@
 /* Outside kernels in child processes: what they do to their process stays there. */
 #ifndef GM_VERIFY_H
 #define GM_VERIFY_H
-#include "../ref/error.h"
+#include "../ref/backend.h"
 #include "ops_run.h"
 
 /* What is checked: a shared object over ref, or one of our own tables. */
 typedef struct {
     const char *library;            /* path, or NULL */
-    const char *backend;            /* "ref" or "cpu" where library is NULL */
+    const char *backend; /* "ref", "cpu", "cuda", "cuda-bf16" where library is NULL */
     double limit;                   /* seconds a child may stay silent */
     int bench;                      /* also time the cases that pass */
 } verify_source;
@@ -18,6 +18,7 @@ typedef struct {
     char name[64];
     unsigned char filled[VERIFY_OPS], unsteady[VERIFY_OPS];     /* by number of the op */
     gm_dtype precision;
+    char device[240];               /* what the kernels run on, where it is not the CPU */
     char error[512];                /* "" or why nothing can be checked */
 } verify_table;
 
@@ -33,8 +34,12 @@ typedef struct {
 
 typedef void (*verify_fn)(void *user, const verify_note *n);
 
-/* In a child: loads the source and lays it over a whole table.  0, or -1 with t->error. */
+/* In a child: loads the source and lays it over a whole table.  Kernels of a device are called through
+ * the bridge, with host memory.  0, or -1 with t->error. */
 int verify_load(const verify_source *s, const gm_kernels *under, gm_kernels *k, verify_table *t);
+/* The same for a model whose tensors lie where g's do: no bridge. */
+int verify_load_whole(const verify_source *s, const gm_kernels *under, const gm_engine *g,
+                      gm_kernels *k, verify_table *t);
 
 /* Loads the source in a child and says what it has.  0, or -1 with t->error. */
 int verify_inspect(const verify_source *s, verify_table *t);
@@ -70,9 +75,9 @@ typedef struct {
 typedef void (*verify_whole_fn)(void *user, const verify_whole_note *n);
 
 /* Runs the model and the cases (only: that one) of a folder laid out as golden/README.md says, with
- * the source's kernels over cpu's.  Every case is reported once.  -1 with an error when there is no
+ * the source's kernels (t: what verify_inspect found) over cpu's, or over the device's.  Every case is reported once.  -1 with an error when there is no
  * such folder. */
-int verify_whole(const verify_source *s, const char *folder, const char *only,
-                 verify_whole_fn report, void *user, gm_error *e);
+int verify_whole(const verify_source *s, const verify_table *t, const char *folder,
+                 const char *only, verify_whole_fn report, void *user, gm_error *e);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "../ref/bridge.h"
 #include "../ref/plugin.h"
 #include "verify_process.h"
 
@@ -22,24 +23,58 @@ static int listed(const char *list, const char *word)
     return 0;
 }
 
-int verify_load(const verify_source *s, const gm_kernels *under, gm_kernels *k, verify_table *t)
+/* The source's own table and what it says of itself; NULL with t->error. */
+static const gm_kernels *own_table(const verify_source *s, gm_engine *g, const gm_plugin **p,
+                                   verify_table *t)
 {
+    static gm_kernels built_in;
     gm_error e = { "" };
-    const gm_plugin *p = s->library ? gm_plugin_load(s->library, &e) : NULL;
-    const gm_kernels *own = p ? p->kernels : s->library ? NULL
-                          : strcmp(s->backend, "cpu") ? gm_kernels_ref() : gm_kernels_cpu();
-    if (!own) {
+    const gm_kernels *own = NULL;
+    *p = s->library ? gm_plugin_load(s->library, &e) : NULL;
+    bool device = s->library ? *p && (*p)->device : strncmp(s->backend, "cuda", 4) == 0;
+    if (device && !g->library &&
+        gm_backend_open(&built_in, g, s->library ? "cuda" : s->backend, &e)) {
         snprintf(t->error, sizeof t->error, "%.500s", e.text);
-        return -1;
+        return NULL;
     }
-    gm_kernels_inherit(k, own, under);
+    if (*p) own = (*p)->kernels;
+    else if (device) own = g->device.kernels;
+    else if (!s->library) own = strcmp(s->backend, "cpu") ? gm_kernels_ref() : gm_kernels_cpu();
+    snprintf(t->error, sizeof t->error, "%.500s", e.text);
+    if (device) snprintf(t->device, sizeof t->device, "%s", g->device.description);
+    return own;
+}
+
+static int load(const verify_source *s, const gm_kernels *under, gm_engine *g, bool whole,
+                gm_kernels *k, verify_table *t)
+{
+    const gm_plugin *p;
+    const gm_kernels *own = own_table(s, g, &p, t);
+    if (!own) return -1;
     snprintf(t->name, sizeof t->name, "%.60s", own->name ? own->name : "(no name)");
-    t->precision = p ? p->precision : GM_F32;
+    t->precision = p ? p->precision : s->backend && strstr(s->backend, "bf16") ? GM_BF16 : GM_F32;
     for (int i = 0; i < ops_count(); i++) {
         t->filled[i] = (unsigned char)ops_has(own, ops_name(i));
         t->unsteady[i] = (unsigned char)(p && listed(p->nondeterministic, ops_name(i)));
     }
+    gm_kernels_inherit(k, own, under);
+    if (whole || !t->device[0]) return 0;
+    gm_bridge_to_device(own, &g->device.memory);
+    *k = *gm_bridge();
     return 0;
+}
+
+int verify_load(const verify_source *s, const gm_kernels *under, gm_kernels *k, verify_table *t)
+{
+    static gm_engine engine;            /* the process's one device, until it ends */
+    return load(s, under, &engine, false, k, t);
+}
+
+int verify_load_whole(const verify_source *s, const gm_kernels *under, const gm_engine *g,
+                      gm_kernels *k, verify_table *t)
+{
+    gm_engine engine = *g;
+    return load(s, under, &engine, true, k, t);
 }
 
 /* Moves an input to the end of a page that is followed by one which cannot be read: reading past

@@ -1,5 +1,5 @@
 /* verify [--op OP | --whole DIR] [--case NAME] [--json] [--bench] [--limit SECONDS]
- *        [--cases DIR] [--again TEXT] LIBRARY.so | --backend ref|cpu
+ *        [--cases DIR] [--again TEXT] LIBRARY.so | --backend ref|cpu|cuda|cuda-bf16
  *
  * Runs the cases of golden/ops on a table of kernels: every slot that it fills, or OP alone,
  * against PyTorch's values and against the oracle.  Exit 0 when something ran and all passed, 1
@@ -24,7 +24,7 @@ static int usage(void)
 {
     fprintf(stderr, "usage: verify [--op OP | --whole DIR] [--case NAME] [--json] [--bench] "
                     "[--limit SECONDS] [--cases DIR] [--again TEXT] "
-                    "LIBRARY.so | --backend ref|cpu\n       OP: a slot of ref/kernels.h\n");
+                    "LIBRARY.so | --backend ref|cpu|cuda|cuda-bf16\n       OP: a slot of ref/kernels.h\n");
     return 2;
 }
 
@@ -47,7 +47,8 @@ static int parse(options *o, int argc, char **argv)
     }
     if (i < argc) o->source.library = argv[i++];
     const char *b = o->source.backend;
-    if (i < argc || !b == !o->source.library || (b && strcmp(b, "ref") && strcmp(b, "cpu")))
+    if (i < argc || !b == !o->source.library || (b && strcmp(b, "ref") && strcmp(b, "cpu") && strcmp(b, "cuda") &&
+                                               strcmp(b, "cuda-bf16")))
         return -1;
     char *end;
     if (!o->limit) o->limit = o->whole ? "300" : "20";
@@ -82,7 +83,7 @@ static int run_whole(const options *o, const verify_table *t, verify_report *r)
         verify_print_table(t, "cpu");
         printf("\n%s\n  %-7s %9s  case\n", o->whole, "", "PyTorch");
     }
-    if (used && verify_whole(&o->source, o->whole, o->only, verify_note_whole, r, &e)) {
+    if (used && verify_whole(&o->source, t, o->whole, o->only, verify_note_whole, r, &e)) {
         fprintf(stderr, "verify: %s\n", e.text);
         return 1;
     }

@@ -14,6 +14,7 @@ void verify_print_table(const verify_table *t, const char *under)
     for (int i = 0; i < ops_count(); i++)
         if (t->filled[i]) printf(filled++ ? ", %s" : " %s", ops_name(i));
     printf("%s; %d slots come from %s\n", filled ? "" : " no slot", ops_count() - filled, under);
+    if (t->device[0]) printf("on %s\n", t->device);
     printf("precision %s: tolerances count in eps = %.3g\n", precision[t->precision],
            ops_eps(t->precision));
     for (int i = 0; i < ops_count(); i++)

@@ -10,6 +10,7 @@
 typedef struct {
     const verify_source *s;
     const char *folder;
+    bool on_device;
     char *const *names;                 /* cases, from the first that is to run */
     int64_t n;
 } work;
@@ -60,9 +61,10 @@ static void child(const void *user, int to)
     verify_table t = { .error = "" };
     gm_kernels under, k;
     char *model = gm_path_join(w->folder, "model"), *cases = gm_path_join(w->folder, "cases");
-    gm_kernels_inherit(&under, gm_kernels_cpu(), gm_kernels_ref());
-    gm_model *m = model ? gm_model_open(model, &(gm_model_options){ .backend = "cpu" }, &e) : NULL;
-    int bad = !m || verify_load(w->s, &under, &k, &t);
+    const char *backend = w->on_device ? w->s->library ? "cuda" : w->s->backend : "cpu";
+    gm_model *m = model ? gm_model_open(model, &(gm_model_options){ .backend = backend }, &e) : NULL;
+    if (m) under = m->kernels;
+    int bad = !m || verify_load_whole(w->s, &under, &m->engine, &k, &t);
     if (!bad) m->kernels = k;
     for (int64_t i = 0; i < w->n; i++) {
         verify_whole_note n = { .begun = 1 };
@@ -94,8 +96,9 @@ static int64_t case_names(char **names, int64_t n, const char *only)
     return cases;
 }
 
-int verify_whole(const verify_source *s, const char *folder, const char *only,
-                 verify_whole_fn report, void *user, gm_error *e)
+int verify_whole(const verify_source *s, const verify_table *t, const char *folder,
+                 const char *only, verify_whole_fn report, void *user,
+                 gm_error *e)
 {
     char *cases = gm_path_join(folder, "cases"), **names = NULL;
     int64_t all = 0;
@@ -103,7 +106,7 @@ int verify_whole(const verify_source *s, const char *folder, const char *only,
         free(cases);
         return -1;
     }
-    work w = { s, folder, names, case_names(names, all, only) };
+    work w = { s, folder, t->device[0] != 0, names, case_names(names, all, only) };
     while (w.n > 0) {
         verify_process c;
         verify_whole_note n = { .begun = 0 };

@@ -1,0 +1,145 @@
+/* Inside the backend: its state, what kernels share, and the slots that fill its table. */
+#ifndef GPU_CUDA_H
+#define GPU_CUDA_H
+#include "gpu.h"
+extern "C" {
+#include "../ref/device.h"
+}
+
+/* The one device, from open to close. */
+struct gpu_state {
+    cudaStream_t stream;                /* everything runs on it, in order */
+    cublasHandle_t blas;
+    gm_dtype precision;                 /* of products: GM_F32 or GM_BF16 */
+    int64_t blocks;                     /* that keep the device busy */
+};
+extern gpu_state gpu;
+
+/* Blocks for n elements; kernels go on in steps of the grid. */
+static inline unsigned gpu_blocks(int64_t n, int threads)
+{
+    int64_t blocks = (n + threads - 1) / threads;
+    return (unsigned)(blocks < 1 ? 1 : blocks > gpu.blocks ? gpu.blocks : blocks);
+}
+
+/* True when numbers up to n fit an unsigned int, which divides much faster than int64_t. */
+static inline bool gpu_small(int64_t n) { return n < (int64_t)1 << 31; }
+
+static inline bool gpu_aligned(const void *p) { return (uintptr_t)p % 16 == 0; }
+
+/* A thread's first element and its step. */
+template <class I> __device__ __forceinline__ I gpu_first()
+{
+    return (I)blockIdx.x * blockDim.x + threadIdx.x;
+}
+template <class I> __device__ __forceinline__ I gpu_step() { return (I)gridDim.x * blockDim.x; }
+
+static __device__ __forceinline__ float gpu_bf16(uint16_t h)
+{
+    return __uint_as_float((unsigned)h << 16);
+}
+
+/* Nearest even; NaN stays NaN. */
+static __device__ __forceinline__ uint16_t gpu_to_bf16(float f)
+{
+    unsigned u = __float_as_uint(f);
+    if ((u & 0x7fffffff) > 0x7f800000) return (uint16_t)(u >> 16 | 0x40);
+    return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
+/* Element i of a weight. */
+template <int TYPE> __device__ __forceinline__ float gpu_weight(const void *w, int64_t i)
+{
+    if (TYPE == GM_F32) return static_cast<const float *>(w)[i];
+    uint16_t h = static_cast<const uint16_t *>(w)[i];
+    return TYPE == GM_BF16 ? gpu_bf16(h) : gpu_half(h);
+}
+
+static __device__ __forceinline__ float gpu_warp_sum(float v)
+{
+    for (int x = 16; x; x >>= 1) v += __shfl_xor_sync(FULL_WARP, v, x);
+    return v;
+}
+
+static __device__ __forceinline__ float gpu_warp_max(float v)
+{
+    for (int x = 16; x; x >>= 1) v = fmaxf(v, __shfl_xor_sync(FULL_WARP, v, x));
+    return v;
+}
+
+/* Over a block of whole warps; every thread gets it.  room: 32 floats of shared memory. */
+static __device__ __forceinline__ float gpu_block_sum(float v, float *room)
+{
+    int lane = threadIdx.x & 31;
+    v = gpu_warp_sum(v);
+    __syncthreads();                    /* room may still be read */
+    if (lane == 0) room[threadIdx.x >> 5] = v;
+    __syncthreads();
+    return gpu_warp_sum(lane < (int)(blockDim.x >> 5) ? room[lane] : 0);
+}
+
+/* A NaN is passed over. */
+static __device__ __forceinline__ float gpu_block_max(float v, float *room)
+{
+    int lane = threadIdx.x & 31;
+    v = gpu_warp_max(v);
+    __syncthreads();
+    if (lane == 0) room[threadIdx.x >> 5] = v;
+    __syncthreads();
+    return gpu_warp_max(lane < (int)(blockDim.x >> 5) ? room[lane] : -INFINITY);
+}
+
+/* Threads of a block that works on a row of C elements. */
+static inline unsigned gpu_row_threads(int64_t C) { return C <= 128 ? 32 : C <= 1024 ? 128 : 256; }
+
+/* y (n) of type to = x (n) of type from: f32, bf16 or f16 to f32 or bf16.  (linear.cu) */
+int gpu_convert(void *y, gm_dtype to, const void *x, gm_dtype from, int64_t n);
+
+/* The slots (ref/kernels.h). */
+int cuda_gather(float *y, const void *x, gm_dtype xt, const int32_t *rows, int64_t N, int64_t R,
+                int64_t C);
+int cuda_transpose(float *y, const float *x, int64_t B, int64_t R, int64_t C);
+int cuda_concat(float *y, const float *a, const float *b, int64_t B, int64_t N, int64_t M);
+int cuda_slice(float *y, const float *x, int64_t B, int64_t N, int64_t at, int64_t M);
+int cuda_place(float *y, const float *x, int64_t B, int64_t N, int64_t at, int64_t M);
+int cuda_repeat(float *y, const float *x, int64_t B, int64_t N);
+int cuda_window(float *y, const float *x, int64_t B, int64_t H, int64_t W, int64_t C, int64_t S);
+int cuda_unwindow(float *y, const float *x, int64_t B, int64_t H, int64_t W, int64_t C, int64_t S);
+int cuda_round_bf16(float *y, const float *x, int64_t N);
+int cuda_add(float *y, const float *a, const float *b, int64_t N, int64_t M);
+int cuda_mul(float *y, const float *a, const float *b, int64_t N, int64_t M);
+int cuda_scale(float *y, const float *x, int64_t N, float s);
+int cuda_relu(float *y, const float *x, int64_t N);
+int cuda_gelu(float *y, const float *x, int64_t N);
+int cuda_quick_gelu(float *y, const float *x, int64_t N);
+int cuda_silu(float *y, const float *x, int64_t N);
+int cuda_sin(float *y, const float *x, int64_t N);
+int cuda_cos(float *y, const float *x, int64_t N);
+int cuda_rope(float *y, const float *x, const float *angle, int64_t R, int64_t NH, int64_t HD);
+int cuda_linear(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
+                int64_t N, int64_t K, void *scratch);
+size_t cuda_linear_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K);
+int cuda_conv2d(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+                const gm_conv *s, void *scratch);
+size_t cuda_conv2d_scratch(gm_dtype wt, const gm_conv *s);
+int cuda_conv_transpose2x2(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+                           int64_t B, int64_t CI, int64_t H, int64_t W, int64_t CO);
+int cuda_layernorm(float *y, const float *x, const float *w, const float *b, int64_t R, int64_t C,
+                   float eps);
+int cuda_layernorm2d(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t C,
+                     int64_t HW, float eps);
+int cuda_rmsnorm(float *y, const float *x, const float *w, int64_t R, int64_t C, float eps);
+int cuda_groupnorm(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t C,
+                   int64_t HW, int64_t G, float eps);
+int cuda_resize(float *y, const float *x, int64_t R, int64_t H, int64_t W, int64_t HO, int64_t WO,
+                int align);
+int cuda_roi_align(float *y, const float *x, const float *box, const int32_t *image, int64_t N,
+                   int64_t B, int64_t C, int64_t H, int64_t W, int64_t P, int64_t S, float scale);
+int cuda_softmax(float *y, const float *x, int64_t R, int64_t C);
+int cuda_attention(float *y, const float *q, const float *k, const float *v, const gm_attn *s,
+                   void *scratch);
+size_t cuda_attention_scratch(const gm_attn *s);
+int cuda_argmax(int32_t *y, const float *x, int64_t R, int64_t C);
+int cuda_finite(int32_t *y, const float *x, int64_t N);
+
+#endif
