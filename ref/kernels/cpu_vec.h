@@ -112,6 +112,13 @@ static inline float cpu_sigmoid(float x)
     return x < 0 ? e * large : large;
 }
 
+/* Its derivative, sigmoid(x) sigmoid(-x). */
+static inline float cpu_sigmoid_slope(float x)
+{
+    float e = cpu_exp(x < 0 ? x : -x), large = 1.0f / (1.0f + e);
+    return e * large * large;
+}
+
 /* log(1 + e), 0 <= e <= 1: twice the area hyperbolic tangent of e / (2 + e), which is at most 1/3;
  * its series up to the 15th power. */
 static inline float cpu_log1p(float e)
