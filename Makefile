@@ -8,7 +8,7 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpoi
 OPT     ?= -O2 -g
 # openmp: kernels; PIC: one set of objects serves the static and the shared library.
 CFLAGS_ALL = $(STD) $(WARN) $(OPT) -fopenmp -fPIC $(SAN)
-LDLIBS  := -lopenblas -ljansson -lz -lm
+LDLIBS  := -lopenblas -ljansson -lstemmer -lutf8proc -lz -lm
 PREFIX  ?= /usr/local
 # What make runs shares the machine with what it builds: OpenMP's threads wait asleep (io/os.h, gm_calm_threads).
 export GOMP_SPINCOUNT ?= 1000
@@ -22,12 +22,13 @@ LDLIBS  += -lturbojpeg
 endif
 
 LIB_C   := $(wildcard ref/*.c ref/kernels/*.c io/*.c eval/*.c train/*.c)
-LIB_C   := $(filter-out io/jpeg_turbo.c io/jpeg_stb.c,$(LIB_C)) $(wildcard io/jpeg_$(JPEG).c)
+LIB_C   := $(filter-out io/jpeg_turbo.c io/jpeg_stb.c train/comm_%.c,$(LIB_C)) $(wildcard io/jpeg_$(JPEG).c)
+LIB_C   += train/comm_$(if $(MPI),mpi,none).c
 CLI_C   := $(wildcard cli/*.c)
 TEST_C  := $(wildcard tests/test_*.c)
 # What suites share; programs of their own (golden*, fuzz*, verify*) are built by tests/*.mk.
 SUPPORT := $(filter-out tests/test_% tests/%_main.c tests/golden% tests/fuzz% tests/verify% %_kernels.c,$(wildcard tests/*.c))
-DATA    := $(wildcard models/release-prompts.json io/font/DejaVuSans.ttf)
+DATA    := $(wildcard models/release-prompts.json models/semantic-classes.json io/font/DejaVuSans.ttf)
 
 LIB_O   := $(LIB_C:%.c=$(B)/%.o) $(DATA:%=$(B)/%.o)
 CLI_O   := $(CLI_C:%.c=$(B)/%.o)
@@ -49,6 +50,8 @@ $(B)/%.o: %.c $(FLAGS)
 
 # The oracle: no contraction of a*b+c, so that its bits are the formula's on every compiler.
 $(B)/ref/kernels/ref_%.o: EXTRA := -ffp-contract=off
+# Drawn scenes: the same bits on every machine.
+$(B)/train/shapes_%.o: EXTRA := -ffp-contract=off
 # The cpu table: -O3 vectorises its loops; fma where the processor has it (c11 alone forbids it); errno
 # and floating-point traps, which nothing here reads, would forbid vectors.  Still no fast-math.
 # GM_CLONES: ref/kernels/cpu_vec.h.  Not under a sanitizer, which cannot run
@@ -59,6 +62,8 @@ CLONES  := $(if $(SAN)$(findstring clang,$(shell $(CC) --version)),,$(shell echo
              $(CC) -Werror -x c -c -o /dev/null - 2>/dev/null && echo '$(CLONES)'))
 $(B)/ref/kernels/cpu_%.o: EXTRA := -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wno-pass-failed \
   '-DGM_CLONES=$(CLONES)' -DGM_PREFETCH=__builtin_prefetch
+# The optimiser's loops: vectorised; errno, which nothing here reads, would forbid it.
+$(B)/train/adamw.o: EXTRA := -O3 -fno-math-errno -fno-trapping-math
 $(B)/io/os.o $(B)/ref/plugin.o: EXTRA := -D_POSIX_C_SOURCE=200809L
 # The stb headers declare static functions that are not built here; sums over damaged files may wrap.
 $(B)/io/stb.o $(B)/io/font.o: EXTRA := -Wno-unused-function -fwrapv

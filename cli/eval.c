@@ -1,175 +1,143 @@
-/* glamm eval: scores of stored predictions. */
-#include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include "../eval/gcg.h"
-#include "commands.h"
-#include "options.h"
+/* glamm eval: the command line. */
+#include "eval.h"
+#include "../io/nearest.h"
 
-static const command_text EVAL = {
-    "eval", "gcg --truth DIR --pred DIR", "scores of stored predictions",
-    "Scores grounded captions as the authors' eval/gcg/evaluate.py does, from the same files. "
-    "--truth holds {val,test}_gcg_coco_{caption,mask}_gt.json, --pred one JSON per image with "
-    "caption, phrases and pred_masks. What is wrong with single images is named on stderr and "
-    "counted; a prediction that is missing or cannot be read counts as an empty caption without "
-    "masks.\n"
-    "\n"
-    "Example\n"
-    "  glamm eval gcg --truth golden/eval --split val --pred golden/eval/predictions\n"
-    "\n"
-    "METEOR and mask recall are not computed yet; docs/EVAL.md has the rules of all numbers.", 1, 1
+#include <stdio.h>
+#include <string.h>
+#include "../io/nearest.h"
+#include "commands.h"
+
+static const command_text TEXT = {
+    .name = "eval",
+    .arguments = "TASK --truth T --pred P",
+    .summary = "score predictions, stored ones or those that a model makes first",
+    .about = "Scores predictions as the authors' scripts and pycocoevalcap do. What is wrong with "
+             "single images (no prediction, broken JSON, masks of another size) is named on stderr "
+             "and counted; such a prediction counts as an empty one.\n"
+             "\n"
+             "Tasks, and their files\n"
+             "  gcg      T: folder with {val,test}_gcg_coco_{caption,mask}_gt.json; P: ID.json with\n"
+             "           caption, phrases, pred_masks\n"
+             "  refseg   T: folder with instances.json and refs(..).p, or a list of expressions;\n"
+             "           P: ID.json with the masks of an image's expressions, or one entry for each\n"
+             "  region   T: COCO file with bbox and caption; P: lists of {image_id, caption}\n"
+             "  caption  T: COCO captions; P: lists of {image_id, caption}\n"
+             "  vqa      T: LLaVA conversations or .jsonl questions with answers; P: .jsonl of\n"
+             "           {question_id, text}\n"
+             "  answers  T: .jsonl of {question_id, image, text}, as LLaVA-Bench has them; --model\n"
+             "           answers them into --answers FILE\n"
+             "P is a folder with a JSON for each image, or of lists, or one .json or .jsonl file.\n"
+             "\n"
+             "Examples\n"
+             "  glamm eval gcg --truth golden/eval --split val --pred golden/eval/predictions\n"
+             "  glamm eval refseg --truth refcoco --split testA --pred out --model GLaMM-RefSeg\n"
+             "    --images train2014\n"
+             "\n"
+             "docs/EVAL.md has the formats and the rules of all numbers.",
+    .at_least = 1,
+    .at_most = 1,
 };
 
-typedef struct { const char *truth, *split, *pred; int json, strict; } eval_options;
-
+#define AT(field) offsetof(eval_options, field)
 static const option ROWS[] = {
-    { "truth", 0, OPTION_TEXT, offsetof(eval_options, truth), "DIR",
-      "Folder with the true captions and masks.", 0, 0 },
-    { "split", 0, OPTION_CHOICE, offsetof(eval_options, split), "val|test",
-      "Which truth (default val).", 0, 0 },
-    { "pred", 0, OPTION_TEXT, offsetof(eval_options, pred), "DIR", "Folder with the predictions.",
-      0, 0 },
-    { "json", 0, OPTION_FLAG, offsetof(eval_options, json), NULL,
-      "All numbers in full, of each image too.", 0, 0 },
-    { "strict", 0, OPTION_FLAG, offsetof(eval_options, strict), NULL,
+    { "truth", 0, OPTION_TEXT, AT(truth), "T", "What is true: a file, or a folder.", 0, 0 },
+    { "split", 0, OPTION_TEXT, AT(split), "NAME",
+      "gcg: val or test; refseg: val, testA, testB, .. (default val).", 0, 0 },
+    { "pred", 0, OPTION_TEXT, AT(pred), "P", "The predictions: a folder, or one file.", 0, 0 },
+    { "protocol", 0, OPTION_CHOICE, AT(protocol), "all|released",
+      "refseg: every expression, answered freely (all, default), or at most three of each image, "
+      "drawn at random and teacher-forced, as the released script does.", 0, 0 },
+    { "seed", 0, OPTION_INT, AT(seed), "N", "Seed of the released protocol's draw (default 0).", 0,
+      9e15 },
+    { "meteor-data", 0, OPTION_TEXT, AT(meteor), "DIR",
+      "Folder of pycocoevalcap's meteor.py: METEOR with its jar's word lists and its paraphrases; "
+      "else METEOR(es), by exact and stem matches alone.", 0, 0 },
+    { "bert", 0, OPTION_TEXT, AT(bert), "DIR",
+      "gcg: folder of bert-base-uncased, which mask recall compares texts by.", 0, 0 },
+    { "recall-mode", 0, OPTION_CHOICE, AT(recall_mode), "released|paper",
+      "gcg: mask recall as the released script computes it (default), or as the paper says.", 0, 0 },
+    { "model", 0, OPTION_TEXT, AT(model), "MODEL",
+      "Lets this model make the predictions first: one ID.json each in the folder --pred. What is "
+      "there already is kept; several processes may share the folder.", 0, 0 },
+    { "images", 0, OPTION_TEXT, AT(images), "DIR", "The folder of the images: for --model, and for the pictures of --report.", 0,
+      0 },
+    { "answers", 0, OPTION_TEXT, AT(answers), "FILE",
+      "answers: the JSON Lines to write (LLaVA's format); FILE.parts holds what is done.", 0, 0 },
+    { "redo", 0, OPTION_FLAG, AT(redo), NULL, "With --model: predict anew what is there.", 0, 0 },
+    { "json", 0, OPTION_FLAG, AT(json), NULL, "All numbers in full, of each item too.", 0, 0 },
+    { "csv", 0, OPTION_TEXT, AT(csv), "FILE", "Writes a line for each item.", 0, 0 },
+    { "report", 0, OPTION_TEXT, AT(report), "DIR",
+      "Writes DIR/index.html: numbers, curves, and the worst and best items with their masks and "
+      "texts (with --images on the pictures).", 0, 0 },
+    { "strict", 0, OPTION_FLAG, AT(strict), NULL,
       "Stop with status 1 when anything is wrong with an image.", 0, 0 },
 };
+#undef AT
 
-static const char NO_METEOR[] = "not computed yet: needs the word lists of the METEOR jar";
-static const char NO_RECALL[] = "not computed yet: needs the similarity of texts by BERT";
+/* Of cli/settings.c's options those that have a meaning here: answers are greedy. */
+static const option ANSWER[] = {
+    { "max-tokens", 0, OPTION_INT, offsetof(ask_settings, max_tokens), "N",
+      "Stop after N generated tokens (default 512).", 1, 1 << 20 },
+    { "no-kv-cache", 0, OPTION_FLAG, offsetof(ask_settings, no_kv_cache), NULL,
+      "Recompute everything at each step, as the authors' code does.", 0, 0 },
+};
 
-/* {"name": value, ...}; takes the value. */
-static void put(json_t *o, const char *name, json_t *value, int *bad)
+typedef enum { GCG, REFSEG, REGION, CAPTION, VQA, ANSWERS, NTASKS } eval_task;
+static const char *const TASKS[] = { "gcg", "refseg", "region", "caption", "vqa", "answers" };
+
+/* What does not go together; 0, or 2 after naming it. */
+static int check(const eval_options *o, eval_task task)
 {
-    *bad |= json_object_set_new(o, name, value);
-}
-
-static json_t *caption_scores(const double *bleu, int first, double rouge, double cider, int *bad)
-{
-    json_t *o = json_object();
-    char name[20];
-    for (int k = first; k < GM_BLEU_MOST; k++) {
-        snprintf(name, sizeof name, "Bleu_%d", k + 1);
-        put(o, name, json_real(bleu[k]), bad);
-    }
-    put(o, "METEOR", json_null(), bad);
-    put(o, "ROUGE_L", json_real(rouge), bad);
-    put(o, "CIDEr", json_real(cider), bad);
-    return o;
-}
-
-static json_t *all_numbers(const gm_gcg *g, const gm_gcg_scores *s, int *bad)
-{
-    json_t *o = json_object(), *stats = json_array(), *captions = json_object();
-    json_t *images = json_object(), *missing = json_object();
-    for (int i = 0; i < GM_AP_STATS; i++) *bad |= json_array_append_new(stats, json_real(s->ap[i]));
-    put(o, "coco_stats", stats, bad);
-    put(o, "caption", caption_scores(s->bleu, 0, s->rouge, s->cider, bad), bad);
-    for (int64_t i = 0; i < g->captioned; i++) {
-        const gm_gcg_image_scores *one = &s->each[i];
-        json_t *image = json_object();
-        json_t *caption = caption_scores(one->bleu, GM_BLEU_MOST - 1, one->rouge, one->cider, bad);
-        put(captions, g->image[i].id, caption, bad);
-        put(image, "miou", json_real(one->miou), bad);
-        put(image, "labels", json_integer(g->image[i].labels.n), bad);
-        put(images, g->image[i].id, image, bad);
-    }
-    put(o, "caption_per_image", captions, bad);
-    put(o, "miou", json_real(s->miou), bad);
-    put(o, "per_image", images, bad);
-    put(o, "recall_released", json_null(), bad);
-    put(missing, "METEOR", json_string(NO_METEOR), bad);
-    put(missing, "recall_released", json_string(NO_RECALL), bad);
-    put(o, "not_computed", missing, bad);
-    put(o, "images", json_integer(g->captioned), bad);
-    put(o, "missing_predictions", json_integer(g->missing), bad);
-    put(o, "extra_predictions", json_integer(g->extra), bad);
-    put(o, "problems", json_integer(g->problems.n), bad);
-    return o;
-}
-
-static int print_json(const gm_gcg *g, const gm_gcg_scores *s)
-{
-    int bad = 0;
-    json_t *o = all_numbers(g, s, &bad);
-    char *text = bad ? NULL : json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-    json_decref(o);
-    if (text) puts(text);
-    else fprintf(stderr, "glamm eval: out of memory\n");
-    free(text);
-    return text ? 0 : 1;
-}
-
-/* The paper's numbers beside ours: GLaMM's table 2 (GCG), in percent. */
-static void print_table(const gm_gcg *g, const gm_gcg_scores *s, const char *split)
-{
-    bool val = strcmp(split, "val") == 0;
-    printf("%-10s %8s  %s\n", "", "here", "GLaMM paper");
-    printf("%-10s %8s  %s   %s\n", "METEOR", "-", val ? "16.2" : "15.8", NO_METEOR);
-    printf("%-10s %8.1f  %s\n", "CIDEr", 100 * s->cider, val ? "47.2" : "43.5");
-    printf("%-10s %8.1f  %s\n", "AP50", 100 * s->ap[1], val ? "30.8" : "29.2");
-    printf("%-10s %8.1f  %s\n", "mIoU", 100 * s->miou, val ? "66.3" : "65.6");
-    printf("%-10s %8s  %s   %s\n\n", "Recall", "-", val ? "41.8" : "40.8", NO_RECALL);
-    for (int k = 0; k < GM_BLEU_MOST; k++) printf("BLEU %-5d %8.1f\n", k + 1, 100 * s->bleu[k]);
-    printf("%-10s %8.1f\n", "ROUGE-L", 100 * s->rouge);
-    for (int i = 0; i < GM_AP_STATS; i++) {
-        if (i == 1) continue;
-        if (s->ap[i] < 0) printf("%-10s %8s  no true mask of this size\n", GM_AP_NAMES[i], "-");
-        else printf("%-10s %8.1f\n", GM_AP_NAMES[i], 100 * s->ap[i]);
-    }
-    printf("\nin percent; %lld images, %lld without a prediction, %lld predictions of other "
-           "images\n",
-           (long long)g->captioned, (long long)g->missing, (long long)g->extra);
-}
-
-static int failed(const gm_error *e)
-{
-    fprintf(stderr, "glamm eval: %s\n", e->text);
-    return 1;
-}
-
-/* Problems from number `first` on, on stderr. */
-static void print_problems(const gm_gcg *g, int64_t first)
-{
-    for (int64_t i = first; i < g->problems.n; i++)
-        fprintf(stderr, "glamm eval: %s\n", g->problems.text[i]);
-}
-
-static int eval_gcg(const eval_options *o, const char *split)
-{
-    gm_gcg g;
-    gm_gcg_scores s = { .each = NULL };
-    gm_error e = { "" };
-    int status = 1;
-    if (gm_gcg_read(&g, o->truth, split, o->pred, &e) != 0) {
-        failed(&e);
+    if (task == ANSWERS) {
+        if (!o->truth || !o->answers) return misuse(&TEXT, "wanted --truth Q and --answers FILE");
+        if (o->pred) return misuse(&TEXT, "--pred: answers writes --answers FILE instead");
+        if (!o->model) return misuse(&TEXT, "answers: wanted --model MODEL");
     } else {
-        int64_t before = g.problems.n;
-        print_problems(&g, 0);
-        if (o->strict && before) fprintf(stderr, "glamm eval: stopped, for --strict\n");
-        else if (gm_gcg_score(&s, &g, &e) != 0) failed(&e);
-        else {
-            print_problems(&g, before);
-            status = o->strict && g.problems.n ? 1 : 0;
-            if (status) fprintf(stderr, "glamm eval: stopped, for --strict\n");
-            else if (o->json) status = print_json(&g, &s);
-            else print_table(&g, &s, split);
-        }
+        if (!o->truth || !o->pred) return misuse(&TEXT, "wanted --truth T and --pred P");
+        if (o->answers) return misuse(&TEXT, "--answers: wanted the task answers");
     }
-    free(s.each);
-    gm_gcg_free(&g);
-    return status;
+    if (o->model && !o->images) return misuse(&TEXT, "--model: wanted --images DIR with it");
+    if (!o->model && o->redo) return misuse(&TEXT, "--redo: wanted --model MODEL with it");
+    if (!o->model && o->images && !o->report)
+        return misuse(&TEXT, "--images: wanted --model MODEL or --report DIR with it");
+    if (o->protocol && task != REFSEG) return misuse(&TEXT, "--protocol: wanted the task refseg");
+    if (o->seed && (!o->protocol || strcmp(o->protocol, "released") != 0))
+        return misuse(&TEXT, "--seed: wanted --protocol released with it");
+    if (o->split && task != GCG && task != REFSEG)
+        return misuse(&TEXT, "--split: wanted the task gcg or refseg");
+    if (o->split && task == GCG && strcmp(o->split, "val") != 0 && strcmp(o->split, "test") != 0)
+        return misuse(&TEXT, "--split: wanted val or test, found '%s'", o->split);
+    return 0;
+}
+
+static int run(eval_call *c, eval_task task)
+{
+    switch (task) {
+        case GCG: return eval_gcg(c);
+        case REFSEG: return eval_refseg(c);
+        case VQA: return eval_vqa(c);
+        case ANSWERS: return eval_answers(c);
+        default: return eval_captions(c, task == REGION);
+    }
 }
 
 int cmd_eval(int argc, char **argv)
 {
-    eval_options o = { 0 };
-    const option_group group = { "Options", ROWS, sizeof ROWS / sizeof *ROWS, &o };
-    int n;
-    int r = options_parse(&EVAL, &group, 1, argc, argv, &n);
+    eval_call c = { 0 };
+    const option_group groups[] = {
+        { "Options", ROWS, sizeof ROWS / sizeof *ROWS, &c.o },
+        { "How the model answers", ANSWER, sizeof ANSWER / sizeof *ANSWER, &c.as },
+        { "Model", MODEL_OPTIONS, NMODEL_OPTIONS, &c.ms },
+    };
+    int n, task = 0, r = options_parse(&TEXT, groups, 3, argc, argv, &n);
     if (r != PARSED) return r;
-    if (strcmp(argv[0], "gcg") != 0) return misuse(&EVAL, "wanted gcg, found '%s'", argv[0]);
-    if (!o.truth || !o.pred) return misuse(&EVAL, "wanted --truth DIR and --pred DIR");
-    return eval_gcg(&o, o.split ? o.split : "val");
+    while (task < NTASKS && strcmp(argv[0], TASKS[task]) != 0) task++;
+    if (task == NTASKS) {
+        const char *best = gm_nearest_word(argv[0], TASKS, NTASKS);
+        return misuse(&TEXT, "wanted gcg, refseg, region, caption, vqa or answers, found "
+                      "'%s'%s%s%s", argv[0], best ? "; did you mean " : "", best ? best : "",
+                      best ? "?" : "");
+    }
+    r = check(&c.o, (eval_task)task);
+    return r ? r : run(&c, (eval_task)task);
 }

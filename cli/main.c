@@ -1,6 +1,7 @@
 /* glamm: the program.  Finds the subcommand; each lives in its own file. */
 #include <stdio.h>
 #include <string.h>
+#include "../io/nearest.h"
 #include "../io/os.h"
 #include "../ref/glamm.h"
 #include "commands.h"
@@ -18,7 +19,10 @@ static const command COMMANDS[] = {
     { "info", cmd_info, "architecture, parameters, memory plan of a model" },
     { "trace", cmd_trace, "the output of every module: store, compare, replace, draw" },
     { "tokenize", cmd_tokenize, "text to token ids and pieces, and back" },
-    { "eval", cmd_eval, "scores of stored predictions" },
+    { "train", cmd_train, "fine-tune a model, or train one from nothing" },
+    { "shapes", cmd_shapes, "draw scenes of coloured shapes, with masks and texts" },
+    { "data", cmd_data, "check training data, and see what a model would be shown" },
+    { "eval", cmd_eval, "score predictions, stored ones or those that a model makes first" },
     { NULL, NULL, NULL }                /* the end */
 };
 enum { NCOMMANDS = sizeof COMMANDS / sizeof *COMMANDS - 1 };
@@ -66,7 +70,7 @@ int main(int argc, char **argv)
         help(stderr);
         return 2;
     }
-    const char *best = nearest_word(name, known, NCOMMANDS);
+    const char *best = gm_nearest_word(name, known, NCOMMANDS);
     fprintf(stderr, "glamm: %s: there is no such command%s%s%s\nTry 'glamm --help'.\n", name,
             best ? "; did you mean " : "", best ? best : "", best ? "?" : "");
     return 2;

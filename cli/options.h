@@ -50,9 +50,6 @@ int options_parse(const command_text *c, const option_group *g, int groups, int 
 /* "glamm NAME: " and the printf text on stderr, with a pointer to --help; returns 2. */
 int misuse(const command_text *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The word of list (n of them) that `found` was probably meant to be, or NULL. */
-const char *nearest_word(const char *found, const char *const *list, int n);
-
 void text_list_free(text_list *l);
 
 #endif

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "masks.h"
 
-enum { AREAS = 4, STEPS = 10, POINTS = 101, MOST = 100 };
+enum { AREAS = GM_AP_AREAS, STEPS = 10, POINTS = GM_AP_POINTS, MOST = 100 };
 
 /* Closed ranges of area (Params.setDetParams): 1024 and 9216 lie in two. */
 static const double AREA[AREAS][2] = { { 0, 1e10 }, { 0, 1024 }, { 1024, 9216 }, { 9216, 1e10 } };
@@ -160,10 +160,22 @@ static int judge_image(verdict *v, int64_t wanted[AREAS], const gm_mask_image *m
     return good ? 0 : -1;
 }
 
+/* The monotonic curve (pr over rc, nd points) at the recall points: 0 past the last recall. */
+static void read_points(double at[POINTS], const double *pr, const double *rc, int64_t nd)
+{
+    int64_t d = 0;
+    for (int p = 0; p < POINTS; p++) {
+        double point = p == POINTS - 1 ? 1 : p * 0.01; /* not p / 100.0: ten of them differ */
+        while (d < nd && rc[d] < point) d++;
+        at[p] = d < nd ? pr[d] : 0;
+    }
+}
+
 /* accumulate() for one threshold: *precision is the mean over the recall points, *recall the last.
- * v in order of score; of each image only the first `most`. curve: 2 n numbers of scratch. */
+ * v in order of score; of each image only the first `most`. curve: 2 n numbers of scratch; keep:
+ * the precision at every recall point, or NULL. */
 static void accumulate(double *precision, double *recall, const verdict *v, int64_t n,
-                       int64_t wanted, int a, int t, int64_t most, double *curve)
+                       int64_t wanted, int a, int t, int64_t most, double *curve, double *keep)
 {
     double *pr = curve, *rc = curve + n, tp = 0, fp = 0, sum = 0;
     int64_t nd = 0;
@@ -176,12 +188,10 @@ static void accumulate(double *precision, double *recall, const verdict *v, int6
     }
     for (int64_t d = nd - 1; d > 0; d--)
         if (pr[d] > pr[d - 1]) pr[d - 1] = pr[d];
-    int64_t at = 0;
-    for (int p = 0; p < POINTS; p++) {
-        double point = p == POINTS - 1 ? 1 : p * 0.01; /* not p / 100.0: ten of them differ */
-        while (at < nd && rc[at] < point) at++;
-        if (at < nd) sum += pr[at];
-    }
+    double at[POINTS];
+    read_points(at, pr, rc, nd);
+    for (int p = 0; p < POINTS; p++) sum += at[p];
+    if (keep) memcpy(keep, at, sizeof at);
     *precision = sum / POINTS;
     *recall = nd ? rc[nd - 1] : 0;
 }
@@ -193,7 +203,7 @@ static void mean_over(double *precision, double *recall, const verdict *v, int64
 {
     double p = -1, r = -1, sum_p = 0, sum_r = 0;
     for (int t = first; wanted[a] && t <= last; t++) {
-        accumulate(&p, &r, v, n, wanted[a], a, t, most, curve);
+        accumulate(&p, &r, v, n, wanted[a], a, t, most, curve, NULL);
         sum_p += p;
         sum_r += r;
         p = sum_p / (last - first + 1);
@@ -210,28 +220,67 @@ static int verdict_by_score(const void *a, const void *b)
     return (x->order > y->order) - (x->order < y->order);
 }
 
-int gm_coco_ap(double stats[GM_AP_STATS], const gm_mask_image *image, int64_t n, gm_error *e)
+int gm_ap_judge(gm_ap_part *p, const gm_mask_image *m)
 {
-    int64_t total = 0, wanted[AREAS] = { 0 };
-    for (int64_t i = 0; i < n; i++) total += kept(&image[i]);
-    verdict *v = calloc((size_t)total + 1, sizeof *v);
+    *p = (gm_ap_part){ .n = kept(m) };
+    p->verdict = calloc((size_t)p->n + 1, sizeof(verdict));
+    return p->verdict ? judge_image(p->verdict, p->wanted, m) : -1;
+}
+
+void gm_ap_part_free(gm_ap_part *p)
+{
+    free(p->verdict);
+    *p = (gm_ap_part){ 0 };
+}
+
+/* All parts' verdicts in order of score (malloc'ed, NULL: out of memory), and their sums. */
+static verdict *gather(const gm_ap_part *part, int64_t n, int64_t *total, int64_t wanted[AREAS])
+{
+    *total = 0;
+    for (int64_t i = 0; i < n; i++) *total += part[i].n;
+    verdict *v = malloc((size_t)(*total + 1) * sizeof *v);
+    for (int64_t i = 0, at = 0; v && i < n; at += part[i++].n) {
+        if (part[i].n) memcpy(v + at, part[i].verdict, (size_t)part[i].n * sizeof *v);
+        for (int a = 0; a < AREAS; a++) wanted[a] += part[i].wanted[a];
+    }
+    for (int64_t d = 0; v && d < *total; d++) v[d].order = d;
+    if (v) qsort(v, (size_t)*total, sizeof *v, verdict_by_score);
+    return v;
+}
+
+int gm_ap_total(double stats[GM_AP_STATS], double curve50[GM_AP_POINTS], const gm_ap_part *part,
+                int64_t n, gm_error *e)
+{
+    int64_t total, wanted[AREAS] = { 0 };
+    verdict *v = gather(part, n, &total, wanted);
     double *curve = malloc((size_t)(2 * total + 1) * sizeof *curve), unused;
     bool good = v && curve;
-    for (int64_t i = 0, at = 0; good && i < n; at += kept(&image[i++]))
-        good = judge_image(v + at, wanted, &image[i]) == 0;
     if (good) {
-        for (int64_t d = 0; d < total; d++) v[d].order = d;
-        qsort(v, (size_t)total, sizeof *v, verdict_by_score);
         mean_over(&stats[0], &stats[8], v, total, wanted, 0, MOST, 0, STEPS - 1, curve);
-        mean_over(&stats[1], &unused, v, total, wanted, 0, MOST, 0, 0, curve);
         mean_over(&stats[2], &unused, v, total, wanted, 0, MOST, 5, 5, curve);
         for (int a = 1; a < AREAS; a++)
             mean_over(&stats[2 + a], &stats[8 + a], v, total, wanted, a, MOST, 0, STEPS - 1, curve);
         mean_over(&unused, &stats[6], v, total, wanted, 0, 1, 0, STEPS - 1, curve);
         mean_over(&unused, &stats[7], v, total, wanted, 0, 10, 0, STEPS - 1, curve);
+        mean_over(&stats[1], &unused, v, total, wanted, 0, MOST, 0, 0, curve);
+        if (curve50) memset(curve50, 0, GM_AP_POINTS * sizeof *curve50);
+        if (curve50 && wanted[0])
+            accumulate(&unused, &unused, v, total, wanted[0], 0, 0, MOST, curve, curve50);
     }
     free(v);
     free(curve);
     return good ? 0
                 : gm_fail(e, "average precision of %lld masks: out of memory", (long long)total);
+}
+
+int gm_coco_ap(double stats[GM_AP_STATS], const gm_mask_image *image, int64_t n, gm_error *e)
+{
+    gm_ap_part *part = calloc((size_t)n + 1, sizeof *part);
+    int bad = part ? 0 : -1;
+    for (int64_t i = 0; !bad && i < n; i++) bad = gm_ap_judge(&part[i], &image[i]);
+    if (bad) gm_fail(e, "average precision of %lld images: out of memory", (long long)n);
+    else bad = gm_ap_total(stats, NULL, part, n, e);
+    for (int64_t i = 0; part && i < n; i++) gm_ap_part_free(&part[i]);
+    free(part);
+    return bad;
 }

@@ -1,218 +1,291 @@
-/* Reads truth and predictions of gcg.h. */
-#include <inttypes.h>
-#include <stdarg.h>
+/* Reads the truth and the predictions of gcg.h. */
+#include "gcg.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include "../io/json.h"
 #include "../io/os.h"
-#include "gcg.h"
 
-enum { NAME = 300 };
+enum { NAME = 600 };
 
 static int out_of_memory(gm_error *e)
 {
     return gm_fail(e, "out of memory for the evaluation");
 }
 
-static int add_text(gm_texts *t, const char *s, gm_error *e)
-{
-    char **more = realloc(t->text, (size_t)(t->n + 1) * sizeof *more);
-    if (!more) return out_of_memory(e);
-    t->text = more;
-    if (!(t->text[t->n] = gm_copy_text(s))) return out_of_memory(e);
-    t->n++;
-    return 0;
-}
-
-static void free_texts(gm_texts *t)
-{
-    for (int64_t i = 0; i < t->n; i++) free(t->text[i]);
-    free(t->text);
-    *t = (gm_texts){ 0 };
-}
-
-int gm_gcg_problem(gm_gcg *g, gm_error *e, const char *format, ...)
-{
-    char line[2 * NAME];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    return add_text(&g->problems, line, e);
-}
-
-/* An array of strings. */
-static int read_texts(gm_texts *t, const json_t *list, const char *what, gm_error *e)
-{
-    size_t i;
-    json_t *one;
-    if (!json_is_array(list)) return gm_fail(e, "%s: wanted a list of texts", what);
-    json_array_foreach(list, i, one) {
-        if (!json_is_string(one)) return gm_fail(e, "%s: wanted a text at place %zu", what, i);
-        if (add_text(t, json_string_value(one), e) != 0) return -1;
-    }
-    return 0;
-}
-
-/* {"size": [height, width], "counts": "..."} */
-static int read_mask(gm_rle *r, const json_t *o, const char *what, gm_error *e)
-{
-    json_t *size = json_object_get(o, "size");
-    const char *counts = gm_json_text(o, "counts");
-    json_t *h = json_array_get(size, 0), *w = json_array_get(size, 1);
-    gm_error why = { "" };
-    if (!counts || json_array_size(size) != 2 || !json_is_integer(h) || !json_is_integer(w))
-        return gm_fail(e, "%s: wanted a mask: size [height, width], counts as compressed text",
-                       what);
-    if (gm_rle_parse(r, counts, json_integer_value(h), json_integer_value(w), &why) != 0)
-        return gm_fail(e, "%s: %s", what, why.text);
-    return 0;
-}
-
-/* An id as text: a string, or a whole number. */
-static const char *id_text(const json_t *id, char number[32])
-{
-    if (json_is_string(id)) return json_string_value(id);
-    if (!json_is_integer(id)) return NULL;
-    snprintf(number, 32, "%" PRId64, (int64_t)json_integer_value(id));
-    return number;
-}
-
-/* The image called id, or NULL.  byname: g->order, sorted by name. */
-static gm_gcg_image *find(const gm_gcg *g, const char *id)
-{
-    int64_t low = 0, high = g->n;
-    while (low < high) {
-        int64_t middle = (low + high) / 2;
-        if (strcmp(g->image[g->order[middle]].id, id) < 0) low = middle + 1;
-        else high = middle;
-    }
-    if (low == g->n || strcmp(g->image[g->order[low]].id, id) != 0) return NULL;
-    return &g->image[g->order[low]];
-}
+/* ---- images ---- */
 
 /* What qsort compares: images through their places. */
-typedef struct { const gm_gcg_image *image; int64_t place; bool as_number; } sorted;
+typedef struct { const gm_gcg_image *image; int64_t place; } sorted;
 
+/* Numbers by value; ids that are texts have number 0. */
 static int compare(const void *a, const void *b)
 {
     const sorted *x = a, *y = b;
-    if (x->as_number && x->image->number != y->image->number)
+    if (x->image->number != y->image->number)
         return x->image->number < y->image->number ? -1 : 1;
     return strcmp(x->image->id, y->image->id);
 }
 
-static int sort_images(gm_gcg *g, bool as_number, gm_error *e)
+static int sort_images(gm_gcg *g, gm_error *e)
 {
     sorted *s = malloc((size_t)(g->n + 1) * sizeof *s);
-    int64_t *order = realloc(g->order, (size_t)(g->n + 1) * sizeof *order);
-    if (order) g->order = order;
-    if (!s || !order) {
+    g->order = malloc((size_t)(g->n + 1) * sizeof *g->order);
+    if (!s || !g->order) {
         free(s);
         return out_of_memory(e);
     }
-    for (int64_t i = 0; i < g->n; i++) s[i] = (sorted){ &g->image[i], i, as_number };
+    for (int64_t i = 0; i < g->n; i++) s[i] = (sorted){ &g->image[i], i };
     qsort(s, (size_t)g->n, sizeof *s, compare);
-    for (int64_t i = 0; i < g->n; i++) order[i] = s[i].place;
+    for (int64_t i = 0; i < g->n; i++) g->order[i] = s[i].place;
     free(s);
     return 0;
 }
 
-/* Adds the images of a truth file that are not there yet; all ids must be of one kind. */
-static int read_images(gm_gcg *g, const json_t *file, const char *path, bool captioned, gm_error *e)
+/* Ids of the images so far, sorted. */
+static int index_images(gm_ids *ids, const gm_gcg *g, const char *path, gm_error *e)
 {
-    json_t *list = json_object_get(file, "images"), *one;
-    size_t i;
-    int64_t known = g->n;
-    if (!json_is_array(list)) return gm_fail(e, "%s: wanted a list called images", path);
-    size_t room = (size_t)g->n + json_array_size(list) + 1;
-    gm_gcg_image *more = realloc(g->image, room * sizeof *more);
+    const char *twice;
+    gm_id *more = realloc(ids->id, (size_t)(g->n + 1) * sizeof *more);
     if (!more) return out_of_memory(e);
-    g->image = more;
-    json_array_foreach(list, i, one) {
-        char number[32];
-        json_t *id = json_object_get(one, "id");
-        const char *text = id_text(id, number);
-        if (!text)
-            return gm_fail(e, "%s: image %zu: wanted an id, a text or a whole number", path, i);
-        int64_t all = g->n;
-        g->n = known;                       /* only those are sorted */
-        bool there = known && find(g, text);
-        g->n = all;
-        if (there) continue;
-        g->image[g->n] = (gm_gcg_image){ .id = gm_copy_text(text), .captioned = captioned,
-                                         .number = json_integer_value(id),
-                                         .caption = gm_copy_text("") };
-        g->n++;
-        if (!g->image[g->n - 1].id || !g->image[g->n - 1].caption) return out_of_memory(e);
-    }
-    if (sort_images(g, false, e) != 0) return -1;
-    for (int64_t k = 1; k < g->n; k++)
-        if (strcmp(g->image[g->order[k - 1]].id, g->image[g->order[k]].id) == 0)
-            return gm_fail(e, "%s: image %s is there twice", path, g->image[g->order[k]].id);
-    return 0;
+    *ids = (gm_ids){ more, g->n };
+    for (int64_t i = 0; i < g->n; i++) ids->id[i] = (gm_id){ g->image[i].id, i };
+    gm_ids_sort(ids, &twice);
+    return twice ? gm_fail(e, "%s: image %s is there twice", path, twice) : 0;
 }
 
-/* The image that an annotation belongs to. */
-static gm_gcg_image *owner(gm_gcg *g, const json_t *annotation, const char *what, gm_error *e)
+/* One truth file on its way in. */
+typedef struct {
+    gm_gcg *g;
+    const char *path;
+    bool captions;              /* the caption file, which comes first */
+    gm_ids known;               /* of the file before, then of all images */
+    int64_t room;
+    bool indexed;               /* known holds this file's images */
+} reading;
+
+static int add_image(reading *r, const json_t *o, int64_t number, gm_error *e)
+{
+    gm_gcg *g = r->g;
+    char text[32];
+    const json_t *id = json_object_get(o, "id");
+    const char *name = gm_id_text(id, text), *file = gm_json_text(o, "file_name");
+    if (!name)
+        return gm_fail(e, "%s: image %lld: wanted an id, a text or a whole number", r->path,
+                       (long long)number);
+    if (!r->captions && gm_ids_find(&r->known, name) >= 0) return 0;
+    if (g->n == r->room) {
+        r->room = r->room ? 2 * r->room : 64;
+        gm_gcg_image *more = realloc(g->image, (size_t)r->room * sizeof *more);
+        if (!more) return out_of_memory(e);
+        g->image = more;
+    }
+    gm_gcg_image *m = &g->image[g->n++];
+    *m = (gm_gcg_image){ .id = gm_copy_text(name), .captioned = r->captions,
+                         .file = file ? gm_copy_text(file) : NULL,
+                         .number = json_integer_value(id), .caption = gm_copy_text("") };
+    return m->id && m->caption && (m->file || !file) ? 0 : out_of_memory(e);
+}
+
+/* ---- annotations ---- */
+
+/* The image that an annotation belongs to, -1 with an error. */
+static int64_t owner(const reading *r, const json_t *o, const char *what, gm_error *e)
 {
     char number[32];
-    const char *id = id_text(json_object_get(annotation, "image_id"), number);
-    gm_gcg_image *m = id ? find(g, id) : NULL;
-    if (!m) gm_fail(e, "%s: %s is no image of the list", what, id ? id : "(no image_id)");
-    return m;
+    const char *id = gm_id_text(json_object_get(o, "image_id"), number);
+    int64_t i = id ? gm_ids_find(&r->known, id) : -1;
+    if (i < 0) gm_fail(e, "%s: %s is no image of the list", what, id ? id : "(no image_id)");
+    return i;
 }
 
-static int read_captions(gm_gcg *g, const json_t *file, const char *path, gm_error *e)
+static int add_caption(reading *r, const json_t *o, const char *what, gm_error *e)
 {
-    json_t *list = json_object_get(file, "annotations"), *one;
-    char what[2 * NAME];
-    size_t i;
-    if (!json_is_array(list)) return gm_fail(e, "%s: wanted a list called annotations", path);
-    json_array_foreach(list, i, one) {
-        snprintf(what, sizeof what, "%s: annotation %zu", path, i);
-        gm_gcg_image *m = owner(g, one, what, e);
-        const char *caption = gm_json_text(one, "caption");
-        if (!m) return -1;
-        if (!caption) return gm_fail(e, "%s: wanted a caption", what);
-        if (m->captions.n == 0 &&
-            read_texts(&m->labels, json_object_get(one, "labels"), what, e) != 0)
-            return -1;
-        if (add_text(&m->captions, caption, e) != 0) return -1;
-    }
-    for (int64_t k = 0; k < g->captioned; k++)
-        if (g->image[k].captions.n == 0)
-            return gm_fail(e, "%s: image %s has no caption", path, g->image[k].id);
-    return 0;
+    int64_t i = owner(r, o, what, e);
+    const char *caption = gm_json_text(o, "caption");
+    if (i < 0) return -1;
+    gm_gcg_image *m = &r->g->image[i];
+    if (!caption) return gm_fail(e, "%s: wanted a caption", what);
+    if (m->captions.n == 0 &&
+        gm_texts_read(&m->labels, json_object_get(o, "labels"), what, e) != 0)
+        return -1;
+    return gm_texts_add(&m->captions, caption, e);
 }
 
-static int read_true_masks(gm_gcg *g, const json_t *file, const char *path, gm_error *e)
+/* A true mask of category 1; without a place only what is beside the mask is checked. */
+static int true_mask(gm_true_mask *t, const json_t *o, bool whole, const char *what, gm_error *e)
 {
-    json_t *list = json_object_get(file, "annotations"), *one;
-    char what[2 * NAME];
-    size_t i;
-    if (!json_is_array(list)) return gm_fail(e, "%s: wanted a list called annotations", path);
-    json_array_foreach(list, i, one) {
-        snprintf(what, sizeof what, "%s: annotation %zu", path, i);
-        gm_gcg_image *m = owner(g, one, what, e);
-        json_t *id = json_object_get(one, "id"), *area = json_object_get(one, "area");
-        json_t *crowd = json_object_get(one, "iscrowd");
-        json_t *category = json_object_get(one, "category_id");
-        if (!m) return -1;
-        if (json_is_integer(category) && json_integer_value(category) != 1) continue;
-        if (!json_is_number(id) || !json_is_number(area) || !crowd)
-            return gm_fail(e, "%s: wanted an id and an area, both numbers, and iscrowd", what);
-        gm_true_mask t = { .mask = { 0 } };
-        gm_true_mask *more = realloc(m->mask, (size_t)(m->nmasks + 1) * sizeof *more);
+    const json_t *id = json_object_get(o, "id"), *area = json_object_get(o, "area");
+    const json_t *crowd = json_object_get(o, "iscrowd");
+    if (!json_is_number(id) || !json_is_number(area) || !crowd)
+        return gm_fail(e, "%s: wanted an id and an area, both numbers, and iscrowd", what);
+    *t = (gm_true_mask){ .area = json_number_value(area),
+                         .crowd = json_is_true(crowd) || json_integer_value(crowd) != 0,
+                         .id_is_0 = json_number_value(id) == 0 };
+    return whole ? gm_mask_read(&t->mask, json_object_get(o, "segmentation"), what, e) : 0;
+}
+
+static int add_mask(reading *r, const json_t *o, gm_json_place place, const char *what, gm_error *e)
+{
+    gm_gcg *g = r->g;
+    const json_t *category = json_object_get(o, "category_id");
+    gm_true_mask t;
+    int64_t i = owner(r, o, what, e);
+    if (i < 0) return -1;
+    if (json_is_integer(category) && json_integer_value(category) != 1) return 0;
+    if (true_mask(&t, o, false, what, e) != 0) return -1;
+    if (g->nmasks == g->mask_room) {
+        g->mask_room = g->mask_room ? 2 * g->mask_room : 256;
+        gm_gcg_mask *more = realloc(g->mask, (size_t)g->mask_room * sizeof *more);
         if (!more) return out_of_memory(e);
-        m->mask = more;
-        if (read_mask(&t.mask, json_object_get(one, "segmentation"), what, e) != 0) return -1;
-        t.area = json_number_value(area);
-        t.crowd = json_is_true(crowd) || json_integer_value(crowd) != 0;
-        t.id_is_0 = json_number_value(id) == 0;
-        m->mask[m->nmasks++] = t;
+        g->mask = more;
+    }
+    g->mask[g->nmasks++] = (gm_gcg_mask){ i, place };
+    return 0;
+}
+
+static int by_image(const void *a, const void *b)
+{
+    const gm_gcg_mask *x = a, *y = b;
+    if (x->image != y->image) return x->image < y->image ? -1 : 1;
+    return x->place.offset < y->place.offset ? -1 : x->place.offset > y->place.offset;
+}
+
+static void sort_masks(gm_gcg *g)
+{
+    if (g->nmasks) qsort(g->mask, (size_t)g->nmasks, sizeof *g->mask, by_image);
+    for (int64_t k = 0; k < g->nmasks; k++) {
+        gm_gcg_image *m = &g->image[g->mask[k].image];
+        if (!m->nmasks++) m->first = k;
+    }
+}
+
+/* ---- the truth files ---- */
+
+/* Elements of one file, in a first pass its images, in a second its annotations: they may stand in
+ * either order. */
+static int go_through(reading *r, bool images, gm_error *e)
+{
+    gm_json_stream *s = gm_json_stream_open(r->path, GM_JSON_WHOLE, e);
+    const char *key, *wanted = images ? "images" : "annotations";
+    int64_t i = 0;
+    int bad = s ? 0 : -1, more = 0;
+    json_t *o;
+    while (!bad && (more = gm_json_next(s, &key, &o, e)) == 1) {
+        char what[NAME];
+        if (strcmp(key, wanted) == 0) {
+            snprintf(what, sizeof what, "%s: annotation %lld", r->path, (long long)i);
+            bad = images ? add_image(r, o, i, e) : r->captions ? add_caption(r, o, what, e)
+                : add_mask(r, o, gm_json_here(s), what, e);
+            i++;
+        }
+        json_decref(o);
+    }
+    if (!bad && more == 0 && !gm_json_had_list(s, wanted))
+        bad = gm_fail(e, "%s: wanted an object with a list called %s", r->path, wanted);
+    gm_json_stream_free(s);
+    return bad || more < 0 ? -1 : 0;
+}
+
+static int read_truth(gm_gcg *g, const char *path, bool captions, gm_error *e)
+{
+    reading r = { .g = g, .path = path, .captions = captions, .room = g->n };
+    int bad = captions ? 0 : index_images(&r.known, g, path, e);
+    if (!bad) bad = go_through(&r, true, e);
+    if (captions) g->captioned = g->n;
+    if (!bad) bad = index_images(&r.known, g, path, e);
+    if (!bad) bad = go_through(&r, false, e);
+    free(r.known.id);
+    for (int64_t k = 0; !bad && captions && k < g->n; k++)
+        if (g->image[k].captions.n == 0)
+            bad = gm_fail(e, "%s: image %s has no caption", path, g->image[k].id);
+    return bad ? -1 : 0;
+}
+
+/* Paths of both truth files. */
+static int find_files(gm_gcg *g, const char *truth, const char *split, gm_error *e)
+{
+    char name[NAME];
+    if (gm_is_dir(truth)) {
+        snprintf(name, sizeof name, "%s_gcg_coco_caption_gt.json", split);
+        g->captions_path = gm_path_join(truth, name);
+        snprintf(name, sizeof name, "%s_gcg_coco_mask_gt.json", split);
+        g->masks_path = gm_path_join(truth, name);
+        return g->captions_path && g->masks_path ? 0 : out_of_memory(e);
+    }
+    const char *slash = strrchr(truth, '/'), *base = slash ? slash + 1 : truth;
+    const char *word = strstr(base, "caption");
+    if (!word)
+        return gm_fail(e, "%s: wanted a folder, or a file with \"caption\" in its name beside "
+                       "which the mask file lies", truth);
+    size_t before = (size_t)(word - truth), n = strlen(truth);
+    g->captions_path = gm_copy_text(truth);
+    if ((g->masks_path = malloc(n)))
+        snprintf(g->masks_path, n, "%.*smask%s", (int)before, truth, word + strlen("caption"));
+    return g->captions_path && g->masks_path ? 0 : out_of_memory(e);
+}
+
+int gm_gcg_read(gm_gcg *g, const char *truth, const char *split, gm_error *e)
+{
+    *g = (gm_gcg){ 0 };
+    if (find_files(g, truth, split, e) != 0) return -1;
+    if (read_truth(g, g->captions_path, true, e) != 0) return -1;
+    if (read_truth(g, g->masks_path, false, e) != 0) return -1;
+    if (g->captioned == 0) return gm_fail(e, "%s: no image in it", g->captions_path);
+    sort_masks(g);
+    return sort_images(g, e);
+}
+
+void gm_gcg_free(gm_gcg *g)
+{
+    for (int64_t i = 0; i < g->n; i++) {
+        gm_gcg_image *m = &g->image[i];
+        gm_texts_free(&m->captions);
+        gm_texts_free(&m->labels);
+        gm_texts_free(&m->phrases);
+        free(m->id);
+        free(m->file);
+        free(m->caption);
+        free(m->iou);
+        free(m->problem);
+    }
+    free(g->image);
+    free(g->order);
+    free(g->mask);
+    free(g->captions_path);
+    free(g->masks_path);
+    gm_texts_free(&g->problems);
+    *g = (gm_gcg){ 0 };
+}
+
+/* ---- masks and predictions of one image ---- */
+
+int gm_gcg_true_masks(gm_gcg_masks *m, const gm_gcg *g, int64_t i, gm_error *e)
+{
+    const gm_gcg_image *image = &g->image[i];
+    *m = (gm_gcg_masks){ .truth = calloc((size_t)image->nmasks + 1, sizeof *m->truth) };
+    if (!m->truth) return out_of_memory(e);
+    for (int64_t k = 0; k < image->nmasks; k++) {
+        gm_json_place place = g->mask[image->first + k].place;
+        char what[NAME];
+        snprintf(what, sizeof what, "%s: the annotation at byte %llu", g->masks_path,
+                 (unsigned long long)place.offset);
+        json_t *o = gm_json_read_at(g->masks_path, place, e);
+        int bad = o ? true_mask(&m->truth[k], o, true, what, e) : -1;
+        json_decref(o);
+        if (bad) return -1;
+        m->ntruth++;
     }
     return 0;
+}
+
+void gm_gcg_masks_free(gm_gcg_masks *m)
+{
+    for (int64_t k = 0; k < m->ntruth; k++) gm_rle_free(&m->truth[k].mask);
+    for (int64_t k = 0; k < m->nfound; k++) gm_rle_free(&m->found[k]);
+    free(m->truth);
+    free(m->found);
+    *m = (gm_gcg_masks){ 0 };
 }
 
 static bool complete(const json_t *o)
@@ -220,125 +293,52 @@ static bool complete(const json_t *o)
     return json_object_get(o, "caption") && json_object_get(o, "phrases");
 }
 
-/* One prediction file; its first value may be the prediction, with any name (evaluate.py main). */
-static int read_prediction(gm_gcg_image *m, const char *path, gm_error *e)
+/* Phrases as texts, or as `glamm run` writes them: objects with a text. */
+static int read_phrases(gm_texts *t, const json_t *list, const char *what, gm_error *e)
 {
-    json_t *file = gm_json_read(path, e), *one;
-    if (!file) return -1;
-    const json_t *o = json_object_iter_value(json_object_iter(file));
     size_t i;
-    if (!complete(o)) o = file;
-    const char *caption = gm_json_text(o, "caption");
-    json_t *masks = json_object_get(o, "pred_masks");
-    int bad = 0;
-    if (!caption || !json_is_array(masks))
-        bad = gm_fail(e, "%s: wanted caption, phrases and pred_masks", path);
-    if (!bad) bad = read_texts(&m->phrases, json_object_get(o, "phrases"), path, e);
-    if (!bad && !(m->found = calloc(json_array_size(masks) + 1, sizeof *m->found)))
-        bad = out_of_memory(e);
-    if (!bad) {
-        json_array_foreach(masks, i, one) {
-            bad = read_mask(&m->found[m->nfound], one, path, e);
-            if (bad) break;
-            m->nfound++;
-        }
+    json_t *one;
+    if (!json_is_object(json_array_get(list, 0))) return gm_texts_read(t, list, what, e);
+    json_array_foreach(list, i, one) {
+        const char *text = gm_json_text(one, "text");
+        if (!text) return gm_fail(e, "%s: wanted a text in phrase %zu", what, i);
+        if (gm_texts_add(t, text, e) != 0) return -1;
     }
-    char *copy = bad ? NULL : gm_copy_text(caption);
-    json_decref(file);
-    if (!bad && !copy) bad = out_of_memory(e);
-    if (bad) return -1;
-    free(m->caption);
-    m->caption = copy;
-    m->predicted = true;
     return 0;
 }
 
-static void forget(gm_gcg_image *m)
+static int read_found(gm_gcg_masks *m, const json_t *o, const char *what, gm_error *e)
 {
-    for (int64_t i = 0; i < m->nfound; i++) gm_rle_free(&m->found[i]);
-    free(m->found);
-    m->found = NULL;
+    json_t *list = json_object_get(o, "pred_masks"), *own = json_object_get(o, "masks"), *one;
+    size_t i;
+    if (!list) list = own;
+    if (!json_is_array(list))
+        return gm_fail(e, "%s: wanted caption, phrases and pred_masks", what);
+    m->found = calloc(json_array_size(list) + 1, sizeof *m->found);
+    if (!m->found) return out_of_memory(e);
+    json_array_foreach(list, i, one) {
+        json_t *mask = list == own ? json_object_get(one, "segmentation") : one;
+        if (gm_mask_read(&m->found[i], mask, what, e) != 0) return -1;
+        m->nfound++;
+    }
+    return 0;
+}
+
+int gm_gcg_prediction(gm_gcg_masks *m, char **caption, gm_texts *phrases, const json_t *o,
+                      const char *what, gm_error *e)
+{
+    const json_t *first = json_object_iter_value(json_object_iter((json_t *)o));
+    if (complete(first)) o = first;
+    const char *text = gm_json_text(o, "caption");
+    *caption = NULL;
+    *phrases = (gm_texts){ 0 };
+    int bad = text ? 0 : gm_fail(e, "%s: wanted caption, phrases and pred_masks", what);
+    if (!bad) bad = read_phrases(phrases, json_object_get(o, "phrases"), what, e);
+    if (!bad) bad = read_found(m, o, what, e);
+    if (!bad && !(*caption = gm_copy_text(text))) bad = out_of_memory(e);
+    if (!bad) return 0;
+    for (int64_t k = 0; k < m->nfound; k++) gm_rle_free(&m->found[k]);
     m->nfound = 0;
-    free_texts(&m->phrases);
-}
-
-static int read_predictions(gm_gcg *g, const char *folder, gm_error *e)
-{
-    char **names, name[NAME];
-    int64_t n, files = 0;
-    if (gm_list_dir(folder, &names, &n, e) != 0) return -1;
-    for (int64_t i = 0; i < n; i++) {
-        size_t length = strlen(names[i]);
-        files += length > 5 && strcmp(names[i] + length - 5, ".json") == 0;
-    }
-    gm_free_list(names, n);
-    for (int64_t i = 0; i < g->captioned; i++) {
-        gm_gcg_image *m = &g->image[i];
-        snprintf(name, sizeof name, "%s.json", m->id);
-        char *path = gm_path_join(folder, name);
-        gm_error why = { "" };
-        if (!path) return out_of_memory(e);
-        int bad = 0;
-        if (!gm_is_file(path)) {
-            bad = gm_gcg_problem(g, e, "%s: no prediction for this image", path);
-        } else {
-            files--;
-            if (read_prediction(m, path, &why) != 0) {
-                forget(m);
-                bad = gm_gcg_problem(g, e, "%s", why.text);
-            }
-        }
-        free(path);
-        if (bad) return -1;
-        g->missing += !m->predicted;
-    }
-    g->extra = files;
-    return 0;
-}
-
-/* One truth file into g. */
-static int read_truth(gm_gcg *g, const char *folder, const char *split, const char *kind,
-                      int (*read)(gm_gcg *, const json_t *, const char *, gm_error *), gm_error *e)
-{
-    char name[NAME];
-    snprintf(name, sizeof name, "%s_gcg_coco_%s_gt.json", split, kind);
-    char *path = gm_path_join(folder, name);
-    if (!path) return out_of_memory(e);
-    bool captioned = g->n == 0;
-    json_t *file = gm_json_read(path, e);
-    int bad = file ? read_images(g, file, path, captioned, e) : -1;
-    if (captioned) g->captioned = g->n;
-    if (!bad) bad = read(g, file, path, e);
-    json_decref(file);
-    free(path);
-    return bad;
-}
-
-int gm_gcg_read(gm_gcg *g, const char *truth, const char *split, const char *predictions,
-                gm_error *e)
-{
-    *g = (gm_gcg){ 0 };
-    if (read_truth(g, truth, split, "caption", read_captions, e) != 0) return -1;
-    if (read_truth(g, truth, split, "mask", read_true_masks, e) != 0) return -1;
-    if (g->captioned == 0) return gm_fail(e, "%s: no image in the %s split", truth, split);
-    if (read_predictions(g, predictions, e) != 0) return -1;
-    return sort_images(g, true, e);         /* ids that are texts have number 0 */
-}
-
-void gm_gcg_free(gm_gcg *g)
-{
-    for (int64_t i = 0; i < g->n; i++) {
-        gm_gcg_image *m = &g->image[i];
-        for (int64_t k = 0; k < m->nmasks; k++) gm_rle_free(&m->mask[k].mask);
-        free(m->mask);
-        forget(m);
-        free_texts(&m->captions);
-        free_texts(&m->labels);
-        free(m->id);
-        free(m->caption);
-    }
-    free(g->image);
-    free(g->order);
-    free_texts(&g->problems);
-    *g = (gm_gcg){ 0 };
+    gm_texts_free(phrases);
+    return -1;
 }

@@ -1,122 +1,157 @@
 /* Scores of gcg.h: eval/gcg/evaluate.py main. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "../io/os.h"
 #include "gcg.h"
-#include "ptb.h"
 
-static int score_ap(gm_gcg_scores *s, const gm_gcg *g, gm_error *e)
+static int out_of_memory(const gm_gcg_image *m, gm_error *e)
 {
-    gm_mask_image *m = malloc((size_t)(g->n + 1) * sizeof *m);
-    if (!m) return gm_fail(e, "out of memory for %lld images", (long long)g->n);
-    for (int64_t i = 0; i < g->n; i++) {
-        const gm_gcg_image *one = &g->image[g->order[i]];
-        m[i] = (gm_mask_image){ one->mask, one->found, NULL, one->nmasks, one->nfound };
+    return gm_fail(e, "out of memory for the masks of %s", m->id);
+}
+
+/* The prediction of image m into it and into masks; what is wrong with it becomes m->problem. */
+static int take_prediction(gm_gcg_image *m, gm_gcg_masks *masks, gm_predictions *p, gm_error *e)
+{
+    char where[600], text[700];
+    gm_error why = { "" };
+    char *caption = NULL;
+    json_t *o = gm_predictions_get(p, m->id, &why);
+    gm_predictions_where(p, m->id, where);
+    if (!o && !why.text[0]) {
+        snprintf(text, sizeof text, "%s: no prediction for this image", where);
+        gm_fail(&why, "%s", text);
     }
-    int bad = gm_coco_ap(s->ap, m, g->n, e);
-    free(m);
+    if (o && gm_gcg_prediction(masks, &caption, &m->phrases, o, where, &why) == 0) {
+        free(m->caption);
+        m->caption = caption;
+        m->predicted = true;
+    } else {
+        m->problem = gm_copy_text(why.text);
+    }
+    json_decref(o);
+    return m->predicted || m->problem ? 0 : out_of_memory(m, e);
+}
+
+/* IoU of true and found masks, kept for recall, and the image's mIoU. */
+static int pair_masks(gm_gcg_image *m, double *miou, const gm_gcg_masks *masks, gm_error *e)
+{
+    int64_t T = masks->ntruth, F = masks->nfound;
+    gm_rle *truth = malloc((size_t)(T + 1) * sizeof *truth);
+    double *used = malloc((size_t)(T * F + 1) * sizeof *used);
+    gm_error why = { "" };
+    m->iou = malloc((size_t)(T * F + 1) * sizeof *m->iou);
+    m->nfound = F;
+    *miou = 0;
+    int bad = truth && used && m->iou ? 0 : out_of_memory(m, e);
+    for (int64_t i = 0; !bad && i < T; i++) truth[i] = masks->truth[i].mask;
+    if (!bad && gm_iou_matrix(m->iou, truth, T, masks->found, F, &why) != 0) {
+        free(m->iou);
+        m->iou = NULL;
+        size_t n = strlen(m->id) + sizeof why.text + 16;
+        m->problem = malloc(n);
+        if (m->problem) snprintf(m->problem, n, "image %s: %s", m->id, why.text);
+        else bad = out_of_memory(m, e);
+    } else if (!bad) {
+        for (int64_t t = 0; t < T; t++)         /* found masks are rows: of equals the first wins */
+            for (int64_t f = 0; f < F; f++) used[f * T + t] = m->iou[t * F + f];
+        *miou = gm_miou(used, F, T);
+    }
+    free(truth);
+    free(used);
     return bad;
 }
 
-/* The image's mIoU into *miou. */
-static int image_miou(double *miou, gm_gcg *g, const gm_gcg_image *m, gm_error *e)
+/* All that needs image i's masks. */
+static int score_masks(gm_ap_part *part, double *miou, gm_gcg *g, int64_t i, gm_predictions *p,
+                       gm_error *e)
 {
-    double *iou = malloc((size_t)(m->nfound * m->nmasks + 1) * sizeof *iou);
-    gm_rle *truth = malloc((size_t)(m->nmasks + 1) * sizeof *truth);
-    gm_error why = { "" };
-    int bad = iou && truth ? 0 : gm_fail(e, "out of memory for the masks of %s", m->id);
-    *miou = 0;
-    for (int64_t i = 0; !bad && i < m->nmasks; i++) truth[i] = m->mask[i].mask;
-    if (!bad && gm_iou_matrix(iou, m->found, m->nfound, truth, m->nmasks, &why) != 0)
-        bad = gm_gcg_problem(g, e, "image %s: %s", m->id, why.text);
-    else if (!bad) *miou = gm_miou(iou, m->nfound, m->nmasks);
-    free(iou);
+    gm_gcg_image *m = &g->image[i];
+    gm_gcg_masks masks;
+    int bad = gm_gcg_true_masks(&masks, g, i, e);
+    if (!bad && m->captioned) bad = take_prediction(m, &masks, p, e);
+    if (!bad) {
+        gm_mask_image one = { masks.truth, masks.found, NULL, masks.ntruth, masks.nfound };
+        if (gm_ap_judge(part, &one) != 0) bad = out_of_memory(m, e);
+    }
+    if (!bad && m->captioned) bad = pair_masks(m, miou, &masks, e);
+    gm_gcg_masks_free(&masks);
+    return bad;
+}
+
+/* Images are independent; the first error in their order is the one that is told. */
+static int all_masks(gm_gcg_scores *s, gm_gcg *g, gm_predictions *p, gm_error *e)
+{
+    gm_ap_part *part = calloc((size_t)g->n + 1, sizeof *part);
+    gm_error *why = calloc(1, sizeof *why);
+    int64_t failed = g->n;
+    int bad = part && why ? 0 : gm_fail(e, "out of memory for %lld images", (long long)g->n);
+    #pragma omp parallel for schedule(dynamic) if (!bad)
+    for (int64_t k = 0; k < (bad ? 0 : g->n); k++) {
+        int64_t i = g->order[k];
+        gm_error mine = { "" };
+        double unused, *miou = g->image[i].captioned ? &s->each_miou[i] : &unused;
+        if (score_masks(&part[k], miou, g, i, p, &mine) == 0) continue;
+        #pragma omp critical
+        if (k < failed) {
+            failed = k;
+            *why = mine;
+        }
+    }
+    if (!bad && failed < g->n) bad = gm_fail(e, "%s", why->text);
+    if (!bad) bad = gm_ap_total(s->ap, s->curve50, part, g->n, e);
+    for (int64_t k = 0; part && k < g->n; k++) gm_ap_part_free(&part[k]);
+    free(part);
+    free(why);
+    return bad;
+}
+
+static int gather_problems(gm_gcg *g, const gm_predictions *p, gm_error *e)
+{
+    const char *first;
+    g->missing = 0;
+    for (int64_t i = 0; i < g->captioned; i++) {
+        g->missing += !g->image[i].predicted;
+        if (g->image[i].problem && gm_texts_add(&g->problems, g->image[i].problem, e) != 0)
+            return -1;
+    }
+    g->extra = gm_predictions_left(p, &first);
+    return 0;
+}
+
+static int all_captions(gm_gcg_scores *s, const gm_gcg *g, gm_error *e)
+{
+    const char **found = malloc((size_t)(g->captioned + 1) * sizeof *found);
+    gm_texts *truth = malloc((size_t)(g->captioned + 1) * sizeof *truth);
+    int bad = found && truth ? 0 : gm_fail(e, "out of memory for the captions");
+    for (int64_t i = 0; !bad && i < g->captioned; i++) {
+        found[i] = g->image[i].caption;
+        truth[i] = g->image[i].captions;
+    }
+    if (!bad) bad = gm_score_captions(&s->caption, s->each, found, truth, g->captioned, g->meteor, e);
+    free(found);
     free(truth);
     return bad;
 }
 
-static int score_miou(gm_gcg_scores *s, gm_gcg *g, gm_error *e)
+int gm_gcg_score(gm_gcg_scores *s, gm_gcg *g, gm_predictions *p, gm_error *e)
 {
-    s->miou = 0;
-    for (int64_t i = 0; i < g->captioned; i++) {
-        if (image_miou(&s->each[i].miou, g, &g->image[i], e) != 0) return -1;
-        s->miou += s->each[i].miou;
-    }
+    *s = (gm_gcg_scores){ .each = calloc((size_t)g->captioned + 1, sizeof *s->each),
+                          .each_miou = calloc((size_t)g->captioned + 1, sizeof *s->each_miou),
+                          .recall = { NAN, NAN } };
+    if (!s->each || !s->each_miou)
+        return gm_fail(e, "out of memory for %lld images", (long long)g->captioned);
+    if (all_masks(s, g, p, e) != 0 || gather_problems(g, p, e) != 0) return -1;
+    for (int64_t i = 0; i < g->captioned; i++) s->miou += s->each_miou[i];
     s->miou /= (double)g->captioned;
-    return 0;
+    return all_captions(s, g, e);
 }
 
-/* Texts in the order in which the tokeniser sees them, each replaced by its tokens (malloc'ed). */
-static int tokenise(char **text, int64_t n, gm_error *e)
+void gm_gcg_scores_free(gm_gcg_scores *s)
 {
-    const char *next = NULL;
-    for (int64_t i = n - 1; i >= 0; i--) {
-        const char *here = text[i];
-        text[i] = gm_ptb_tokens(here, next, e);
-        if (!text[i]) {
-            memset(text, 0, (size_t)i * sizeof *text);      /* not ours */
-            return -1;
-        }
-        if (here[strspn(here, " \n")]) next = here;
-    }
-    return 0;
-}
-
-static void free_all(char **text, int64_t n)
-{
-    for (int64_t i = 0; text && i < n; i++) free(text[i]);
-    free(text);
-}
-
-static int caption_metrics(gm_gcg_scores *s, const gm_caption *c, int64_t n, gm_error *e)
-{
-    double *each = malloc((size_t)n * (GM_BLEU_MOST + 2) * sizeof *each);
-    if (!each) return gm_fail(e, "out of memory for %lld captions", (long long)n);
-    double *rouge = each + n * GM_BLEU_MOST, *cider = rouge + n;
-    int bad = gm_bleu(s->bleu, each, c, n, e);
-    if (!bad) bad = gm_rouge_l(&s->rouge, rouge, c, n, e);
-    if (!bad) bad = gm_cider(&s->cider, cider, c, n, e);
-    for (int64_t i = 0; !bad && i < n; i++) {
-        memcpy(s->each[i].bleu, each + i * GM_BLEU_MOST, sizeof s->each[i].bleu);
-        s->each[i].rouge = rouge[i];
-        s->each[i].cider = cider[i];
-    }
-    free(each);
-    return bad;
-}
-
-static int score_captions(gm_gcg_scores *s, const gm_gcg *g, gm_error *e)
-{
-    int64_t n = g->captioned, ntruth = 0, at = 0;
-    for (int64_t i = 0; i < n; i++) ntruth += g->image[i].captions.n;
-    char **found = calloc((size_t)n + 1, sizeof *found);
-    char **truth = calloc((size_t)ntruth + 1, sizeof *truth);
-    gm_caption *c = calloc((size_t)n + 1, sizeof *c);
-    int bad = found && truth && c ? 0 : gm_fail(e, "out of memory for %lld captions", (long long)n);
-    for (int64_t i = 0; !bad && i < n; i++) {
-        const gm_gcg_image *m = &g->image[i];
-        found[i] = m->caption;
-        c[i] = (gm_caption){ NULL, (const char *const *)&truth[at], m->captions.n };
-        for (int64_t k = 0; k < m->captions.n; k++) truth[at++] = m->captions.text[k];
-    }
-    if (bad || tokenise(found, n, e) != 0) {
-        free_all(found, bad ? 0 : n);
-        free(truth);
-        free(c);
-        return -1;
-    }
-    bad = tokenise(truth, ntruth, e);
-    for (int64_t i = 0; i < n; i++) c[i].found = found[i];
-    if (!bad) bad = caption_metrics(s, c, n, e);
-    free_all(found, n);
-    free_all(truth, ntruth);
-    free(c);
-    return bad;
-}
-
-int gm_gcg_score(gm_gcg_scores *s, gm_gcg *g, gm_error *e)
-{
-    *s = (gm_gcg_scores){ .each = calloc((size_t)g->captioned + 1, sizeof *s->each) };
-    if (!s->each) return gm_fail(e, "out of memory for %lld images", (long long)g->captioned);
-    if (score_ap(s, g, e) != 0 || score_miou(s, g, e) != 0) return -1;
-    return score_captions(s, g, e);
+    free(s->each);
+    free(s->each_miou);
+    free(s->each_found[0]);
+    free(s->each_found[1]);
+    *s = (gm_gcg_scores){ 0 };
 }

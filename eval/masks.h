@@ -5,7 +5,7 @@
 
 /* Average precision of masks: pycocotools cocoeval.py. */
 
-enum { GM_AP_STATS = 12 };
+enum { GM_AP_STATS = 12, GM_AP_AREAS = 4, GM_AP_POINTS = 101 };
 /* COCOeval's stats, in order: AP, AP50, AP75, AP small, medium, large, AR 1, 10, 100, AR small,
  * medium, large; a number for which there is no true mask is -1. */
 extern const char *const GM_AP_NAMES[GM_AP_STATS];
@@ -27,6 +27,16 @@ typedef struct {
 /* Images in ascending order of their ids: equal scores make the curve depend on the order. Fails
  * only when out of memory. */
 int gm_coco_ap(double stats[GM_AP_STATS], const gm_mask_image *image, int64_t n, gm_error *e);
+
+/* The same image by image, so that no mask need stay in memory: what became of the found masks. */
+typedef struct { void *verdict; int64_t n, wanted[GM_AP_AREAS]; } gm_ap_part;
+/* May run for several images at once. -1 when out of memory; gm_ap_part_free in any case. */
+int gm_ap_judge(gm_ap_part *p, const gm_mask_image *m);
+void gm_ap_part_free(gm_ap_part *p);
+/* Parts in ascending order of their images' ids.  curve50 (may be NULL): the precision at recall
+ * 0, 0.01 .. 1 for masks that match at IoU 0.5. */
+int gm_ap_total(double stats[GM_AP_STATS], double curve50[GM_AP_POINTS], const gm_ap_part *part,
+                int64_t n, gm_error *e);
 
 /* The IoU of every found mask with every true one, for mIoU and recall. */
 

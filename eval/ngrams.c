@@ -38,9 +38,9 @@ static int grow(gm_vocabulary *v)
     return 0;
 }
 
-/* The word's number, 0 when out of memory. */
-static int64_t number(gm_vocabulary *v, const char *s, size_t n)
+int64_t gm_vocabulary_number(gm_vocabulary *v, const char *s, size_t n, bool add)
 {
+    if (!add) return v->n ? *place(v, s, n) : 0;
     if (grow(v) != 0) return 0;
     int64_t *at = place(v, s, n);
     if (*at) return *at;
@@ -72,7 +72,7 @@ int64_t *gm_words(gm_vocabulary *v, const char *text, bool single, int64_t *n)
     for (size_t length; list; text += length) {
         if (single) length = strcspn(text, " ");
         else if (!next_word(&text, &length)) return list;
-        list[*n] = number(v, text, length);
+        list[*n] = gm_vocabulary_number(v, text, length, true);
         if (!list[(*n)++]) break;
         if (single && !text[length]) return list;
         length += single;

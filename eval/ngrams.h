@@ -2,6 +2,7 @@
 #ifndef GM_EVAL_NGRAMS_H
 #define GM_EVAL_NGRAMS_H
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { GM_NGRAM_MOST = 4 };
@@ -18,6 +19,8 @@ typedef struct {
  * white space as str.split has it, or (single) between any two spaces, where nothing is a word too,
  * as str.split(" ") has it. */
 int64_t *gm_words(gm_vocabulary *v, const char *text, bool single, int64_t *n);
+/* The number of the word s (n bytes): of a new word when add, else 0. 0 when out of memory too. */
+int64_t gm_vocabulary_number(gm_vocabulary *v, const char *s, size_t n, bool add);
 void gm_vocabulary_free(gm_vocabulary *v);
 
 /* word: the numbers of `length` words, then 0s. */

@@ -22,7 +22,8 @@ def hash32(seed, n):
 
 
 class Input:
-    """fill: uniform (scale, add), int (-scale .. scale), bits, index (0 .. scale - 1), iota, flag, list."""
+    """fill: uniform (scale, add), int (-scale .. scale), bits, index (0 .. scale - 1), iota, flag, list, or forward:
+    what the forward slot gives for the other inputs; values(...) computes it here."""
 
     def __init__(self, *shape, fill="uniform", type="f32", scale=1, add=0, patch=(), values=None):
         self.shape, self.fill, self.type, self.scale, self.add = shape, fill, type, scale, add
@@ -60,7 +61,7 @@ class Input:
     def describe(self, name, seed):
         d = {"name": name, "type": self.type, "n": int(np.prod(self.shape)), "fill": self.fill, "seed": seed}
         for key, default in (("scale", 1), ("add", 0), ("patch", []), ("values", None)):
-            if getattr(self, key) != default:
+            if getattr(self, key) != default and not callable(getattr(self, key)):
                 d[key] = getattr(self, key)
         return d
 
@@ -69,36 +70,100 @@ cases, values, at = [], [], 0
 shares = {}                 # op: PyTorch's own float32, its worst error as a share of the tolerance, and where
 
 
-def case(op, name, f, sizes, number=0.0, compare="each", stride=1, **inputs):
-    """f(inputs...) gives the wanted values, or (values, magnitudes) for "each"; every stride-th is stored."""
-    global at
-    seeds = {k: zlib.crc32(f"{op}/{name}/{k}".encode()) for k in inputs if inputs[k]}
-    made = {k: (inputs[k].make(seeds[k]) if inputs[k] else None) for k in inputs}
+def case(op, name, f, sizes, number=0.0, compare="each", stride=1, alike=False, **inputs):
+    """f(inputs...) gives the wanted values, or (values, magnitudes) for "each"; every stride-th is stored.
+    alike: the wanted values do not vary, or are NaN alone, and the case counts all the same."""
+    made, described = make(op, name, inputs)
     want = f(**made)
-    d = {"op": op, "case": name, "sizes": sizes}
-    if number:
-        d["number"] = float(np.float32(number))
-    d["in"] = [inputs[k].describe(k, seeds[k]) for k in inputs if inputs[k]]
     if compare == "each":
-        check_float32(op, name, f, made, *want)
-    parts = [want] if compare != "each" else list(want)
+        check_float32(op, name, f(**single(made))[0], *want)
+    d = output("y", [want] if compare != "each" else want, compare, stride)
+    add(op, name, sizes, number, described, [{**d, "alike": True} if alike else d])
+
+
+def gradients(op, name, f, sizes, number=0.0, wanted=None, stored=200, start="uniform", **inputs):
+    """f(inputs...) gives for each output its gradient and the gradient's magnitude.  Each output holds random
+    values before the call, about as large as its gradient; where the magnitude is 0 these must stay to the bit.
+    wanted: the outputs that are asked for, the others are NULL.  About `stored` elements of each are stored."""
+    made, described = make(op, name, inputs)
+    results, in_float = f(**made), f(**single(made))
+    outputs = []
+    for out in wanted or results:
+        gradient, size = results[out]
+        held = Input(*gradient.shape, fill="int", scale=9) if start == "int" else \
+            Input(*gradient.shape, scale=around(gradient) if start == "uniform" else start)
+        seed = seed_of(op, name, out)
+        before = held.make(seed)
+        want = before + gradient
+        size = torch.where(size == 0, size, size + before.abs())
+        got = (before.float() + in_float[out][0]).double()
+        check_float32(op, f"{name}, {out}", got, want, size)
+        described.append(held.describe(out, seed))
+        d = output(out, [want, size], "each", thinning(gradient.numel(), stored))
+        outputs.append(d if want.isfinite().any() else {**d, "alike": True})
+    add(op, name, sizes, number, described, outputs)
+
+
+def around(x):
+    """A power of two near the root mean square of the finite elements."""
+    square = x[x.isfinite()].square().mean().item()
+    return 2.0 ** round(math.log2(square) / 2) if 1e-60 < square < 1e60 else 1.0
+
+
+def thinning(n, stored):
+    """1, or a prime stride, so that every column of a matrix has its turn."""
+    if n <= 2 * stored:
+        return 1
+    s = max(2, n // stored)
+    while any(s % p == 0 for p in range(2, int(s ** 0.5) + 1)):
+        s += 1
+    return s
+
+
+def seed_of(op, name, k):
+    return zlib.crc32(f"{op}/{name}/{k}".encode())
+
+
+def make(op, name, inputs):
+    """The inputs that there are (None: absent), and their lines for cases.json.  A "forward" one comes last."""
+    made = {k: None if v is None or v.fill == "forward" else v.make(seed_of(op, name, k)) for k, v in inputs.items()}
+    for k, v in inputs.items():
+        if v is not None and v.fill == "forward":
+            made[k] = v.values(**{n: a for n, a in made.items() if n != k}).float().double().reshape(v.shape)
+    return made, [v.describe(k, seed_of(op, name, k)) for k, v in inputs.items() if v is not None]
+
+
+def single(made):
+    return {k: v.float() if v is not None and v.is_floating_point() else v for k, v in made.items()}
+
+
+def output(name, parts, compare, stride):
+    """Appends values (and magnitudes) to values.bin; their line for cases.json."""
+    global at
     kind = np.int32 if compare == "ints" else np.float32
     arrays = [p.detach().numpy().astype(kind).reshape(-1) for p in parts]
-    assert len({a.size for a in arrays}) == 1, (op, name)
-    d.update(compare=compare, n=int(arrays[0].size), at=at)
+    assert len({a.size for a in arrays}) == 1, name
+    d = {"name": name, "compare": compare, "n": int(arrays[0].size), "at": at}
     if stride > 1:
         d["stride"] = stride
         arrays = [a[::stride] for a in arrays]
     at += sum(a.size for a in arrays)
     values.extend(a.astype("<i4" if kind is np.int32 else "<f4").tobytes() for a in arrays)
-    cases.append(d)
+    return d
 
 
-def check_float32(op, name, f, made, want, magnitude):
+def add(op, name, sizes, number, described, outputs):
+    assert not any(c["op"] == op and c["case"] == name for c in cases), (op, name)
+    d = {"op": op, "case": name, "sizes": sizes}
+    if number:
+        d["number"] = float(np.float32(number))
+    cases.append({**d, "in": described, "out": outputs})
+
+
+def check_float32(op, name, got, want, magnitude):
     """A tolerance that PyTorch's float32 does not meet is wrong (docs/TOLERANCE.md)."""
-    single = {k: v.float() if v is not None and v.is_floating_point() else v for k, v in made.items()}
-    got, want = f(**single)[0].double().reshape(-1), want.float().double().reshape(-1)
-    error, tolerance = (got - want).abs(), 4 * 2.0 ** -23 * magnitude.reshape(-1).double()
+    got, want = got.detach().double().reshape(-1), want.detach().float().double().reshape(-1)
+    error, tolerance = (got - want).abs(), 4 * 2.0 ** -23 * magnitude.detach().reshape(-1).double()
     same = (got == want) | (got.isnan() & want.isnan())
     share = torch.where(same, torch.zeros_like(error), error / tolerance).max().item()
     assert share <= 1, (op, name, share)

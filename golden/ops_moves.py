@@ -73,6 +73,10 @@ def moves():
                                       -0.0, 0.0, "nan", "inf", "-inf", 224.5]))
     case("round_bf16", "one", lambda x: x.float().bfloat16().float(), dict(N=1), compare="bits", x=I(1))
 
+    for N, value in ((1, 0.0), (1, 0.75), (77, -2.5), (70001, 0.0)):
+        case("fill", f"{N} times {value}", lambda n=N, v=value: torch.full((n,), v), dict(N=N), value, compare="bits",
+             stride=1 + N // 1000, alike=N > 1)
+
 
 EDGES = [0.0, -0.0, 1.0, -1.0, 1e-40, -1e-40, 1e-20, 1e10, 1e30, -1e30, 20.0, -20.0, 88.5, -88.5, 200.0, -200.0, 5.5,
          -5.5, 0.5, -0.5, "nan", "inf", "-inf"]

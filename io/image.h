@@ -39,8 +39,14 @@ int gm_png_write(const char *path, const uint8_t *pixels, int64_t width, int64_t
 
 /* The picture of an answer: masks blended over the image, each in its own colour, outlines, boxes,
  * and below it a legend of the caption with every phrase in its mask's colour. */
+int gm_overlay_draw(gm_image *picture, const gm_image *im, const gm_answer *a,
+                    const double (*boxes)[4], int64_t nboxes, gm_error *e);
+/* The same into a PNG file. */
 int gm_overlay_write(const char *path, const gm_image *im, const gm_answer *a,
                      const double (*boxes)[4], int64_t nboxes, gm_error *e);
+/* The same without the legend. */
+int gm_masks_write(const char *path, const gm_image *im, const gm_answer *a,
+                   const double (*boxes)[4], int64_t nboxes, gm_error *e);
 /* The colour of mask k, the same in overlays and on the terminal. */
 void gm_mask_colour(int64_t k, uint8_t rgb[3]);
 

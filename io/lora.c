@@ -6,9 +6,8 @@
 #include "../ref/kernels/typed.h"
 #include "os.h"
 
-/* Row o of W + scale (B A) in float. */
-static void merged_row(float *row, const float *A, const float *B, int64_t in, int64_t r,
-                       float scale, int64_t o)
+void gm_lora_row(float *row, const float *A, const float *B, int64_t in, int64_t r, float scale,
+                 int64_t o)
 {
     for (int64_t i = 0; i < in; i++) {
         float sum = 0;
@@ -27,7 +26,7 @@ static void *merged_copy(gm_tensor W, const float *A, const float *B, int64_t r,
     for (int64_t o = 0; y && row && o < out; o++) {
         uint8_t *to = y + (size_t)(o * in) * each;
         gm_to_float(row, (const uint8_t *)W.data + (size_t)(o * in) * each, W.type, in);
-        merged_row(row, A, B, in, r, scale, o);
+        gm_lora_row(row, A, B, in, r, scale, o);
         if (W.type == GM_F32) memcpy(to, row, (size_t)in * each);
         else for (int64_t i = 0; i < in; i++) ((uint16_t *)to)[i] = round_to(row[i]);
     }

@@ -21,7 +21,7 @@ static const char *const unused[] = {
 };
 
 /* Without recursion: names come from files and may be megabytes long. */
-static bool matches(const char *name, const char *pattern)
+bool gm_name_matches(const char *name, const char *pattern)
 {
     const char *star = NULL, *from = NULL;      /* the last star, and what it may swallow next */
     while (*name) {
@@ -45,7 +45,7 @@ static bool matches(const char *name, const char *pattern)
 bool gm_name_unused(const char *name)
 {
     for (size_t i = 0; i < sizeof unused / sizeof *unused; i++) {
-        if (matches(name, unused[i])) return true;
+        if (gm_name_matches(name, unused[i])) return true;
     }
     return false;
 }

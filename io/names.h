@@ -12,6 +12,8 @@ typedef enum { GM_FROM_MODEL, GM_FROM_CLIP, GM_FROM_SAM } gm_name_source;
 
 /* malloc'ed; NULL when out of memory. */
 char *gm_memory_name(gm_name_source source, const char *stored);
+/* Whether the name is what the pattern says, in which '*' stands for any text. */
+bool gm_name_matches(const char *name, const char *pattern);
 /* Whether the forward pass is known not to use the tensor of this in-memory name. */
 bool gm_name_unused(const char *name);
 /* Whether the name is a half of a LoRA pair. */

@@ -200,6 +200,74 @@ int gm_list_dir(const char *path, char ***names, int64_t *n, gm_error *e)
     return 0;
 }
 
+int gm_copy_file(const char *from, const char *to, gm_error *e)
+{
+    size_t n;
+    gm_writer w;
+    const uint8_t *p = gm_map(from, &n, e);
+    if (!p) return -1;
+    int bad = gm_create(&w, to, e);
+    if (!bad) {
+        fwrite(p, 1, n, w.file);
+        bad = gm_commit(&w, e);
+    }
+    gm_unmap(p, n);
+    return bad;
+}
+
+/* A name is on disk once its folder is. */
+static void flush_folder_of(const char *path)
+{
+    char *folder = gm_copy_text(path), *slash = folder ? strrchr(folder, '/') : NULL;
+    if (slash == folder && slash) slash++;
+    if (slash) *slash = 0;
+    int fd = folder ? open(slash ? folder : ".", O_RDONLY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    free(folder);
+}
+
+int gm_rename(const char *from, const char *to, gm_error *e)
+{
+    size_t n = strlen(to) + 40;
+    char *old = malloc(n);
+    if (!old) return gm_fail(e, "%s: out of memory", to);
+    snprintf(old, n, "%s.old-%ld", to, (long)getpid());
+    bool there = gm_is_dir(to);
+    int bad = there && rename(to, old) != 0, why = errno;
+    if (!bad && rename(from, to) != 0) {
+        bad = 1;
+        why = errno;
+        if (there) rename(old, to);
+    }
+    flush_folder_of(to);
+    if (!bad && there) bad = gm_remove_dir(old, e);
+    else if (bad) gm_fail(e, "%s: cannot be renamed to %s: %s", from, to, strerror(why));
+    free(old);
+    return bad ? -1 : 0;
+}
+
+int gm_remove_dir(const char *path, gm_error *e)
+{
+    struct stat st;
+    if (lstat(path, &st) != 0) return errno == ENOENT ? 0
+        : gm_fail(e, "%s: cannot be removed: %s", path, strerror(errno));
+    DIR *d = S_ISDIR(st.st_mode) ? opendir(path) : NULL;
+    int bad = 0;
+    for (struct dirent *f; d && !bad && (f = readdir(d));) {
+        if (!strcmp(f->d_name, ".") || !strcmp(f->d_name, "..")) continue;
+        char *inside = gm_path_join(path, f->d_name);
+        bad = inside ? gm_remove_dir(inside, e) : gm_fail(e, "%s: out of memory", path);
+        free(inside);
+    }
+    if (d) closedir(d);
+    if (!bad && remove(path) != 0)
+        bad = gm_fail(e, "%s: cannot be removed: %s", path, strerror(errno));
+    return bad;
+}
+
 void gm_free_list(char **names, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) free(names[i]);
@@ -223,6 +291,81 @@ char *gm_copy_text(const char *s)
     char *t = malloc(n);
     if (t) memcpy(t, s, n);
     return t;
+}
+
+/* "machine number" of this process. */
+static void owner_text(char text[300])
+{
+    char machine[256] = "";
+    gethostname(machine, sizeof machine - 1);
+    snprintf(text, 300, "%s %ld\n", machine, (long)getpid());
+}
+
+/* What a claim holds, "" when it is gone or not written yet. */
+static void read_owner(const char *path, char text[300])
+{
+    FILE *f = fopen(path, "r");
+    size_t n = f ? fread(text, 1, 299, f) : 0;
+    text[n] = 0;
+    if (f) fclose(f);
+}
+
+/* Is it of a process of this machine that is no more? */
+static bool is_dead(const char *owner)
+{
+    char machine[300], here[256] = "";
+    long process;
+    gethostname(here, sizeof here - 1);
+    if (sscanf(owner, "%299s %ld", machine, &process) != 2 || strcmp(machine, here)) return false;
+    return kill((pid_t)process, 0) != 0 && errno == ESRCH;
+}
+
+/* Takes a dead owner's claim away.  Only one process can rename it; should that have caught a fresh
+ * claim of another that was quicker, it is put back. */
+static void take_away(const char *path, const char *owner)
+{
+    size_t n = strlen(path) + 40;
+    char found[300], *aside = malloc(n);
+    if (!aside) return;
+    snprintf(aside, n, "%s.dead-%ld", path, (long)getpid());
+    if (rename(path, aside) == 0) {
+        read_owner(aside, found);
+        if (strcmp(found, owner) != 0 && link(aside, path) != 0) found[0] = 0;
+        unlink(aside);
+    }
+    free(aside);
+}
+
+int gm_claim(const char *path, gm_error *e)
+{
+    char mine[300], other[300];
+    owner_text(mine);
+    for (int attempt = 0; attempt < 2; attempt++) {
+        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
+        if (fd >= 0) {
+            ssize_t n = write(fd, mine, strlen(mine));
+            close(fd);
+            if (n == (ssize_t)strlen(mine)) return 1;
+            unlink(path);
+            return gm_fail(e, "%s: cannot write: %s", path, strerror(errno));
+        }
+        if (errno != EEXIST) return gm_fail(e, "%s: cannot write: %s", path, strerror(errno));
+        read_owner(path, other);
+        if (!is_dead(other)) return 0;
+        take_away(path, other);
+    }
+    return 0;
+}
+
+void gm_release(const char *path)
+{
+    unlink(path);
+}
+
+void gm_sleep(double seconds)
+{
+    struct timespec t = { (time_t)seconds, (long)(1e9 * (seconds - (double)(time_t)seconds)) };
+    nanosleep(&t, NULL);
 }
 
 double gm_seconds(void)
@@ -275,6 +418,29 @@ void gm_last_words(const char *text)
     last_words = text;
     for (size_t i = 0; i < sizeof end / sizeof *end; i++)       /* one that is ignored stays so */
         if (signal(end[i], end_by) == SIG_IGN) signal(end[i], SIG_IGN);
+}
+
+static volatile sig_atomic_t interrupts;
+
+static void note_interrupt(int number)
+{
+    if (interrupts++) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+}
+
+void gm_catch_interrupts(void)
+{
+    static const int end[] = { SIGINT, SIGTERM };
+    interrupts = 0;
+    for (size_t i = 0; i < sizeof end / sizeof *end; i++)       /* one that is ignored stays so */
+        if (signal(end[i], note_interrupt) == SIG_IGN) signal(end[i], SIG_IGN);
+}
+
+bool gm_interrupted(void)
+{
+    return interrupts > 0;
 }
 
 void *gm_aligned_alloc(size_t bytes)

@@ -31,9 +31,24 @@ int gm_make_dir(const char *path, gm_error *e);
 int gm_list_dir(const char *path, char ***names, int64_t *n, gm_error *e);
 void gm_free_list(char **names, int64_t n);
 
+/* A copy of a file, written as gm_create does. */
+int gm_copy_file(const char *from, const char *to, gm_error *e);
+/* Gives the file or folder `from` the name `to`, for good (flushed to disk); a file there is
+ * replaced, and so is a folder, whose content goes. */
+int gm_rename(const char *from, const char *to, gm_error *e);
+/* Removes a folder with all that is in it; fine when there is none. */
+int gm_remove_dir(const char *path, gm_error *e);
+
 /* malloc'ed "a/b", and a copy; NULL when out of memory. */
 char *gm_path_join(const char *a, const char *b);
 char *gm_copy_text(const char *s);
+
+/* Work shared by processes: 1: the file at path was made and is ours until gm_release removes it,
+ * 0: another process has it, -1: an error.  One left by a process of this machine that has died is
+ * taken over.  It holds the owner's machine and process number. */
+int gm_claim(const char *path, gm_error *e);
+void gm_release(const char *path);
+void gm_sleep(double seconds);
 
 double gm_seconds(void);                    /* monotonic */
 size_t gm_peak_rss(void);                   /* bytes, this process so far */
@@ -43,6 +58,10 @@ bool gm_is_terminal(int fd);
 /* For a program: text is written to stdout when the user interrupts it (Ctrl-C) or it is asked to
  * end, which then happens as ever.  The text must live on. */
 void gm_last_words(const char *text);
+/* From now on Ctrl-C, and a request to end, only set what gm_interrupted returns: the program saves
+ * its work and ends itself.  A second one ends it at once. */
+void gm_catch_interrupts(void);
+bool gm_interrupted(void);
 /* For a program's main, first of all: has OpenMP's threads wait asleep instead of spinning for
  * milliseconds, which on a machine with other work costs ten times the run (docs/SPEED.md).  OpenMP
  * reads its settings before main, so the program starts itself anew, once; GOMP_SPINCOUNT or

@@ -28,8 +28,9 @@ struct gm_prompts {
 
 static const char *const lists[] = { "gcg", "refer", "refer_answers", "region", "region_group",
                                      "caption", "phrase" };
-static const char *const texts[] = { "system", "begin", "chat_begin", "region_item",
-                                     "region_group_item" };
+static const char *const texts[] = { "system", "begin", "chat_begin", "refcoco_begin",
+                                     "region_item", "region_group_item" };
+enum { NEEDED = 2, WITH_IMAGE = 4 };    /* how many of them must be there; from 1: hold <image> */
 
 static int check_list(const char *name, const char *key, const json_t *list, gm_error *e)
 {
@@ -66,6 +67,23 @@ static int check_conversations(const char *name, json_t *all, gm_error *e)
     return 0;
 }
 
+/* "training_from": list -> its first template that training uses. */
+static int check_training(const gm_prompts *p, gm_error *e)
+{
+    json_t *from = json_object_get(p->root, "training_from"), *first;
+    const char *key;
+    if (from && !json_is_object(from))
+        return gm_fail(e, "%s: \"training_from\": wanted an object", p->name);
+    json_object_foreach(from, key, first) {
+        int64_t n = (int64_t)json_array_size(json_object_get(p->root, key));
+        if (!json_is_integer(first) || json_integer_value(first) < 0 ||
+            json_integer_value(first) >= n)
+            return gm_fail(e, "%s: \"training_from\": \"%s\": wanted one of the list's %lld "
+                           "templates", p->name, key, (long long)n);
+    }
+    return 0;
+}
+
 /* Lists may be absent (asking for the task is then an error); system and begin may not. */
 static int check(const gm_prompts *p, gm_error *e)
 {
@@ -75,13 +93,15 @@ static int check(const gm_prompts *p, gm_error *e)
     }
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         const json_t *text = json_object_get(p->root, texts[i]);
-        if (!text && i >= 2) continue;
+        if (!text && i >= NEEDED) continue;
         if (!json_is_string(text))
             return gm_fail(e, "%s: \"%s\": wanted a text", p->name, texts[i]);
-        const char *image = i == 1 || i == 2 ? strstr(json_string_value(text), "<image>") : NULL;
-        if ((i == 1 || i == 2) && (!image || strstr(image + 1, "<image>")))
+        bool open = i >= 1 && i < WITH_IMAGE;
+        const char *image = open ? strstr(json_string_value(text), "<image>") : NULL;
+        if (open && (!image || strstr(image + 1, "<image>")))
             return gm_fail(e, "%s: \"%s\": wanted <image> in it, once", p->name, texts[i]);
     }
+    if (check_training(p, e) != 0) return -1;
     json_t *all = json_object_get(p->root, "conversation");
     return all ? check_conversations(p->name, all, e) : 0;
 }
@@ -195,11 +215,10 @@ static int add_refer(gm_text *out, const gm_prompts *p, const gm_ask *q, int64_t
     return 0;
 }
 
-/* "region1 <bbox>", or the items of all boxes: the release's group form where the file has group
- * templates, else joined by commas. */
-static void add_regions(gm_text *out, const gm_prompts *p, int64_t before, int64_t n)
+/* "region1 <bbox>", or the items of all boxes: in the release's group form, else joined by
+ * commas. */
+static void add_regions(gm_text *out, const gm_prompts *p, bool group, int64_t before, int64_t n)
 {
-    bool group = n > 1 && json_object_get(p->root, "region_group");
     const char *item = text_of(p, group ? "region_group_item" : "region_item");
     for (int64_t i = 1; i <= n; i++) {
         char number[24];
@@ -227,7 +246,7 @@ static int add_region(gm_text *out, const gm_prompts *p, const gm_ask *q, int64_
                        "belong, found \"%s\"",
                        (long long)q->nboxes, template);
     gm_text regions = { 0 };
-    add_regions(&regions, p, before, q->nboxes);
+    add_regions(&regions, p, group, before, q->nboxes);
     if (!regions.failed) fill(out, template, regions.s, NULL);
     out->failed |= regions.failed;
     gm_text_drop(&regions);
@@ -297,6 +316,51 @@ char *gm_prompt_user(const gm_prompts *p, const gm_ask *q, int64_t index, bool f
         gm_text_drop(&out);
         return NULL;
     }
+    char *s = gm_text_take(&out);
+    if (!s) gm_fail(e, "out of memory for the prompt");
+    return s;
+}
+
+/* ---- what training adds ---- */
+
+int64_t gm_prompts_count(const gm_prompts *p, const char *list)
+{
+    return (int64_t)json_array_size(json_object_get(p->root, list));
+}
+
+int64_t gm_prompts_training(const gm_prompts *p, const char *list)
+{
+    return json_integer_value(json_object_get(json_object_get(p->root, "training_from"), list));
+}
+
+const char *gm_prompts_template(const gm_prompts *p, const char *list, int64_t index, gm_error *e)
+{
+    return pick(p, list, index, e);
+}
+
+/* Flickr_Region_ds.py, create_conversations: the group form for a single region, too. */
+char *gm_prompt_group(const gm_prompts *p, int64_t index, int64_t n, gm_error *e)
+{
+    bool group = json_object_get(p->root, "region_group") != NULL;
+    const char *template = pick(p, group ? "region_group" : "region", index, e);
+    if (!template) return NULL;
+    gm_text out = { 0 }, regions = { 0 };
+    gm_text_adds(&out, text_of(p, "begin"));
+    add_regions(&regions, p, group, 0, n);
+    if (!regions.failed && n) fill(&out, template, regions.s, NULL);
+    out.failed |= regions.failed;
+    gm_text_drop(&regions);
+    char *s = gm_text_take(&out);
+    if (!s) gm_fail(e, "out of memory for the prompt");
+    return s;
+}
+
+/* RefCOCO_VG_Region_ds.py, RefCocoRegDataset: nothing between the intro and the region (Q12). */
+char *gm_prompt_refcoco(const gm_prompts *p, int64_t before, gm_error *e)
+{
+    gm_text out = { 0 };
+    if (before == 0) gm_text_adds(&out, text_of(p, "refcoco_begin"));
+    add_regions(&out, p, false, before, 1);
     char *s = gm_text_take(&out);
     if (!s) gm_fail(e, "out of memory for the prompt");
     return s;

@@ -23,6 +23,17 @@ void gm_prompts_free(gm_prompts *p);
 char *gm_prompt_user(const gm_prompts *p, const gm_ask *q, int64_t index, bool first,
                      int64_t before, gm_error *e);
 
+/* Training: the templates of a list, and the first of them that it uses (evaluation's own come
+ * before).  A template, NULL with an error when there is none. */
+int64_t gm_prompts_count(const gm_prompts *p, const char *list);
+int64_t gm_prompts_training(const gm_prompts *p, const char *list);
+const char *gm_prompts_template(const gm_prompts *p, const char *list, int64_t index, gm_error *e);
+/* First messages of training about regions, malloc'ed: all n of them in one question (a template
+ * of region_group, or of region where there is no group form); and RefCOCO's about region
+ * before + 1, whose intro is the file's refcoco_begin. */
+char *gm_prompt_group(const gm_prompts *p, int64_t index, int64_t n, gm_error *e);
+char *gm_prompt_refcoco(const gm_prompts *p, int64_t before, gm_error *e);
+
 /* turn 2i is the user's, 2i + 1 the assistant's; an odd count ends with the open assistant turn.
  * name: "llava_v1" or "llava_llama_2" (docs/TEXT.md), or another one of the file.  malloc'ed. */
 char *gm_conversation(const gm_prompts *p, const char *name, const char *const *turn, int64_t n,

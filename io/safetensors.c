@@ -7,6 +7,7 @@
 #include <string.h>
 #include "json.h"
 #include "os.h"
+#include "tensor_out.h"
 
 #define HEADER_MAX 100000000ULL         /* as the reference reader: a longer header is an attack */
 
@@ -120,17 +121,18 @@ static const char *type_text(gm_dtype type)
     return text[type];
 }
 
-static json_t *write_header(const char *const *name, const gm_tensor *x, int64_t n)
+static json_t *write_header(const gm_out_tensor *t, int64_t n)
 {
     json_t *h = json_object();
     json_int_t at = 0;
     for (int64_t i = 0; i < n && h; i++) {
-        json_int_t bytes = (json_int_t)gm_numel(x[i]) * (json_int_t)gm_type_size(x[i].type);
+        const gm_tensor *x = &t[i].x;
+        json_int_t bytes = (json_int_t)gm_out_bytes(&t[i]);
         json_t *shape = json_array();
-        for (int d = 0; d < x[i].nd; d++) json_array_append_new(shape, json_integer(x[i].dim[d]));
-        json_t *o = json_pack("{s:s, s:o, s:[I, I]}", "dtype", type_text(x[i].type), "shape", shape,
+        for (int d = 0; d < x->nd; d++) json_array_append_new(shape, json_integer(x->dim[d]));
+        json_t *o = json_pack("{s:s, s:o, s:[I, I]}", "dtype", type_text(t[i].type), "shape", shape,
                               "data_offsets", at, at + bytes);
-        bool bad = !o || json_object_get(h, name[i]) || json_object_set(h, name[i], o) != 0;
+        bool bad = !o || json_object_get(h, t[i].name) || json_object_set(h, t[i].name, o) != 0;
         json_decref(o);
         if (bad) {
             json_decref(h);
@@ -143,10 +145,9 @@ static json_t *write_header(const char *const *name, const gm_tensor *x, int64_t
 
 /* Data follow each other in the order given; the header is padded with spaces so that they start
  * at a multiple of 64. */
-int gm_safetensors_write(const char *path, const char *const *name, const gm_tensor *x, int64_t n,
-                         gm_error *e)
+int gm_safetensors_write_out(const char *path, const gm_out_tensor *t, int64_t n, gm_error *e)
 {
-    json_t *h = write_header(name, x, n);
+    json_t *h = write_header(t, n);
     char *text = h ? json_dumps(h, JSON_COMPACT) : NULL;
     json_decref(h);
     if (!text)
@@ -163,8 +164,24 @@ int gm_safetensors_write(const char *path, const char *const *name, const gm_ten
     for (int i = 0; i < 8; i++) fputc((int)(length >> (8 * i) & 255), w.file);
     fwrite(text, 1, used, w.file);
     for (size_t i = used; i < length; i++) fputc(' ', w.file);
-    for (int64_t i = 0; i < n; i++)
-        fwrite(x[i].data, gm_type_size(x[i].type), (size_t)gm_numel(x[i]), w.file);
+    int bad = 0;
+    for (int64_t i = 0; i < n && !bad; i++) bad = gm_out_write(w.file, &t[i], NULL);
     free(text);
+    if (bad && !ferror(w.file)) {
+        gm_discard(&w);
+        return gm_fail(e, "%s: out of memory while writing", path);
+    }
     return gm_commit(&w, e);
+}
+
+int gm_safetensors_write(const char *path, const char *const *name, const gm_tensor *x, int64_t n,
+                         gm_error *e)
+{
+    gm_out_tensor *t = calloc((size_t)n + 1, sizeof *t);
+    if (!t) return gm_fail(e, "%s: out of memory", path);
+    for (int64_t i = 0; i < n; i++)
+        t[i] = (gm_out_tensor){ .name = name[i], .x = x[i], .type = x[i].type };
+    int bad = gm_safetensors_write_out(path, t, n, e);
+    free(t);
+    return bad;
 }

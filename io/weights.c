@@ -125,12 +125,44 @@ int gm_weights_take(gm_weights *w, gm_weights *from, int64_t *replaced, int64_t 
     return reindex(w, from->path, e);
 }
 
+int gm_weights_replace(gm_weights *w, const char *name, gm_tensor x, gm_error *e)
+{
+    gm_weight_entry *t = gm_weights_find(w, name);
+    char want[100], found[100];
+    if (!t) return gm_fail(e, "%s: there is no tensor %.200s to replace", w->path, name);
+    bool same = x.nd == t->x.nd;
+    for (int i = 0; same && i < x.nd; i++) same = x.dim[i] == t->x.dim[i];
+    if (!same)
+        return gm_fail(e, "%s: %.200s: wanted %s, found %s", w->path, name,
+                       gm_shape_text(want, t->x), gm_shape_text(found, x));
+    size_t n = (size_t)gm_numel(t->x);
+    if (t->f32.data && t->f32.data != t->x.data) {
+        free(t->f32.data);
+        w->owned -= n * sizeof(float);
+    }
+    if (t->merged) w->owned -= n * gm_type_size(t->x.type);
+    free(t->merged);
+    t->merged = NULL;
+    t->f32 = GM_NONE;
+    t->x = x;
+    return 0;
+}
+
 /* ---- what model code asks ---- */
 
 gm_tensor gm_weights_look(const gm_weights *w, const char *name)
 {
     const gm_weight_entry *t = gm_weights_find(w, name);
     return t ? t->x : GM_NONE;
+}
+
+gm_tensor gm_weights_bound(const gm_weights *w, const char *name)
+{
+    const gm_weight_entry *t = gm_weights_find(w, name);
+    if (!t || !t->used) return GM_NONE;
+    gm_tensor x = t->f32.data ? t->f32 : t->x;
+    if (w->memory.upload) x.data = t->device[1] ? t->device[1] : t->device[0];
+    return x;
 }
 
 int64_t gm_weights_count(const gm_weights *w, const char *pattern)

@@ -43,11 +43,17 @@ int gm_weights_add(gm_weights *w, const gm_file *f, gm_name_source source, gm_er
  * *replaced and *added count.  LoRA pairs stay behind. */
 int gm_weights_take(gm_weights *w, gm_weights *from, int64_t *replaced, int64_t *added,
                     gm_error *e);
+/* From now on `name` is x, of the same sizes, whose data are the caller's and outlive w: what is bound
+ * again takes it.  -1 when there is no such tensor or it has other sizes. */
+int gm_weights_replace(gm_weights *w, const char *name, gm_tensor x, gm_error *e);
 gm_weight_entry *gm_weights_find(const gm_weights *w, const char *name);
 /* One line through the log, when there is one. */
 void gm_weights_say(const gm_weights *w, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* row (in) += scale (B A)[o], A (r, in), B (out, r). */
+void gm_lora_row(float *row, const float *A, const float *B, int64_t in, int64_t r, float scale,
+                 int64_t o);
 /* Merges every pair X.lora_A[.name].weight (r, in), X.lora_B (out, r) of `from` (which may be w
  * itself) into X.weight of w: W + alpha / r (B A), summed in float, rounded once to W's type
  * (QUIRKS C4).  The pairs are marked as used.  *merged counts. */

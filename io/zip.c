@@ -1,4 +1,4 @@
-/* Stored zip entries.  Source: PKWARE APPNOTE 6.3, sections 4.3.7 (local header), 4.3.12
+/* Zip entries.  Source: PKWARE APPNOTE 6.3, sections 4.3.7 (local header), 4.3.12
  * (directory), 4.3.14 to 4.3.16 (end records), 4.5.3 (zip64 extra field). */
 #include "zip.h"
 
@@ -20,7 +20,10 @@ typedef struct {
     size_t n;
     const char *name;
     uint64_t at, size, count;           /* of the directory */
+    bool deflated;                      /* entries may be */
 } archive;
+
+enum { STORED = 0, DEFLATED = 8 };      /* methods */
 
 static uint64_t little(const uint8_t *p, int n)
 {
@@ -114,7 +117,8 @@ static int read_record(const archive *a, const uint8_t *p, uint64_t room, gm_zip
     if (!zip64_fields(p + CENTRAL_SIZE + name, extra, &size, &packed, &at))
         return gm_fail(e, "%s: %.*s: broken zip64 sizes", a->name, shown, text);
     if (flags & 1) return gm_fail(e, "%s: %.*s: the zip entry is encrypted", a->name, shown, text);
-    if (method != 0 || packed != size)
+    bool deflated = a->deflated && method == DEFLATED && packed > 0;
+    if (!deflated && (method != STORED || packed != size))
         return gm_fail(e,
                        "%s: %.*s: the zip entry is compressed (method %u); torch stores them plain",
                        a->name, shown, text, method);
@@ -122,9 +126,9 @@ static int read_record(const archive *a, const uint8_t *p, uint64_t room, gm_zip
         return gm_fail(e, "%s: %.*s: no zip entry where the directory says (%llu)", a->name, shown,
                        text, (unsigned long long)at);
     uint64_t data = at + LOCAL_SIZE + little(a->bytes + at + 26, 2) + little(a->bytes + at + 28, 2);
-    if (!inside(a, data, size))
+    if (!inside(a, data, packed))
         return gm_fail(e, "%s: %.*s: %llu bytes at %llu lie past the end of the file (%zu bytes)",
-                       a->name, shown, text, (unsigned long long)size, (unsigned long long)data,
+                       a->name, shown, text, (unsigned long long)packed, (unsigned long long)data,
                        a->n);
     out->name = malloc(name + 1);
     if (!out->name) return gm_fail(e, "%s: out of memory", a->name);
@@ -132,12 +136,14 @@ static int read_record(const archive *a, const uint8_t *p, uint64_t room, gm_zip
     out->name[name] = 0;
     out->data = a->bytes + data;
     out->size = (size_t)size;
+    out->packed = deflated ? (size_t)packed : 0;
     return 0;
 }
 
-int gm_zip_open(gm_zip *z, const uint8_t *bytes, size_t n, const char *name, gm_error *e)
+static int open_archive(gm_zip *z, archive a, gm_error *e)
 {
-    archive a = { .bytes = bytes, .n = n, .name = name };
+    const uint8_t *bytes = a.bytes;
+    const char *name = a.name;
     *z = (gm_zip){ 0 };
     if (find_directory(&a, e) != 0) return -1;
     z->entry = calloc((size_t)a.count + 1, sizeof *z->entry);
@@ -151,6 +157,16 @@ int gm_zip_open(gm_zip *z, const uint8_t *bytes, size_t n, const char *name, gm_
     }
     const char *twice = gm_names_sort(z->order, z->n);
     return twice ? gm_fail(e, "%s: the zip entry %.200s is there twice", name, twice) : 0;
+}
+
+int gm_zip_open(gm_zip *z, const uint8_t *bytes, size_t n, const char *name, gm_error *e)
+{
+    return open_archive(z, (archive){ .bytes = bytes, .n = n, .name = name }, e);
+}
+
+int gm_zip_open_deflated(gm_zip *z, const uint8_t *bytes, size_t n, const char *name, gm_error *e)
+{
+    return open_archive(z, (archive){ .bytes = bytes, .n = n, .name = name, .deflated = true }, e);
 }
 
 const gm_zip_entry *gm_zip_find(const gm_zip *z, const char *name)

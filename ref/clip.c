@@ -6,6 +6,7 @@
 
 #include "bind.h"
 #include "model.h"
+#include "tape.h"
 
 #define TOWER "model.vision_tower.vision_tower.vision_model."
 
@@ -70,14 +71,19 @@ static gm_tensor embeddings(gm_ctx *c, const clip_tower *m, gm_tensor image)
     return gm_add(c, x, m->position_w);
 }
 
+typedef struct { const clip_tower *m; int64_t l; } block_args;
+
 /* One block, pre-norm.  x (B, T, C) -> (B, T, C).  CLIPEncoderLayer.forward */
-static gm_tensor block(gm_ctx *c, const clip_layer *w, gm_tensor x, int64_t NH, float eps)
+static gm_tensor block(gm_ctx *c, gm_tensor x, const void *args)
 {
+    const block_args *a = args;
+    const clip_layer *w = &a->m->layer[a->l];
+    float eps = a->m->eps;
     gm_tensor h = gm_layernorm(c, x, w->ln1_w, w->ln1_b, eps);
     gm_tensor q = gm_linear(c, h, w->q_w, w->q_b);
     gm_tensor k = gm_linear(c, h, w->k_w, w->k_b);
     gm_tensor v = gm_linear(c, h, w->v_w, w->v_b);
-    h = gm_attention(c, q, k, v, (gm_attn_options){ .NH = NH });
+    h = gm_attention(c, q, k, v, (gm_attn_options){ .NH = a->m->NH });
     x = gm_add(c, x, gm_linear(c, h, w->o_w, w->o_b));
     h = gm_layernorm(c, x, w->ln2_w, w->ln2_b, eps);
     h = gm_quick_gelu(c, gm_linear(c, h, w->fc1_w, w->fc1_b)); /* (B, T, F); not erf GELU */
@@ -108,7 +114,7 @@ gm_tensor gm_clip(gm_ctx *c, const clip_tower *m, gm_tensor image, gm_tensor lev
         keep[X] = x;
         gm_scope_keep(c, mark, keep, N);
         if (state == last) break;
-        x = block(c, &m->layer[state], x, m->NH, m->eps);
+        x = gm_block_run(c, block, x, &(block_args){ m, state }, sizeof(block_args));
         gm_tap(c, x, TOWER "encoder.layers.%lld", (long long)state);
     }
     gm_scope_keep(c, mark, keep + CHOSEN, N - CHOSEN);

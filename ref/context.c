@@ -1,5 +1,6 @@
 /* The context: sticky error, tensors, scopes, the record.  See tensor.h. */
 #include "context.h"
+#include "tape.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,10 +21,11 @@ void gm_ctx_free(gm_ctx *c)
 {
     if (!c) return;
     gm_record_stop(c);
+    gm_tape_stop(c);
     gm_blocks_free(&c->blocks);
     for (int64_t i = 0; i < c->ntaps; i++) free(c->tap_counts[i].name);
     free(c->tap_counts);
-    free(c->records);
+    free(c->records.record);
     free(c);
 }
 
@@ -195,7 +197,7 @@ gm_mark gm_scope(gm_ctx *c) { return (gm_mark){ c->blocks.nlive }; }
 
 void gm_scope_keep(gm_ctx *c, gm_mark m, const gm_tensor *keep, int n)
 {
-    if (!c->recording || !c->record_tensors) gm_blocks_end(&c->blocks, m.blocks, keep, n);
+    gm_blocks_end(&c->blocks, m.blocks, keep, n, c->tape.on ? &c->tape.nodes : NULL);
 }
 
 gm_tensor gm_scope_end(gm_ctx *c, gm_mark m, gm_tensor keep)
@@ -214,50 +216,47 @@ void gm_memory_use(const gm_ctx *c, size_t *live, size_t *peak)
 
 /* ---- the record ---- */
 
-void gm_record_start(gm_ctx *c, bool keep_tensors)
+bool gm_record_append(gm_record_list *l, const gm_record *r, size_t args_bytes)
+{
+    if (l->n == l->room) {
+        int64_t room = l->room ? 2 * l->room : 256;
+        gm_record *p = realloc(l->record, (size_t)room * sizeof *p);
+        if (!p) return false;
+        l->record = p;
+        l->room = room;
+    }
+    gm_record x = *r;
+    x.args = NULL;
+    if (args_bytes) {
+        void *copy = malloc(args_bytes);
+        if (!copy) return false;
+        memcpy(copy, r->args, args_bytes);
+        x.args = copy;
+    }
+    l->record[l->n++] = x;
+    return true;
+}
+
+void gm_record_cut(gm_record_list *l, int64_t n)
+{
+    while (l->n > n) free((void *)l->record[--l->n].args);
+}
+
+void gm_record_start(gm_ctx *c)
 {
     gm_record_stop(c);
     c->recording = true;
-    c->record_tensors = keep_tensors;
     c->started = gm_seconds();
 }
 
 int64_t gm_records(const gm_ctx *c, const gm_record **first)
 {
-    *first = c->records;
-    return c->nrecords;
+    *first = c->records.record;
+    return c->records.n;
 }
 
 void gm_record_stop(gm_ctx *c)
 {
-    for (int64_t i = 0; i < c->nrecords; i++) free((void *)c->records[i].args);
-    c->nrecords = 0;
+    gm_record_cut(&c->records, 0);
     c->recording = false;
-}
-
-void gm_append_record(gm_ctx *c, const gm_record *r, size_t args_bytes)
-{
-    if (c->nrecords == c->room_records) {
-        int64_t room = c->room_records ? 2 * c->room_records : 256;
-        gm_record *p = realloc(c->records, (size_t)room * sizeof *p);
-        if (!p) {
-            gm_set_error(c, "out of memory for the record of operations");
-            return;
-        }
-        c->records = p;
-        c->room_records = room;
-    }
-    gm_record x = *r;
-    if (args_bytes) {
-        void *copy = malloc(args_bytes);
-        if (!copy) {
-            gm_set_error(c, "out of memory for the record of operations");
-            return;
-        }
-        memcpy(copy, r->args, args_bytes);
-        x.args = copy;
-    } else {
-        x.args = NULL;
-    }
-    c->records[c->nrecords++] = x;
 }

@@ -1,7 +1,7 @@
 /* Inside the context: shared by context.c, memory.c, taps.c and the fronts (ops.c), nobody else. */
 #ifndef GM_CONTEXT_H
 #define GM_CONTEXT_H
-#include "tensor.h"
+#include "nodes.h"
 
 typedef struct { void *p; size_t bytes; } gm_block;
 
@@ -16,12 +16,28 @@ void gm_blocks_init(gm_blocks *b, const gm_memory *source);
 void gm_blocks_free(gm_blocks *b);
 /* A block of at least bytes, or NULL. */
 void *gm_blocks_new(gm_blocks *b, size_t bytes);
-/* Frees every live block from number `from` on, but for those that hold the data of keep[0 .. n).
- */
-void gm_blocks_end(gm_blocks *b, int64_t from, const gm_tensor *keep, int n);
+/* Frees every live block from number `from` on, but for those that hold the data of keep[0 .. n) or
+ * are among `held` (may be NULL). */
+void gm_blocks_end(gm_blocks *b, int64_t from, const gm_tensor *keep, int n, const gm_nodes *held);
+/* Frees the block at p, if it is one. */
+void gm_blocks_release(gm_blocks *b, const void *p);
 void gm_blocks_trim(gm_blocks *b);
 
 typedef struct { char *name; int64_t calls; } gm_tap_count;
+
+typedef struct { gm_record *record; int64_t n, room; } gm_record_list;
+/* Copies r, and its args (args_bytes long).  false when out of memory. */
+bool gm_record_append(gm_record_list *l, const gm_record *r, size_t args_bytes);
+/* Forgets all records from number n on. */
+void gm_record_cut(gm_record_list *l, int64_t n);
+
+/* Reverse mode (tape.c). */
+typedef struct {
+    bool on, checkpointing;
+    bool inside;                        /* a checkpointed block: what it calls is not one */
+    gm_record_list list;
+    gm_nodes nodes;                     /* what records hold, and what they lead to */
+} gm_tape;
 
 struct gm_ctx {
     const gm_kernels *k;
@@ -30,15 +46,22 @@ struct gm_ctx {
     char error[1024];
     gm_tap_fn tap;
     void *tap_user;
+    bool tap_off;                       /* a block runs again: its modules were tapped before */
     gm_tap_count *tap_counts;
     int64_t ntaps, room_taps;
-    bool recording, record_tensors;
+    bool recording;
     double started;                     /* of the op that is being recorded */
-    gm_record *records;
-    int64_t nrecords, room_records;
+    gm_record_list records;
+    gm_tape tape;
 };
 
-/* Appends a record; args (args_bytes long) is copied into the context. */
-void gm_append_record(gm_ctx *c, const gm_record *r, size_t args_bytes);
+/* What a front computed, for the tape. */
+void gm_tape_record(gm_ctx *c, const gm_record *r, size_t args_bytes);
+/* tape_ops.c: adds to the gradients of r's inputs, dy being its output's.  The kernel's status. */
+int gm_backward_op(gm_ctx *c, const gm_record *r, const float *dy);
+/* Whether gm_backward_op knows the op. */
+bool gm_differentiable(const char *op);
+/* The gradient of x, zeroed when it is new; NULL when x does not lead to a wanted tensor. */
+float *gm_gradient(gm_ctx *c, gm_tensor x);
 
 #endif

@@ -28,12 +28,14 @@ gm_tensor gm_front_end(gm_ctx *c, const char *op, int status, gm_tensor y, gm_re
         gm_set_error(c, "%s: the kernel of backend %s failed with code %d", op, c->k->name, status);
         return GM_NONE;
     }
+    r.op = op;
+    r.y = y;
     if (c->recording) {
-        r.op = op;
-        r.y = y;
         r.seconds = gm_seconds() - c->started;
-        gm_append_record(c, &r, args_bytes);
+        if (!gm_record_append(&c->records, &r, args_bytes))
+            gm_set_error(c, "out of memory for the record of operations");
     }
+    if (c->tape.on) gm_tape_record(c, &r, args_bytes);
     return y;
 }
 
@@ -83,4 +85,4 @@ void *gm_scratch(gm_ctx *c, size_t bytes)
     return gm_new(c, GM_U8, 1, GM_DIMS((int64_t)bytes)).data;
 }
 
-void gm_scratch_end(gm_ctx *c, gm_mark m) { gm_blocks_end(&c->blocks, m.blocks, NULL, 0); }
+void gm_scratch_end(gm_ctx *c, gm_mark m) { gm_blocks_end(&c->blocks, m.blocks, NULL, 0, NULL); }

@@ -22,7 +22,7 @@ bool gm_is_vector(gm_tensor x, int64_t n);  /* f32 (n) */
 bool gm_rows_exist(gm_ctx *c, const char *op, gm_tensor rows, int64_t R);
 /* A new f32 tensor of x's sizes. */
 gm_tensor gm_like(gm_ctx *c, gm_tensor x);
-/* Scratch for a kernel, given back by gm_scratch_end even while recording. */
+/* Scratch for a kernel, given back by gm_scratch_end. */
 void *gm_scratch(gm_ctx *c, size_t bytes);
 void gm_scratch_end(gm_ctx *c, gm_mark m);
 

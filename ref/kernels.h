@@ -64,6 +64,8 @@ typedef struct gm_kernels {
                     int64_t S);
     /* y (N) = x rounded to bfloat16 (nearest even), as float. */
     int (*round_bf16)(float *y, const float *x, int64_t N);
+    /* y (N) = value: gradients start at 0. */
+    int (*fill)(float *y, int64_t N, float value);
 
     /* ---- maps: one element in, one out; b (M) repeats along a (N), M divides N ---- */
     int (*add)(float *y, const float *a, const float *b, int64_t N, int64_t M);
@@ -120,6 +122,85 @@ typedef struct gm_kernels {
     int (*argmax)(int32_t *y, const float *x, int64_t R,
                   int64_t C);                             /* lowest index on ties; a NaN wins */
     int (*finite)(int32_t *y, const float *x, int64_t N); /* y[0] = 1 when all are finite */
+
+    /* ---- backward ----
+     * d of a name is the loss's gradient by it.  Gradients are *added* to what dx, dw, db, ... hold
+     * (llm.c does so too): a value read twice, or a second micro-batch, needs no further op.  Any
+     * of them may be NULL: not wanted.  dw is float whatever the weight's type; it never overlaps
+     * an input.  Sizes and inputs are those of the forward slot; statistics are computed again. */
+    int (*gather_backward)(float *dx, const float *dy, const int32_t *rows, int64_t N, int64_t R,
+                           int64_t C);
+    int (*transpose_backward)(float *dx, const float *dy, int64_t B, int64_t R, int64_t C);
+    int (*concat_backward)(float *da, float *db, const float *dy, int64_t B, int64_t N, int64_t M);
+    int (*slice_backward)(float *dx, const float *dy, int64_t B, int64_t N, int64_t at, int64_t M);
+    int (*repeat_backward)(float *dx, const float *dy, int64_t B, int64_t N);
+    int (*window_backward)(float *dx, const float *dy, int64_t B, int64_t H, int64_t W, int64_t C,
+                           int64_t S);
+    int (*unwindow_backward)(float *dx, const float *dy, int64_t B, int64_t H, int64_t W, int64_t C,
+                             int64_t S);
+    /* dy rounded to bfloat16 on its way, as PyTorch's casts do. */
+    int (*round_bf16_backward)(float *dx, const float *dy, int64_t N);
+    int (*add_backward)(float *da, float *db, const float *dy, int64_t N, int64_t M);
+    int (*mul_backward)(float *da, float *db, const float *dy, const float *a, const float *b,
+                        int64_t N, int64_t M);
+    int (*scale_backward)(float *dx, const float *dy, int64_t N, float s);
+    int (*relu_backward)(float *dx, const float *dy, const float *x, int64_t N); /* 0 at x = 0 */
+    int (*gelu_backward)(float *dx, const float *dy, const float *x, int64_t N);
+    int (*quick_gelu_backward)(float *dx, const float *dy, const float *x, int64_t N);
+    int (*silu_backward)(float *dx, const float *dy, const float *x, int64_t N);
+    int (*sin_backward)(float *dx, const float *dy, const float *x, int64_t N);
+    int (*cos_backward)(float *dx, const float *dy, const float *x, int64_t N);
+    int (*rope_backward)(float *dx, const float *dy, const float *angle, int64_t R, int64_t NH,
+                         int64_t HD);
+    int (*linear_backward)(float *dx, float *dw, float *db, const float *dy, const float *x,
+                           const void *w, gm_dtype wt, int64_t R, int64_t N, int64_t K,
+                           void *scratch);
+    size_t (*linear_backward_scratch)(gm_dtype wt, int64_t R, int64_t N, int64_t K);
+    int (*conv2d_backward)(float *dx, float *dw, float *db, const float *dy, const float *x,
+                           const void *w, gm_dtype wt, const gm_conv *s, void *scratch);
+    size_t (*conv2d_backward_scratch)(gm_dtype wt, const gm_conv *s);
+    int (*conv_transpose2x2_backward)(float *dx, float *dw, float *db, const float *dy,
+                                      const float *x, const void *w, gm_dtype wt, int64_t B,
+                                      int64_t CI, int64_t H, int64_t W, int64_t CO);
+    int (*layernorm_backward)(float *dx, float *dw, float *db, const float *dy, const float *x,
+                              const float *w, int64_t R, int64_t C, float eps);
+    int (*layernorm2d_backward)(float *dx, float *dw, float *db, const float *dy, const float *x,
+                                const float *w, int64_t B, int64_t C, int64_t HW, float eps);
+    int (*rmsnorm_backward)(float *dx, float *dw, const float *dy, const float *x, const float *w,
+                            int64_t R, int64_t C, float eps);
+    int (*groupnorm_backward)(float *dx, float *dw, float *db, const float *dy, const float *x,
+                              const float *w, int64_t B, int64_t C, int64_t HW, int64_t G,
+                              float eps);
+    int (*resize_backward)(float *dx, const float *dy, int64_t R, int64_t H, int64_t W, int64_t HO,
+                           int64_t WO, int align);
+    /* Boxes have no gradient, as in torchvision. */
+    int (*roi_align_backward)(float *dx, const float *dy, const float *box, const int32_t *image,
+                              int64_t N, int64_t B, int64_t C, int64_t H, int64_t W, int64_t P,
+                              int64_t S, float scale);
+    /* From the forward pass's output y. */
+    int (*softmax_backward)(float *dx, const float *dy, const float *y, int64_t R, int64_t C);
+    /* y: the forward pass's output.  drel_h, drel_w as s->rel_h, s->rel_w. */
+    int (*attention_backward)(float *dq, float *dk, float *dv, float *drel_h, float *drel_w,
+                              const float *dy, const float *q, const float *k, const float *v,
+                              const float *y, const gm_attn *s, void *scratch);
+    size_t (*attention_backward_scratch)(const gm_attn *s);
+
+    /* ---- losses: y is one number ---- */
+    /* Mean over the rows with label >= 0 of log sum exp(x[r]) - x[r, label[r]]; a label of C or
+     * more is the caller's error.  No such row: NaN, as in F.cross_entropy. */
+    int (*cross_entropy)(float *y, const float *x, const int32_t *label, int64_t R, int64_t C);
+    int (*cross_entropy_backward)(float *dx, const float *dy, const float *x, const int32_t *label,
+                                  int64_t R, int64_t C);
+    /* x (N, P) logits, t (N, P) targets: the sum over the N masks of the mean over P of
+     * max(x, 0) - x t + log(1 + exp(-|x|)).  groundingLMM model/GLaMM.py, calculate_bce_loss. */
+    int (*bce)(float *y, const float *x, const float *t, int64_t N, int64_t P);
+    int (*bce_backward)(float *dx, const float *dy, const float *x, const float *t, int64_t N,
+                        int64_t P);
+    /* The sum over the N masks of 1 - (2 sum(p t / 1000) + 1e-6) / (sum(p / 1000) + sum(t / 1000) +
+     * 1e-6), p = sigmoid(x).  groundingLMM model/GLaMM.py, calculate_dice_loss. */
+    int (*dice)(float *y, const float *x, const float *t, int64_t N, int64_t P);
+    int (*dice_backward)(float *dx, const float *dy, const float *x, const float *t, int64_t N,
+                         int64_t P);
 } gm_kernels;
 
 const gm_kernels *gm_kernels_ref(void);      /* the oracle: double accumulators, textbook loops */

@@ -5,6 +5,7 @@
 #include "bind.h"
 #include "constants.h"
 #include "model.h"
+#include "tape.h"
 
 int gm_llama_bind(llama *m, gm_weights *w, const gm_config *g, gm_error *e)
 {
@@ -75,24 +76,42 @@ static gm_tensor attention(gm_ctx *c, const llama *m, int64_t l, gm_tensor h, gm
 {
     const llama_layer *w = &m->layer[l];
     gm_attn_options o = { .NH = m->NH, .NKV = m->NKV, .causal = true, .keep = keep };
-    gm_tensor q = gm_rope(c, gm_linear(c, h, w->q_w, GM_NONE), angle);
-    gm_tensor k = gm_rope(c, gm_linear(c, h, w->k_w, GM_NONE), angle);
-    gm_tensor v = gm_linear(c, h, w->v_w, GM_NONE);
+    gm_tensor q = gm_rope(c, gm_lora_linear(c, h, w->q_w, &w->q), angle);
+    gm_tensor k = gm_rope(c, gm_lora_linear(c, h, w->k_w, &w->k), angle);
+    gm_tensor v = gm_lora_linear(c, h, w->v_w, &w->v);
     if (kv) {
         gm_place(c, kv->k[l], k, kv->len);
         gm_place(c, kv->v[l], v, kv->len);
         k = kv->k[l], v = kv->v[l];
         o.past = kv->len, o.TK = kv->len + h.dim[1];
     }
-    return gm_linear(c, gm_attention(c, q, k, v, o), w->o_w, GM_NONE);
+    return gm_lora_linear(c, gm_attention(c, q, k, v, o), w->o_w, &w->o);
 }
+
+typedef struct {
+    const llama *m;
+    int64_t l;
+    gm_tensor angle, keep;
+    llama_cache *kv;
+} layer_args;
 
 /* h (B, T, C) -> (B, T, C).  LlamaMLP.forward */
 static gm_tensor mlp(gm_ctx *c, const llama_layer *w, gm_tensor h)
 {
-    gm_tensor gate = gm_silu(c, gm_linear(c, h, w->gate_w, GM_NONE));       /* (B, T, F) */
-    gm_tensor up = gm_linear(c, h, w->up_w, GM_NONE);
-    return gm_linear(c, gm_mul(c, gate, up), w->down_w, GM_NONE);
+    gm_tensor gate = gm_silu(c, gm_lora_linear(c, h, w->gate_w, &w->gate));       /* (B, T, F) */
+    gm_tensor up = gm_lora_linear(c, h, w->up_w, &w->up);
+    return gm_lora_linear(c, gm_mul(c, gate, up), w->down_w, &w->down);
+}
+
+/* x (B, T, C) -> (B, T, C).  LlamaDecoderLayer.forward */
+static gm_tensor layer(gm_ctx *c, gm_tensor x, const void *args)
+{
+    const layer_args *a = args;
+    const llama_layer *w = &a->m->layer[a->l];
+    gm_tensor h = gm_rmsnorm(c, x, w->input_norm, a->m->eps);
+    x = gm_add(c, x, attention(c, a->m, a->l, h, a->angle, a->kv, a->keep));
+    h = gm_rmsnorm(c, x, w->post_norm, a->m->eps);
+    return gm_add(c, x, mlp(c, w, h));
 }
 
 gm_tensor gm_llama(gm_ctx *c, const llama *m, gm_tensor x, llama_cache *kv, gm_tensor keep)
@@ -102,11 +121,7 @@ gm_tensor gm_llama(gm_ctx *c, const llama *m, gm_tensor x, llama_cache *kv, gm_t
     gm_tensor angle = gm_repeat(c, gm_rope_table(c, past, T, m->HD), B);
     angle = gm_reshape(c, angle, 2, GM_DIMS(B * T, m->HD / 2));
     for (int64_t l = 0; l < m->L; l++) {
-        const llama_layer *w = &m->layer[l];
-        gm_tensor h = gm_rmsnorm(c, x, w->input_norm, m->eps);
-        x = gm_add(c, x, attention(c, m, l, h, angle, kv, keep));
-        h = gm_rmsnorm(c, x, w->post_norm, m->eps);
-        x = gm_add(c, x, mlp(c, w, h));
+        x = gm_block_run(c, layer, x, &(layer_args){ m, l, angle, keep, kv }, sizeof(layer_args));
         gm_tap(c, x, "model.layers.%lld", (long long)l);
         gm_scope_keep(c, mark, (gm_tensor[]){ x, angle }, 2);
     }

@@ -36,7 +36,7 @@ void gm_blocks_trim(gm_blocks *b)
 
 void gm_blocks_free(gm_blocks *b)
 {
-    gm_blocks_end(b, 0, NULL, 0);
+    gm_blocks_end(b, 0, NULL, 0, NULL);
     gm_blocks_trim(b);
     free(b->live);
     free(b->spare);
@@ -104,19 +104,33 @@ static bool holds(const gm_block *x, const gm_tensor *keep, int n)
     return false;
 }
 
-void gm_blocks_end(gm_blocks *b, int64_t from, const gm_tensor *keep, int n)
+/* Out of the live list already. */
+static void give_back(gm_blocks *b, gm_block x)
+{
+    b->live_bytes -= x.bytes;
+    if (b->source.cache && push(&b->spare, &b->nspare, &b->room_spare, x))
+        b->spare_bytes += x.bytes;
+    else b->source.free(b->source.user, x.p, x.bytes);
+}
+
+void gm_blocks_end(gm_blocks *b, int64_t from, const gm_tensor *keep, int n, const gm_nodes *held)
 {
     int64_t kept = from;
     for (int64_t i = from; i < b->nlive; i++) {
         gm_block x = b->live[i];
-        if (holds(&x, keep, n)) {
-            b->live[kept++] = x;
-            continue;
-        }
-        b->live_bytes -= x.bytes;
-        if (b->source.cache && push(&b->spare, &b->nspare, &b->room_spare, x))
-            b->spare_bytes += x.bytes;
-        else b->source.free(b->source.user, x.p, x.bytes);
+        if (holds(&x, keep, n) || (held && gm_nodes_find(held, x.p))) b->live[kept++] = x;
+        else give_back(b, x);
     }
     if (from < b->nlive) b->nlive = kept;
+}
+
+void gm_blocks_release(gm_blocks *b, const void *p)
+{
+    int64_t i = b->nlive - 1;
+    while (i >= 0 && b->live[i].p != p) i--; /* what is released was mostly made last */
+    if (i < 0) return;
+    gm_block x = b->live[i];
+    memmove(&b->live[i], &b->live[i + 1], (size_t)(b->nlive - i - 1) * sizeof *b->live);
+    b->nlive--;
+    give_back(b, x);
 }

@@ -47,8 +47,20 @@ gm_tensor gm_region(gm_ctx *c, const region_encoder *m, const gm_tensor maps[4],
                     gm_tensor image);
 
 /* ---- LLaMA (llama.c) ---- */
+/* An adapter that is being trained: a (r, in), b (out, r), or a.data NULL for none.  dropout: of
+ * its input, by masks that key names; 0 outside training. */
+typedef struct {
+    gm_tensor a, b;
+    float scale;                        /* alpha / r */
+    double dropout;
+    uint64_t key;
+} low_rank;
+/* x (..., in), w (out, in) -> (..., out): x w^T + scale drop(x) a^T b^T  (lora.c) */
+gm_tensor gm_lora_linear(gm_ctx *c, gm_tensor x, gm_tensor w, const low_rank *r);
+
 typedef struct {
     gm_tensor input_norm, q_w, k_w, v_w, o_w, post_norm, gate_w, up_w, down_w;
+    low_rank q, k, v, o, gate, up, down;
 } llama_layer;
 typedef struct {
     int64_t L, NH, NKV, HD;

@@ -72,6 +72,13 @@ typedef struct {
 /* q (B, TQ, NH HD), k, v (B, KS, NKV HD) -> (B, TQ, NH HD); scores scaled by 1 / sqrt(HD) */
 gm_tensor gm_attention(gm_ctx *c, gm_tensor q, gm_tensor k, gm_tensor v, gm_attn_options o);
 
+/* ---- losses: (1) ---- */
+/* x (..., C), label i32 (R), below 0: does not count -> the mean over the rows that count */
+gm_tensor gm_cross_entropy(gm_ctx *c, gm_tensor x, gm_tensor label);
+/* x (N, ...) logits, t of its sizes, 0..1 -> the sum over N of each mask's loss */
+gm_tensor gm_bce(gm_ctx *c, gm_tensor x, gm_tensor t);
+gm_tensor gm_dice(gm_ctx *c, gm_tensor x, gm_tensor t);
+
 /* ---- decisions ---- */
 /* x (..., C) -> i32 (R), the lowest index on ties */
 gm_tensor gm_argmax(gm_ctx *c, gm_tensor x);

@@ -47,7 +47,7 @@ gm_tensor gm_attention(gm_ctx *c, gm_tensor q, gm_tensor k, gm_tensor v, gm_attn
     if (c->failed) return GM_NONE;
     int bad = c->k->attention(y.data, q.data, k.data, v.data, &s, scratch);
     gm_scratch_end(c, m);
-    gm_record r = { .x = { q, k, v, o.rel_h, o.rel_w }, .args = &s };
+    gm_record r = { .x = { q, k, v, o.rel_h, o.rel_w, o.keep }, .args = &s };
     r.flops = 4.0 * (double)(s.B * s.NH * s.HD) * (double)s.TQ * (double)s.TK *
               (s.causal && !s.past ? 0.5 : 1.0);
     return gm_front_end(c, "attention", bad, y, r, sizeof s);

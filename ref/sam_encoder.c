@@ -6,6 +6,7 @@
 
 #include "bind.h"
 #include "model.h"
+#include "tape.h"
 
 #define SAM "model.grounding_encoder.image_encoder."
 #define NORM_EPS 1e-6f
@@ -102,14 +103,18 @@ static gm_tensor attention(gm_ctx *c, const sam_block *w, gm_tensor x, int64_t N
     return gm_reshape(c, gm_linear(c, y, w->proj_w, w->proj_b), 4, GM_DIMS(B, H, W, C));
 }
 
+typedef struct { const sam_encoder *m; int64_t l; } block_args;
+
 /* x (B, G, G, C) -> (B, G, G, C).  Block.forward: the map is padded to whole windows after norm1,
  * and the padding takes part as keys. */
-static gm_tensor block(gm_ctx *c, const sam_block *w, gm_tensor x, int64_t NH)
+static gm_tensor block(gm_ctx *c, gm_tensor x, const void *args)
 {
+    const block_args *a = args;
+    const sam_block *w = &a->m->block[a->l];
     gm_mark mark = gm_scope(c);
     gm_tensor h = gm_layernorm(c, x, w->ln1_w, w->ln1_b, NORM_EPS);
     if (w->S) h = gm_window(c, h, w->S);
-    h = attention(c, w, h, NH);
+    h = attention(c, w, h, a->m->NH);
     if (w->S) h = gm_unwindow(c, h, x.dim[1], x.dim[2]);
     x = gm_scope_end(c, mark, gm_add(c, x, h));
     h = gm_layernorm(c, x, w->ln2_w, w->ln2_b, NORM_EPS);
@@ -127,7 +132,7 @@ gm_tensor gm_sam_encode(gm_ctx *c, const sam_encoder *m, gm_tensor image)
     gm_tap(c, x, SAM "patch_embed");
     x = gm_add(c, x, gm_reshape(c, m->pos_embed, 3, GM_DIMS(G, G, C)));
     for (int64_t l = 0; l < m->L; l++) {
-        x = block(c, &m->block[l], x, m->NH);
+        x = gm_block_run(c, block, x, &(block_args){ m, l }, sizeof(block_args));
         gm_tap(c, x, SAM "blocks.%lld", (long long)l);
         x = gm_scope_end(c, mark, x);
     }

@@ -65,7 +65,7 @@ static void call_tap(gm_ctx *c, const char *name, gm_tensor x)
 
 void gm_tap(gm_ctx *c, gm_tensor x, const char *format, ...)
 {
-    if (c->failed) return;
+    if (c->failed || c->tap_off) return;
     char name[256];
     va_list a;
     va_start(a, format);

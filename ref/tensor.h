@@ -106,18 +106,19 @@ void gm_tap(gm_ctx *c, gm_tensor x, const char *format, ...) __attribute__((form
 /* Starts the numbering (#1, #2, ...) anew; at the start of a forward pass. */
 void gm_taps_restart(gm_ctx *c);
 
-/* ---- the record: what was computed from what (for gradients and for profiles) ---- */
+/* ---- the record: what was computed from what ---- */
 
 typedef struct {
     const char *op;                    /* slot name */
-    gm_tensor y, x[5];                 /* output; inputs and weights in the front's order */
+    gm_tensor y, x[6];                 /* output; inputs and weights in the front's order */
     double number[4];                  /* scalars and flags in the front's order */
-    const void *args;                  /* gm_conv or gm_attn, owned by the context, or NULL */
+    const void *args;                  /* gm_conv or gm_attn, owned by the record, or NULL */
     double seconds, flops;             /* flops 0 where it is not a sum */
 } gm_record;
 
-/* While on, scopes free nothing and every front appends its record. */
-void gm_record_start(gm_ctx *c, bool keep_tensors);
+/* For profiles: while on, every front appends its record.  Tensors that scopes have freed since are
+ * addresses only.  (Gradients have records of their own: tape.h.) */
+void gm_record_start(gm_ctx *c);
 int64_t gm_records(const gm_ctx *c, const gm_record **first);
 void gm_record_stop(gm_ctx *c);
 

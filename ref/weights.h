@@ -12,6 +12,9 @@ typedef struct gm_weights gm_weights;
 
 /* The tensor as stored, for sizes only; data NULL when there is none. */
 gm_tensor gm_weights_look(const gm_weights *w, const char *name);
+/* The tensor as the model is bound to it (a float copy where one was made); GM_NONE when nothing has
+ * demanded it. */
+gm_tensor gm_weights_bound(const gm_weights *w, const char *name);
 /* How many i >= 0 in a row make the printf pattern (one %d) the name of a stored tensor. */
 int64_t gm_weights_count(const gm_weights *w, const char *pattern);
 

@@ -12,7 +12,9 @@ pkg-config               finds libjpeg-turbo
 libopenblas-openmp-dev   matrix products of the cpu table; the openmp build shares its threads with our loops
 libjansson-dev           JSON
 libstb-dev               reads PNG, BMP, JPEG; draws text
-zlib1g-dev               compresses the PNGs that are written
+libstemmer-dev           the stems that METEOR compares
+libutf8proc-dev          accents and punctuation for BERT's tokens
+zlib1g-dev               compresses the PNGs that are written, unpacks METEOR's lists
 libturbojpeg0-dev        reads JPEG to the same bits as the authors' OpenCV" ;;
     check) echo "check                    the test framework
 libsubunit-dev           check's library asks for it

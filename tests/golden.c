@@ -1,10 +1,11 @@
 /* Golden values against this program: every case of every folder, on each kernel table.
  *
  *     golden [--backend ref|cpu|cuda] [--case NAME] [--tensor NAME] [--model DIR] [--clip DIR]
- *            [--all] FOLDER...
+ *            [--all] [--checkpoint] FOLDER...
  *
  * Without --backend the tables are ref and cpu.  On a device no slot may come from the CPU.
- * --all prints every row, not the worst of each case.
+ * --all prints every row, not the worst of each case; --checkpoint goes back with activation
+ * checkpointing.
  *
  * A folder is laid out as golden/README.md says.  Where it has forms/, its cases run on each of
  * these checkpoints too.  The last line is `N passed, N failed, N not yet`; exit status 1 when
@@ -118,19 +119,6 @@ static void run_forms(const options *o, const char *folder, const char *model, c
     free(forms);
 }
 
-/* The fine-tuning run is the training issue's: counted, not run. */
-static void count_lora(golden_report *r, const char *folder)
-{
-    char *dir = gm_path_join(folder, "lora"), *file = dir ? gm_path_join(dir, "lora.json") : NULL;
-    json_t *j = file && gm_is_file(file) ? json_load_file(file, 0, NULL) : NULL;
-    size_t n = json_object_size(json_object_get(j, "tensors")) +
-               json_array_size(json_object_get(j, "log"));
-    for (size_t i = 0; i < n; i++) golden_not_yet(r, "lora/");
-    json_decref(j);
-    free(file);
-    free(dir);
-}
-
 static void run_folder(const options *o, const char *folder)
 {
     static const char *const tables[] = { "ref", "cpu", "cuda" };
@@ -138,10 +126,11 @@ static void run_folder(const options *o, const char *folder)
     const char *model = o->model ? o->model : own;
     for (size_t i = 0; model && i < 3; i++) {
         if (o->backend ? strcmp(o->backend, tables[i]) != 0 : i == 2) continue;
-        run_model(o, folder, model, o->clip, tables[i]);
-        if (!o->model && !o->clip && strcmp(tables[i], "cpu") == 0)
+        bool lora = o->only_case && strcmp(o->only_case, "lora") == 0;
+        if (!lora) run_model(o, folder, model, o->clip, tables[i]);
+        if (!lora && !o->model && !o->clip && strcmp(tables[i], "cpu") == 0)
             run_forms(o, folder, model, tables[i]);
-        if (!o->only_case) count_lora(o->report, folder);
+        if (lora || !o->only_case) golden_lora(o->report, folder, model, tables[i]);
     }
     free(own);
 }
@@ -150,7 +139,7 @@ static int usage(void)
 {
     fprintf(stderr, "usage: golden [--backend ref|cpu|cuda] [--case NAME] [--tensor NAME] "
                     "[--model DIR] [--clip DIR] "
-                    "[--all] FOLDER...\n");
+                    "[--all] [--checkpoint] FOLDER...\n");
     return 2;
 }
 
@@ -168,6 +157,7 @@ int main(int argc, char **argv)
         while (k < n && strcmp(argv[i], wanted[k].name) != 0) k++;
         if (k < n && i + 1 < argc) *wanted[k].value = argv[++i];
         else if (strcmp(argv[i], "--all") == 0) r.all = true;
+        else if (strcmp(argv[i], "--checkpoint") == 0) r.checkpoint = true;
         else return usage();
     }
     if (i == argc) return usage();

@@ -168,7 +168,7 @@ static int read_tensors(golden_case *g, json_t *list, const char *path, gm_error
     return 0;
 }
 
-int golden_case_open(golden_case *g, const char *folder, const char *name, gm_error *e)
+static int open_case(golden_case *g, const char *folder, const char *name, bool images, gm_error *e)
 {
     json_error_t why;
     *g = (golden_case){ .name = gm_copy_text(name) };
@@ -182,7 +182,7 @@ int golden_case_open(golden_case *g, const char *folder, const char *name, gm_er
         if (!root) bad = gm_fail(e, "%s: line %d: %s", json, why.line, why.text);
         else if (!(g->file = gm_file_open(data, e))) bad = -1;
         else
-            bad = read_images(g, root, folder, e) ||
+            bad = (images && read_images(g, root, folder, e)) ||
                   read_generate(g, json_object_get(root, "generate"), e) ||
                   read_tensors(g, json_object_get(root, "tensors"), json, e);
         g->losses = root && json_object_get(root, "losses");
@@ -192,6 +192,16 @@ int golden_case_open(golden_case *g, const char *folder, const char *name, gm_er
     free(data);
     if (bad) golden_case_close(g);
     return bad ? -1 : 0;
+}
+
+int golden_case_open(golden_case *g, const char *folder, const char *name, gm_error *e)
+{
+    return open_case(g, folder, name, true, e);
+}
+
+int golden_values_open(golden_case *g, const char *folder, const char *name, gm_error *e)
+{
+    return open_case(g, folder, name, false, e);
 }
 
 void golden_case_close(golden_case *g)

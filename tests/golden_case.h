@@ -42,6 +42,8 @@ typedef struct {
 
 /* folder holds NAME.json.  Every stored tensor's length is checked against its shape and stride. */
 int golden_case_open(golden_case *g, const char *folder, const char *name, gm_error *e);
+/* The same for a file of values that belongs to no image. */
+int golden_values_open(golden_case *g, const char *folder, const char *name, gm_error *e);
 void golden_case_close(golden_case *g);
 /* NULL when nothing of that name is stored. */
 golden_tensor *golden_find(golden_case *g, const char *name);

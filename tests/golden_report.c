@@ -122,6 +122,11 @@ static void whole(gm_comparison *c, const golden_tensor *t, const float *got, do
     }
 }
 
+double golden_tolerance(const golden_tensor *t)
+{
+    return 8 * t->f64_gap + 4 * GM_EPS * t->absmax;
+}
+
 void golden_floats(golden_report *r, golden_case *g, const char *name, const float *got, int nd,
                    const int64_t *dim)
 {
@@ -135,7 +140,7 @@ void golden_floats(golden_report *r, golden_case *g, const char *name, const flo
         golden_row_add(r, g->name, name, true, 0, 0, 0, "");
         return;
     }
-    double tolerance = 8 * t->f64_gap + 4 * GM_EPS * t->absmax;
+    double tolerance = golden_tolerance(t);
     if (!(tolerance <= LOOSE * t->absmax)) {
         golden_failed(r, g->name, name, "tolerance %.3g for values up to %.3g proves nothing",
                       tolerance, t->absmax);

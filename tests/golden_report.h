@@ -16,6 +16,7 @@ typedef struct {
     int64_t rows, room, passed, failed, not_yet;
     bool all;                           /* print every row, not the worst of each case */
     bool cached;                        /* generate with the KV cache only (verify) */
+    bool checkpoint;                    /* gradients with activation checkpointing */
     const char *only;                   /* compare this tensor alone, or NULL */
     const char *variant;                /* put behind the names of rows, or NULL */
     char place[512];                    /* backend and folder of what runs now, as arguments */
@@ -41,6 +42,8 @@ void golden_exact(golden_report *r, golden_case *g, const char *name, const floa
                   const int64_t *dim);
 void golden_ints(golden_report *r, golden_case *g, const char *name, const int32_t *got, int nd,
                  const int64_t *dim);
+/* What golden_floats allows. */
+double golden_tolerance(const golden_tensor *t);
 /* Two lists of ids. */
 void golden_ids(golden_report *r, golden_case *g, const char *name, const int32_t *got, int64_t n,
                 const int32_t *want, int64_t m);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "../io/image.h"
 #include "../io/labels.h"
+#include "../ref/tape.h"
 
 /* Pixels and boxes of every image of the case. */
 static int make_pixels(golden_inputs *in, const gm_model *m, const golden_case *g, gm_error *e)
@@ -111,15 +112,9 @@ static void on_tap(void *user, gm_ctx *c, const char *name, gm_tensor x)
     if (x.type == GM_F32) golden_floats(u->r, u->g, full, x.data, x.nd, x.dim);
 }
 
-static void run_forward(golden_report *r, const gm_model *m, golden_case *g,
-                        const golden_inputs *in)
+gm_batch golden_batch(gm_ctx *c, const golden_case *g, const golden_inputs *in)
 {
     int64_t S = in->S, Z = in->Z, n = g->images;
-    gm_ctx *c = gm_ctx_new(&m->kernels, &m->engine.device.memory);
-    if (!c) {
-        golden_failed(r, g->name, "", "out of memory");
-        return;
-    }
     gm_batch b = { .B = in->B, .L = in->L, .ids = in->ids, .padded = true, .images = n,
                    .offset = g->offset,
                    .boxes_of = in->boxes_of,
@@ -128,8 +123,24 @@ static void run_forward(golden_report *r, const gm_model *m, golden_case *g,
     b.clip_pixels = gm_from(c, GM_F32, in->clip, 4, GM_DIMS(n, 3, S, S));
     if (in->masks) b.sam_pixels = gm_from(c, GM_F32, in->sam, 4, GM_DIMS(n, 3, Z, Z));
     if (in->boxes) b.box = gm_from(c, GM_F32, in->box, 2, GM_DIMS(in->boxes, 4));
+    return b;
+}
+
+static void run_forward(golden_report *r, const gm_model *m, golden_case *g,
+                        const golden_inputs *in)
+{
+    gm_ctx *c = gm_ctx_new(&m->kernels, &m->engine.device.memory);
+    if (!c) {
+        golden_failed(r, g->name, "", "out of memory");
+        return;
+    }
+    gm_batch b = golden_batch(c, g, in);
     tap_user user = { r, g };
     gm_output out = { 0 };
+    int64_t n = 0;
+    gm_tape_start(c);
+    gm_set_checkpointing(c, r->checkpoint);
+    golden_parameter *p = golden_want_gradients(c, m, g, &n);
     gm_set_tap(c, on_tap, &user);
     gm_forward(c, &m->net, &b, &out);
     if (!gm_ok(c)) golden_failed(r, g->name, "", "forward pass: %s", gm_error_text(c));
@@ -144,25 +155,50 @@ static void run_forward(golden_report *r, const gm_model *m, golden_case *g,
         }
         else golden_floats(r, g, name, NULL, 3, GM_DIMS(0, in->original[i][0], in->original[i][1]));
     }
+    if (gm_ok(c)) {
+        golden_losses(r, m, g, in, c, &b, &out);
+        if (!gm_ok(c)) golden_failed(r, g->name, "", "backward pass: %s", gm_error_text(c));
+        else golden_gradients(r, m, g, c, p, n);
+    }
+    free(p);
     gm_ctx_free(c);
 }
 
-/* What nobody compared has failed, but for what training will bring. */
+/* What nobody compared has failed. */
 static void leftovers(golden_report *r, golden_case *g)
 {
-    if (g->losses) golden_not_yet(r, "losses");
     for (int64_t i = 0; i < g->tensors; i++) {
         const golden_tensor *t = &g->tensor[i];
-        if (strncmp(t->name, "grad/", 5) == 0) golden_not_yet(r, t->name);
-        else if (!t->seen) golden_failed(r, g->name, t->name, "stored, but never produced");
+        if (!t->seen && golden_wanted(r, t->name))
+            golden_failed(r, g->name, t->name, "stored, but never produced");
     }
+}
+
+int golden_inputs_make(golden_inputs *in, const gm_model *m, const golden_case *g, gm_error *e)
+{
+    *in = (golden_inputs){ 0 };
+    return make_pixels(in, m, g, e) || make_ids(in, m, g, e) ? -1 : 0;
+}
+
+void golden_inputs_free(golden_inputs *in, const golden_case *g)
+{
+    for (int64_t i = 0; in->image && i < g->images; i++) gm_image_free(&in->image[i]);
+    free(in->image);
+    free(in->clip);
+    free(in->sam);
+    free(in->resized);
+    free(in->original);
+    free(in->box);
+    free(in->boxes_of);
+    free(in->ids);
+    free(in->labels);
 }
 
 void golden_run(golden_report *r, const gm_model *m, golden_case *g)
 {
     gm_error e = { "" };
-    golden_inputs in = { 0 };
-    if (make_pixels(&in, m, g, &e) || make_ids(&in, m, g, &e))
+    golden_inputs in;
+    if (golden_inputs_make(&in, m, g, &e) != 0)
         golden_failed(r, g->name, "", "inputs: %s", e.text);
     else {
         compare_inputs(r, g, &in);
@@ -170,14 +206,5 @@ void golden_run(golden_report *r, const gm_model *m, golden_case *g)
         golden_generate(r, m, g, &in);
     }
     leftovers(r, g);
-    for (int64_t i = 0; in.image && i < g->images; i++) gm_image_free(&in.image[i]);
-    free(in.image);
-    free(in.clip);
-    free(in.sam);
-    free(in.resized);
-    free(in.original);
-    free(in.box);
-    free(in.boxes_of);
-    free(in.ids);
-    free(in.labels);
+    golden_inputs_free(&in, g);
 }

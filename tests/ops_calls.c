@@ -1,6 +1,9 @@
 /* From a case to the call of its slot: one line of arguments each. */
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include "../io/os.h"
 #include "ops_run.h"
 
 static const void *data(const ops_case *c, const char *name)
@@ -33,6 +36,12 @@ static gm_attn attn_of(ops_case *c)
                       z(c, "NH"),          z(c, "NKV"),  z(c, "HD"),      (float)c->number,
                       (int)z(c, "causal"), z(c, "past"), data(c, "keep"), data(c, "rel_h"),
                       data(c, "rel_w"),    z(c, "GH"),   z(c, "GW") };
+}
+
+static int fill(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)s;
+    return k->fill(y, z(c, "N"), (float)c->number);
 }
 
 static int gather(const gm_kernels *k, ops_case *c, void *y, void *s)
@@ -200,6 +209,247 @@ static int finite(const gm_kernels *k, ops_case *c, void *y, void *s)
     return k->finite(y, data(c, "x"), z(c, "N"));
 }
 
+/* ---- backward: an output that the case does not list is NULL ---- */
+
+static float *d(ops_case *c, const char *name)
+{
+    for (int o = 0; o < c->noutputs; o++)
+        if (!strcmp(c->output[o].name, name)) return c->output[o].data;
+    return NULL;
+}
+
+static int gather_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->gather_backward(d(c, "dx"), data(c, "dy"), data(c, "rows"), z(c, "N"), z(c, "R"),
+                              z(c, "C"));
+}
+
+static int transpose_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->transpose_backward(d(c, "dx"), data(c, "dy"), z(c, "B"), z(c, "R"), z(c, "C"));
+}
+
+static int concat_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->concat_backward(d(c, "da"), d(c, "db"), data(c, "dy"), z(c, "B"), z(c, "N"),
+                              z(c, "M"));
+}
+
+static int slice_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->slice_backward(d(c, "dx"), data(c, "dy"), z(c, "B"), z(c, "N"), z(c, "at"),
+                             z(c, "M"));
+}
+
+static int repeat_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->repeat_backward(d(c, "dx"), data(c, "dy"), z(c, "B"), z(c, "N"));
+}
+
+static int window_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->window_backward(d(c, "dx"), data(c, "dy"), z(c, "B"), z(c, "H"), z(c, "W"), z(c, "C"),
+                              z(c, "S"));
+}
+
+static int unwindow_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->unwindow_backward(d(c, "dx"), data(c, "dy"), z(c, "B"), z(c, "H"), z(c, "W"),
+                                z(c, "C"), z(c, "S"));
+}
+
+static int round_bf16_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->round_bf16_backward(d(c, "dx"), data(c, "dy"), z(c, "N"));
+}
+
+static int add_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->add_backward(d(c, "da"), d(c, "db"), data(c, "dy"), z(c, "N"), z(c, "M"));
+}
+
+static int mul_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->mul_backward(d(c, "da"), d(c, "db"), data(c, "dy"), data(c, "a"), data(c, "b"),
+                           z(c, "N"), z(c, "M"));
+}
+
+static int scale_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->scale_backward(d(c, "dx"), data(c, "dy"), z(c, "N"), (float)c->number);
+}
+
+static int map_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    const struct {
+        const char *op;
+        int (*f)(float *, const float *, const float *, int64_t);
+    } known[] = {
+        { "relu_backward", k->relu_backward }, { "gelu_backward", k->gelu_backward },
+        { "quick_gelu_backward", k->quick_gelu_backward }, { "silu_backward", k->silu_backward },
+        { "sin_backward", k->sin_backward }, { "cos_backward", k->cos_backward },
+    };
+    (void)y;
+    (void)s;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(c->op, known[i].op))
+            return known[i].f(d(c, "dx"), data(c, "dy"), data(c, "x"), z(c, "N"));
+    return -1;
+}
+
+static int rope_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->rope_backward(d(c, "dx"), data(c, "dy"), data(c, "angle"), z(c, "R"), z(c, "NH"),
+                            z(c, "HD"));
+}
+
+static int linear_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    return k->linear_backward(d(c, "dx"), d(c, "dw"), d(c, "db"), data(c, "dy"), data(c, "x"),
+                              data(c, "w"), type(c, "w"), z(c, "R"), z(c, "N"), z(c, "K"), s);
+}
+
+static int conv2d_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    gm_conv sizes = conv_of(c);
+    return k->conv2d_backward(d(c, "dx"), d(c, "dw"), d(c, "db"), data(c, "dy"), data(c, "x"),
+                              data(c, "w"), type(c, "w"), &sizes, s);
+}
+
+static int conv_transpose2x2_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->conv_transpose2x2_backward(d(c, "dx"), d(c, "dw"), d(c, "db"), data(c, "dy"),
+                                         data(c, "x"), data(c, "w"), type(c, "w"), z(c, "B"),
+                                         z(c, "CI"), z(c, "H"), z(c, "W"), z(c, "CO"));
+}
+
+static int layernorm_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->layernorm_backward(d(c, "dx"), d(c, "dw"), d(c, "db"), data(c, "dy"), data(c, "x"),
+                                 data(c, "w"), z(c, "R"), z(c, "C"), (float)c->number);
+}
+
+static int layernorm2d_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->layernorm2d_backward(d(c, "dx"), d(c, "dw"), d(c, "db"), data(c, "dy"), data(c, "x"),
+                                   data(c, "w"), z(c, "B"), z(c, "C"), z(c, "HW"),
+                                   (float)c->number);
+}
+
+static int rmsnorm_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->rmsnorm_backward(d(c, "dx"), d(c, "dw"), data(c, "dy"), data(c, "x"), data(c, "w"),
+                               z(c, "R"), z(c, "C"), (float)c->number);
+}
+
+static int groupnorm_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->groupnorm_backward(d(c, "dx"), d(c, "dw"), d(c, "db"), data(c, "dy"), data(c, "x"),
+                                 data(c, "w"), z(c, "B"), z(c, "C"), z(c, "HW"), z(c, "G"),
+                                 (float)c->number);
+}
+
+static int resize_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->resize_backward(d(c, "dx"), data(c, "dy"), z(c, "R"), z(c, "H"), z(c, "W"),
+                              z(c, "HO"), z(c, "WO"), (int)z(c, "align"));
+}
+
+static int roi_align_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->roi_align_backward(d(c, "dx"), data(c, "dy"), data(c, "box"), data(c, "image"),
+                                 z(c, "N"), z(c, "B"), z(c, "C"), z(c, "H"), z(c, "W"), z(c, "P"),
+                                 z(c, "S"), (float)c->number);
+}
+
+static int softmax_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->softmax_backward(d(c, "dx"), data(c, "dy"), data(c, "y"), z(c, "R"), z(c, "C"));
+}
+
+static int attention_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    gm_attn sizes = attn_of(c);
+    return k->attention_backward(d(c, "dq"), d(c, "dk"), d(c, "dv"), d(c, "drel_h"), d(c, "drel_w"),
+                                 data(c, "dy"), data(c, "q"), data(c, "k"), data(c, "v"),
+                                 data(c, "y"), &sizes, s);
+}
+
+/* ---- losses ---- */
+
+static int cross_entropy(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)s;
+    return k->cross_entropy(y, data(c, "x"), data(c, "label"), z(c, "R"), z(c, "C"));
+}
+
+static int cross_entropy_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return k->cross_entropy_backward(d(c, "dx"), data(c, "dy"), data(c, "x"), data(c, "label"),
+                                     z(c, "R"), z(c, "C"));
+}
+
+/* bce and dice */
+static int mask_loss(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)s;
+    return (strcmp(c->op, "bce") ? k->dice : k->bce)(y, data(c, "x"), data(c, "t"), z(c, "N"),
+                                                     z(c, "P"));
+}
+
+static int mask_loss_backward(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)y;
+    (void)s;
+    return (strcmp(c->op, "bce_backward") ? k->dice_backward : k->bce_backward)(
+        d(c, "dx"), data(c, "dy"), data(c, "x"), data(c, "t"), z(c, "N"), z(c, "P"));
+}
+
 #define SLOT(f) offsetof(gm_kernels, f)
 
 static const struct {
@@ -212,7 +462,8 @@ static const struct {
     { "slice", SLOT(slice), slice }, { "place", SLOT(place), place },
     { "repeat", SLOT(repeat), repeat },
     { "window", SLOT(window), window }, { "unwindow", SLOT(unwindow), unwindow },
-    { "round_bf16", SLOT(round_bf16), map }, { "add", SLOT(add), pair }, { "mul", SLOT(mul), pair },
+    { "round_bf16", SLOT(round_bf16), map }, { "fill", SLOT(fill), fill },
+    { "add", SLOT(add), pair }, { "mul", SLOT(mul), pair },
     { "scale", SLOT(scale), scale }, { "relu", SLOT(relu), map }, { "gelu", SLOT(gelu), map },
     { "quick_gelu", SLOT(quick_gelu), map }, { "silu", SLOT(silu), map }, { "sin", SLOT(sin), map },
     { "cos", SLOT(cos), map }, { "rope", SLOT(rope), rope }, { "linear", SLOT(linear), linear },
@@ -223,6 +474,41 @@ static const struct {
     { "resize", SLOT(resize), resize }, { "roi_align", SLOT(roi_align), roi_align },
     { "softmax", SLOT(softmax), softmax }, { "attention", SLOT(attention), attention },
     { "argmax", SLOT(argmax), argmax }, { "finite", SLOT(finite), finite },
+    { "gather_backward", SLOT(gather_backward), gather_backward },
+    { "transpose_backward", SLOT(transpose_backward), transpose_backward },
+    { "concat_backward", SLOT(concat_backward), concat_backward },
+    { "slice_backward", SLOT(slice_backward), slice_backward },
+    { "repeat_backward", SLOT(repeat_backward), repeat_backward },
+    { "window_backward", SLOT(window_backward), window_backward },
+    { "unwindow_backward", SLOT(unwindow_backward), unwindow_backward },
+    { "round_bf16_backward", SLOT(round_bf16_backward), round_bf16_backward },
+    { "add_backward", SLOT(add_backward), add_backward },
+    { "mul_backward", SLOT(mul_backward), mul_backward },
+    { "scale_backward", SLOT(scale_backward), scale_backward },
+    { "relu_backward", SLOT(relu_backward), map_backward },
+    { "gelu_backward", SLOT(gelu_backward), map_backward },
+    { "quick_gelu_backward", SLOT(quick_gelu_backward), map_backward },
+    { "silu_backward", SLOT(silu_backward), map_backward },
+    { "sin_backward", SLOT(sin_backward), map_backward },
+    { "cos_backward", SLOT(cos_backward), map_backward },
+    { "rope_backward", SLOT(rope_backward), rope_backward },
+    { "linear_backward", SLOT(linear_backward), linear_backward },
+    { "conv2d_backward", SLOT(conv2d_backward), conv2d_backward },
+    { "conv_transpose2x2_backward", SLOT(conv_transpose2x2_backward), conv_transpose2x2_backward },
+    { "layernorm_backward", SLOT(layernorm_backward), layernorm_backward },
+    { "layernorm2d_backward", SLOT(layernorm2d_backward), layernorm2d_backward },
+    { "rmsnorm_backward", SLOT(rmsnorm_backward), rmsnorm_backward },
+    { "groupnorm_backward", SLOT(groupnorm_backward), groupnorm_backward },
+    { "resize_backward", SLOT(resize_backward), resize_backward },
+    { "roi_align_backward", SLOT(roi_align_backward), roi_align_backward },
+    { "softmax_backward", SLOT(softmax_backward), softmax_backward },
+    { "attention_backward", SLOT(attention_backward), attention_backward },
+    { "cross_entropy", SLOT(cross_entropy), cross_entropy },
+    { "cross_entropy_backward", SLOT(cross_entropy_backward), cross_entropy_backward },
+    { "bce", SLOT(bce), mask_loss },
+    { "bce_backward", SLOT(bce_backward), mask_loss_backward },
+    { "dice", SLOT(dice), mask_loss },
+    { "dice_backward", SLOT(dice_backward), mask_loss_backward },
 };
 
 int ops_count(void)
@@ -250,23 +536,46 @@ int ops_has(const gm_kernels *k, const char *op)
     return slot != NULL;
 }
 
-int ops_call(const gm_kernels *k, ops_case *c, void *y, void *scratch)
+int ops_call(const gm_kernels *k, ops_case *c, void *scratch)
 {
     int i = find(c->op);
-    return i < 0 || !ops_has(k, c->op) ? -1 : ops[i].call(k, c, y, scratch);
+    return i < 0 || !ops_has(k, c->op) ? -1 : ops[i].call(k, c, c->output[0].data, scratch);
+}
+
+int ops_forward(const ops_case *c, ops_input *y)
+{
+    char op[64];
+    ops_case forward = *c;
+    const char *end = strstr(c->op, "_backward");
+    if (!end) return -1;
+    snprintf(op, sizeof op, "%.*s", (int)(end - c->op), c->op);
+    forward.op = op;
+    forward.output[0].data = y->data;
+    void *scratch = gm_aligned_alloc(ops_scratch(gm_kernels_ref(), &forward) + 64);
+    int rc = scratch ? ops_call(gm_kernels_ref(), &forward, scratch) : -1;
+    free(scratch);
+    return rc || forward.error[0] ? -1 : 0;
 }
 
 size_t ops_scratch(const gm_kernels *k, ops_case *c)
 {
-    if (!strcmp(c->op, "linear") && k->linear_scratch)
-        return k->linear_scratch(type(c, "w"), z(c, "R"), z(c, "N"), z(c, "K"));
-    if (!strcmp(c->op, "conv2d") && k->conv2d_scratch) {
+    size_t (*of_linear)(gm_dtype, int64_t, int64_t, int64_t) =
+        !strcmp(c->op, "linear") ? k->linear_scratch
+        : !strcmp(c->op, "linear_backward") ? k->linear_backward_scratch : NULL;
+    size_t (*of_conv)(gm_dtype, const gm_conv *) =
+        !strcmp(c->op, "conv2d") ? k->conv2d_scratch
+        : !strcmp(c->op, "conv2d_backward") ? k->conv2d_backward_scratch : NULL;
+    size_t (*of_attention)(const gm_attn *) =
+        !strcmp(c->op, "attention") ? k->attention_scratch
+        : !strcmp(c->op, "attention_backward") ? k->attention_backward_scratch : NULL;
+    if (of_linear) return of_linear(type(c, "w"), z(c, "R"), z(c, "N"), z(c, "K"));
+    if (of_conv) {
         gm_conv s = conv_of(c);
-        return k->conv2d_scratch(type(c, "w"), &s);
+        return of_conv(type(c, "w"), &s);
     }
-    if (!strcmp(c->op, "attention") && k->attention_scratch) {
+    if (of_attention) {
         gm_attn s = attn_of(c);
-        return k->attention_scratch(&s);
+        return of_attention(&s);
     }
     return 0;
 }

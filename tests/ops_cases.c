@@ -8,6 +8,7 @@
 #include <string.h>
 #include "../ref/kernels/typed.h"
 #include "hash.h"
+#include "ops_run.h"
 
 static int read_values(ops_cases *c, const char *path)
 {
@@ -66,7 +67,7 @@ static void store(ops_input *in, int64_t i, double v)
     }
 }
 
-/* The formulas of hash.h. */
+/* The formulas of hash.h; "forward" comes later. */
 static void fill(ops_input *in, json_t *j)
 {
     const char *kind = json_string_value(json_object_get(j, "fill"));
@@ -122,34 +123,52 @@ static int make_input(ops_input *in, json_t *j)
     return 0;
 }
 
+static int find_output(ops_output *out, const ops_cases *c, json_t *j)
+{
+    const char *rule = json_string_value(json_object_get(j, "compare"));
+    json_t *stride = json_object_get(j, "stride");
+    int64_t at = json_integer_value(json_object_get(j, "at"));
+    *out = (ops_output){ .name = json_string_value(json_object_get(j, "name")),
+                         .n = json_integer_value(json_object_get(j, "n")),
+                         .stride = stride ? json_integer_value(stride) : 1,
+                         .alike = json_is_true(json_object_get(j, "alike")) };
+    if (!out->name || !rule || out->n < 1 || out->stride < 1) return -1;
+    out->rule = !strcmp(rule, "bits") ? OPS_BITS : !strcmp(rule, "ints") ? OPS_INTS : OPS_EACH;
+    out->nstored = (out->n + out->stride - 1) / out->stride;
+    if (at < 0 || at > c->nvalues - out->nstored * (out->rule == OPS_EACH ? 2 : 1)) return -1;
+    out->want = c->values + at;
+    out->magnitude = out->rule == OPS_EACH ? c->values + at + out->nstored : NULL;
+    return 0;
+}
+
 int ops_case_load(ops_case *out, const ops_cases *c, int64_t i)
 {
-    json_t *j = json_array_get(c->list, (size_t)i), *inputs = json_object_get(j, "in");
-    const char *rule = json_string_value(json_object_get(j, "compare"));
-    int64_t at = json_integer_value(json_object_get(j, "at"));
+    json_t *j = json_array_get(c->list, (size_t)i), *inputs = json_object_get(j, "in"),
+           *outputs = json_object_get(j, "out");
     *out = (ops_case){ .json = j, .op = json_string_value(json_object_get(j, "op")),
                        .name = json_string_value(json_object_get(j, "case")),
-                       .number = json_number_value(json_object_get(j, "number")),
-                       .n = json_integer_value(json_object_get(j, "n")) };
-    json_t *stride = json_object_get(j, "stride");
-    out->stride = stride ? json_integer_value(stride) : 1;
-    if (!out->op || !out->name || !rule || out->n < 1 || out->stride < 1 ||
-        json_array_size(inputs) > OPS_INPUTS) {
+                       .number = json_number_value(json_object_get(j, "number")) };
+    if (!out->op || !out->name || !json_array_size(outputs) ||
+        json_array_size(outputs) > OPS_OUTPUTS || json_array_size(inputs) > OPS_INPUTS) {
         snprintf(out->error, sizeof out->error, "case %" PRId64 " is incomplete", i);
         return -1;
     }
-    out->rule = !strcmp(rule, "bits") ? OPS_BITS : !strcmp(rule, "ints") ? OPS_INTS : OPS_EACH;
-    out->nstored = (out->n + out->stride - 1) / out->stride;
-    if (at < 0 || at > c->nvalues - out->nstored * (out->rule == OPS_EACH ? 2 : 1)) {
-        snprintf(out->error, sizeof out->error, "values.bin is too short");
+    for (size_t k = 0; k < json_array_size(outputs); k++) {
+        if (!find_output(&out->output[out->noutputs++], c, json_array_get(outputs, k))) continue;
+        snprintf(out->error, sizeof out->error, "output %zu is not in values.bin", k);
         return -1;
     }
-    out->want = c->values + at;
-    out->magnitude = out->rule == OPS_EACH ? c->values + at + out->nstored : NULL;
     for (size_t k = 0; k < json_array_size(inputs); k++) {
         out->ninputs++;
         if (!make_input(&out->input[k], json_array_get(inputs, k))) continue;
         snprintf(out->error, sizeof out->error, "input %zu cannot be made", k);
+        return -1;
+    }
+    for (int k = 0; k < out->ninputs; k++) {
+        const char *kind = json_string_value(json_object_get(json_array_get(inputs, (size_t)k),
+                                                             "fill"));
+        if (strcmp(kind, "forward") || !ops_forward(out, &out->input[k])) continue;
+        snprintf(out->error, sizeof out->error, "input %d: the forward slot fails", k);
         return -1;
     }
     return 0;

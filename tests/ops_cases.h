@@ -10,7 +10,7 @@ typedef struct {
     int64_t nvalues;
 } ops_cases;
 
-enum { OPS_INPUTS = 6 };
+enum { OPS_INPUTS = 16, OPS_OUTPUTS = 5 };
 
 /* data lies at an address that is aligned to its element only: kernels may not ask for more. */
 typedef struct {
@@ -23,17 +23,26 @@ typedef struct {
 
 typedef enum { OPS_EACH, OPS_BITS, OPS_INTS } ops_rule;
 
+/* One output.  want has every stride-th element, nstored of them (int32 bits under OPS_INTS);
+ * magnitude as many, NULL but for OPS_EACH.  An input of the same name is what the output holds
+ * before the call: gradients are added to it.  An output that is not wanted is not listed. */
+typedef struct {
+    const char *name;
+    ops_rule rule;
+    int64_t n, stride, nstored;
+    int alike;                      /* the wanted values do not vary, and that is no fault */
+    const float *want, *magnitude;
+    void *data;                     /* where the kernel writes, set before each call */
+} ops_output;
+
 typedef struct {
     const char *op, *name;
     json_t *json;
     double number;                  /* the slot's scalar; 0 when it has none */
     ops_input input[OPS_INPUTS];
     int ninputs;
-    ops_rule rule;
-    int64_t n, stride,
-        nstored; /* elements of the output; want has every stride-th, nstored of them */
-    const float *want,
-        *magnitude; /* want: int32 bits under OPS_INTS; magnitude NULL but for OPS_EACH */
+    ops_output output[OPS_OUTPUTS];
+    int noutputs;
     char error[160];                /* "" or what the case lacks */
 } ops_case;
 

@@ -9,8 +9,9 @@
  * nothing. */
 typedef struct {
     const char *op, *name;
-    const void *got;                /* n elements, valid during the callback */
+    const void *got;    /* n elements of all outputs, one after the other; valid in the callback */
     int64_t n;
+    const char *out, *other_out;    /* the outputs that c and other are about: the worst ones */
     gm_comparison c;                /* against PyTorch: the stored elements */
     gm_comparison other; /* against the other table: the same elements; n is 0 without one */
     char error[200];
@@ -43,8 +44,11 @@ int ops_run_case(const gm_kernels *k, const gm_kernels *against, ops_case *c,
 /* eps of a type: twice the largest relative error of one rounding. */
 double ops_eps(gm_dtype precision);
 
-/* Calls the case's slot; y has c->n elements.  Non-zero when the kernel or the case says no. */
-int ops_call(const gm_kernels *k, ops_case *c, void *y, void *scratch);
+/* Calls the case's slot; each output has its data.  Non-zero when the kernel or the case says no.
+ */
+int ops_call(const gm_kernels *k, ops_case *c, void *scratch);
+/* Fills an input of a backward slot with the forward slot's output on the case's other inputs. */
+int ops_forward(const ops_case *c, ops_input *y);
 /* Bytes of scratch the slot asks for in this case. */
 size_t ops_scratch(const gm_kernels *k, ops_case *c);
 

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../ref/kernels/cpu.h"
-#include "../ref/kernels/typed.h"
-#include "compare.h"
+#include "numbers.h"
 
 static gm_kernels cpu;
 static const gm_kernels *ref;
@@ -16,50 +15,6 @@ static void setup(void)
     ref = gm_kernels_ref();
     gm_kernels_inherit(&cpu, gm_kernels_cpu(), ref);
 }
-
-/* n floats in -1 .. 1, the same each time. */
-static float *numbers(int64_t n, uint32_t seed)
-{
-    float *x = aligned_alloc(64, ((size_t)n * sizeof *x + 127) / 64 * 64);
-    ck_assert(x != NULL);
-    for (int64_t i = 0; i < n; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        x[i] = (float)(seed >> 8) * 0x1p-23f - 1.0f;
-    }
-    return x;
-}
-
-/* Outputs of both tables start as NaN, so that what is not written shows. */
-static float *unset(int64_t n)
-{
-    float *y = numbers(n, 0);
-    for (int64_t i = 0; i < n; i++) y[i] = NAN;
-    return y;
-}
-
-/* The same numbers as bf16 or f16. */
-static void *narrow(const float *x, gm_dtype type, int64_t n)
-{
-    float *room = numbers(n, 0);
-    if (type == GM_F32) memcpy(room, x, (size_t)n * sizeof *x);
-    else for (int64_t i = 0; i < n; i++)
-        ((uint16_t *)(void *)room)[i] = type == GM_BF16 ? gm_to_bf16(x[i]) : gm_to_f16(x[i]);
-    return room;
-}
-
-static void *scratch_of(size_t bytes) { return numbers((int64_t)(bytes / sizeof(float)) + 1, 0); }
-
-/* Frees both. */
-static void equal(float *got, float *want, int64_t n, double terms)
-{
-    char line[400];
-    gm_comparison c = gm_compare(got, want, n, 4 * GM_EPS * terms, 4 * GM_EPS);
-    ck_assert_msg(c.verdict == GM_PASS, "%s", gm_comparison_text(line, sizeof line, &c));
-    free(got);
-    free(want);
-}
-
-static const gm_dtype TYPES[] = { GM_F32, GM_BF16, GM_F16 };
 
 START_TEST(linear_panels)
 {

@@ -12,7 +12,7 @@ typedef struct {
     int bench;                      /* also time the cases that pass */
 } verify_source;
 
-enum { VERIFY_OPS = 64 };           /* at least ops_count() */
+enum { VERIFY_OPS = 96 };           /* at least ops_count() */
 
 typedef struct {
     char name[64];
@@ -27,6 +27,7 @@ typedef struct {
     int64_t index;                  /* of the case in cases->list */
     int begun;                      /* 1: the case starts now; 0: the rest is filled */
     gm_comparison torch, oracle;    /* oracle.n is 0 where the oracle itself is checked */
+    char torch_out[16], oracle_out[16];     /* the outputs that these are about */
     char error[200];
     double seconds, bytes, flops;   /* with bench: best run; inputs and output; of products */
 } verify_note;

@@ -119,7 +119,7 @@ says "a crash while loading" 1 'loading it: crashed' "$verify" "$work/early.so"
 
 # A case whose wanted values are all alike proves nothing, whatever comes out.
 mkdir "$work/cases" && printf '\0\0\0\0\0\0\0\0\0\0\200\77\0\0\200\77' > "$work/cases/values.bin"
-printf '[{"op":"relu","case":"dull","sizes":{"N":2},"n":2,"at":0,"compare":"each","in":[{"name":"x","type":"f32","n":2,%s}]}]' \
+printf '[{"op":"relu","case":"dull","sizes":{"N":2},"out":[{"name":"y","n":2,"at":0,"compare":"each"}],"in":[{"name":"x","type":"f32","n":2,%s}]}]' \
     '"fill":"list","values":[-1,-2]' > "$work/cases/cases.json"
 says "a vacuous case" 1 'VACUOUS .*dull' "$verify" --cases "$work/cases" "$work/right.so"
 says "vacuous is no pass" 1 '^0 passed, 1 failed, 1 of these vacuous$' "$verify" --cases "$work/cases" "$work/right.so"

@@ -99,6 +99,8 @@ static void keep(void *user, const ops_report *r)
     verify_note *n = user;
     n->torch = r->c;
     n->oracle = r->other;
+    snprintf(n->torch_out, sizeof n->torch_out, "%s", r->out ? r->out : "");
+    snprintf(n->oracle_out, sizeof n->oracle_out, "%s", r->other_out ? r->other_out : "");
     snprintf(n->error, sizeof n->error, "%s", r->error);
 }
 

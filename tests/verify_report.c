@@ -46,6 +46,24 @@ static const gm_comparison *worse(const verify_note *n)
     return o->verdict != GM_PASS || o->ratio > t->ratio ? o : t;
 }
 
+/* The output that a comparison is about, in the case's list. */
+static json_t *output_of(json_t *j, const verify_note *n, const gm_comparison *c)
+{
+    const char *its = c == &n->oracle ? n->oracle_out : n->torch_out;
+    json_t *list = json_object_get(j, "out"), *out;
+    size_t i;
+    json_array_foreach(list, i, out)
+        if (!strcmp(its, json_string_value(json_object_get(out, "name")))) return out;
+    return NULL;
+}
+
+/* The worst element's place in the whole output. */
+static int64_t element(json_t *out, const gm_comparison *c)
+{
+    json_t *stride = json_object_get(out, "stride");
+    return c->worst * (stride ? (int64_t)json_integer_value(stride) : 1);
+}
+
 static gm_verdict verdict_of(const verify_note *n)
 {
     return n->error[0] ? GM_FAIL : worse(n)->verdict;
@@ -68,12 +86,12 @@ static json_t *case_json(const verify_report *r, json_t *j, const verify_note *n
     if (n->error[0]) json_object_set_new(out, "error", json_string(n->error));
     else if (c->why[0]) json_object_set_new(out, "error", json_string(c->why));
     if (n->error[0] || c->worst < 0) return out;
-    json_t *stride = json_object_get(j, "stride");
+    json_t *its = output_of(j, n, c);
+    json_object_set(out, "output", json_object_get(its, "name"));
     json_object_set_new(out, "against", json_string(c == &n->oracle ? "oracle" : "PyTorch"));
     json_object_set_new(out, "fraction_pytorch", number_json(n->torch.ratio));
     if (n->oracle.n) json_object_set_new(out, "fraction_oracle", number_json(n->oracle.ratio));
-    json_object_set_new(out, "element",
-                        json_integer(c->worst * (stride ? json_integer_value(stride) : 1)));
+    json_object_set_new(out, "element", json_integer(element(its, c)));
     json_object_set_new(out, "got", number_json(c->got));
     json_object_set_new(out, "want", number_json(c->want));
     json_object_set_new(out, "tolerance", number_json(c->tolerance));
@@ -99,17 +117,20 @@ static void print_case(const verify_report *r, json_t *j, const verify_note *n, 
     const gm_comparison *c = worse(n);
     gm_verdict v = verdict_of(n);
     const char *name = json_string_value(json_object_get(j, "case"));
-    json_t *stride = json_object_get(j, "stride");
+    json_t *out = output_of(j, n, c);
+    int several = json_array_size(json_object_get(j, "out")) > 1;
     char sizes[200], oracle[20] = "-";
     sizes_text(sizes, sizeof sizes, j);
     if (n->error[0])
         printf("  %-7s %9s %9s  %s (%s): %s\n", gm_verdict_name(v), "", "", name, sizes, n->error);
     else {
         if (n->oracle.n) snprintf(oracle, sizeof oracle, "%.3g", n->oracle.ratio);
-        printf("  %-7s %9.3g %9s  %s (%s): element %" PRId64 " of %" PRId64 ": got %.9g, want %.9g",
+        printf("  %-7s %9.3g %9s  %s (%s): %s%selement %" PRId64 " of %" PRId64
+               ": got %.9g, want %.9g",
                gm_verdict_name(v), n->torch.ratio, oracle, name, sizes,
-               c->worst * (stride ? (int64_t)json_integer_value(stride) : 1),
-               (int64_t)json_integer_value(json_object_get(j, "n")), c->got, c->want);
+               several ? json_string_value(json_object_get(out, "name")) : "", several ? " " : "",
+               element(out, c), (int64_t)json_integer_value(json_object_get(out, "n")), c->got,
+               c->want);
         if (v == GM_FAIL)
             printf(" from %s; %" PRId64 " of %" PRId64 " outside",
                    c == &n->oracle ? "the oracle" : "PyTorch", c->bad, c->n);

@@ -1,6 +1,6 @@
 /* Softmax and attention.  Attention works on tiles of queries of one head: scores of a tile by
  * sgemm, softmax in place, values by sgemm.  One thread holds one tile; no more of the scores ever
- * exists. */
+ * exists.  Backward computes a tile's weights again. */
 #include <cblas.h>
 #include <math.h>
 #include <omp.h>
@@ -10,6 +10,8 @@
 /* Queries of a tile: many, because sgemm packs all keys anew for each tile; but at most 4 MB of
  * scores. */
 enum { TILE_ROWS = 256, TILE_BYTES = 4 << 20 };
+/* Backward holds a second tile, of gradients, and gains by keeping both cached. */
+enum { BACK_ROWS = 128 };
 
 int cpu_softmax(float *y, const float *x, int64_t R, int64_t C)
 {
@@ -23,36 +25,39 @@ int cpu_softmax(float *y, const float *x, int64_t R, int64_t C)
     return 0;
 }
 
-static int64_t tile_rows(const gm_attn *s)
+/* Queries of a tile, most at most. */
+static int64_t tile_rows(const gm_attn *s, int64_t most)
 {
     int64_t fit = TILE_BYTES / (int64_t)sizeof(float) / (s->TK > 0 ? s->TK : 1);
     if (fit < 16) fit = 16;
-    return cpu_min(s->TQ, cpu_min(fit, TILE_ROWS));
+    return cpu_min(s->TQ, cpu_min(fit, most));
 }
 
 /* One thread's room: scores (rows, TK), q . rel_h (rows, 2 GH - 1), q . rel_w (rows, 2 GW - 1), one
- * row of GW; in whole cache lines. */
-typedef struct { float *score, *rel_h, *rel_w, *line; } room;
+ * row of GW, and, backward, gradients of the scores (rows, TK); in whole cache lines. */
+typedef struct { float *score, *rel_h, *rel_w, *line, *grad; } room;
 
-static size_t room_floats(const gm_attn *s)
+static size_t room_floats(const gm_attn *s, int64_t rows, int backward)
 {
     int64_t rel = s->rel_h ? 2 * s->GH - 1 + 2 * s->GW - 1 : 0;
-    return ((size_t)(tile_rows(s) * (s->TK + rel) + s->GW) + 15) & ~(size_t)15;
+    int64_t tiles = backward ? 2 : 1;
+    return ((size_t)(rows * (tiles * s->TK + rel) + s->GW) + 15) & ~(size_t)15;
 }
 
-static room room_of(void *scratch, const gm_attn *s, int64_t thread)
+static room room_of(float *scratch, const gm_attn *s, int64_t rows)
 {
-    int64_t rows = tile_rows(s);
-    room m = { .score = (float *)scratch + (size_t)thread * room_floats(s) };
+    room m = { .score = scratch };
     m.rel_h = m.score + rows * s->TK;
     m.rel_w = m.rel_h + (s->rel_h ? rows * (2 * s->GH - 1) : 0);
     m.line = m.rel_w + (s->rel_h ? rows * (2 * s->GW - 1) : 0);
+    m.grad = m.line + s->GW;
     return m;
 }
 
 size_t cpu_attention_scratch(const gm_attn *s)
 {
-    return room_floats(s) * (size_t)omp_get_max_threads() * sizeof(float);
+    return room_floats(s, tile_rows(s, TILE_ROWS), 0) * (size_t)omp_get_max_threads() *
+           sizeof(float);
 }
 
 /* One head of one sequence: q and y rows NH HD apart, k and v rows NKV HD apart. */
@@ -174,7 +179,7 @@ int cpu_attention(float *y, const float *q, const float *k, const float *v, cons
                   void *scratch)
 {
     if (s->TK > INT32_MAX || s->NH * s->HD > INT32_MAX) return 1;
-    int64_t rows = tile_rows(s), tiles = rows ? (s->TQ + rows - 1) / rows : 0;
+    int64_t rows = tile_rows(s, TILE_ROWS), tiles = rows ? (s->TQ + rows - 1) / rows : 0;
     int64_t tasks = s->B * s->NH * tiles;
     /* The scratch was sized for this many threads. */
     int threads = tasks * rows * s->TK * s->HD > 2 * CPU_GRAIN ? omp_get_max_threads() : 1;
@@ -184,9 +189,225 @@ int cpu_attention(float *y, const float *q, const float *k, const float *v, cons
         int64_t kv = (b * s->KS * s->NKV + h / (s->NH / s->NKV)) * s->HD;
         int64_t at = (b * s->TQ * s->NH + h) * s->HD;
         head t = { y + at, q + at, k + kv, v + kv, s->keep ? s->keep + b * s->TK : NULL };
-        room m = room_of(scratch, s, omp_get_thread_num());
+        room m = room_of((float *)scratch + (size_t)omp_get_thread_num() * room_floats(s, rows, 0),
+                         s, rows);
         if (s->TQ == 1) one_query(&t, s, 0, &m);
         else tile(&t, s, first, cpu_min(rows, s->TQ - first), &m);
     }
+    return 0;
+}
+
+/* ---- backward ---- */
+
+/* dx (n) += y (dy - sum of dy y) */
+GM_CLONES static void softmax_row_backward(float *restrict dx, const float *dy, const float *y,
+                                           int64_t n)
+{
+    double sum = 0;
+    #pragma omp simd reduction(+:sum)
+    for (int64_t i = 0; i < n; i++) sum += (double)dy[i] * y[i];
+    for (int64_t i = 0; i < n; i++) dx[i] = (float)(dx[i] + y[i] * (dy[i] - sum));
+}
+
+int cpu_softmax_backward(float *dx, const float *dy, const float *y, int64_t R, int64_t C)
+{
+    #pragma omp parallel for if (R * C > CPU_GRAIN)
+    for (int64_t r = 0; r < (dx ? R : 0); r++)
+        softmax_row_backward(dx + r * C, dy + r * C, y + r * C, C);
+    return 0;
+}
+
+/* One head of one sequence and its gradients, laid out as what they are of; drel_h, drel_w: a share
+ * of its own, or NULL. */
+typedef struct {
+    head of;
+    const float *dy, *y;
+    float *dq, *dk, *dv, *drel_h, *drel_w;
+} head_back;
+
+/* e (n), weights not yet divided by their sum, become weights; g (n), the gradient of each weight,
+ * that of its score.  mean: the sum of weights times g. */
+GM_CLONES static void scores_backward(float *restrict e, float *restrict g, float inverse,
+                                      float mean, int64_t n)
+{
+    for (int64_t j = 0; j < n; j++) {
+        e[j] *= inverse;
+        g[j] = e[j] * (g[j] - mean);
+    }
+}
+
+/* Row `row` of the room, query i: products q k and dy v, already there, become weights and
+ * gradients of the scores; 0 from the keys on that i does not see. */
+static void query_backward(const head_back *t, const gm_attn *s, const room *m, int64_t row,
+                           int64_t i, int64_t TK)
+{
+    int64_t at = i * s->NH * s->HD, n = visible(s, i);
+    float *score = m->score + row * s->TK, *grad = m->grad + row * s->TK, mean;
+    float sum = weights(score, m, row, &t->of, s, i);
+    dots(&mean, t->dy + at, t->y + at, 1, s->HD, 0, 1.0f);
+    scores_backward(score, grad, 1.0f / sum, mean, n);
+    for (int64_t j = n; j < TK; j++) score[j] = grad[j] = 0;
+}
+
+/* dst (M, N) += alpha a b, b (K, N); a (M, K), or (K, M) and taken transposed. */
+static void add_product(float *dst, int64_t ldd, CBLAS_TRANSPOSE side, const float *a, int64_t lda,
+                        const float *b, int64_t ldb, int64_t M, int64_t N, int64_t K, float alpha)
+{
+    if (dst)
+        cblas_sgemm(CblasRowMajor, side, CblasNoTrans, (int)M, (int)N, (int)K, alpha, a, (int)lda,
+                    b, (int)ldb, 1.0f, dst, (int)ldd);
+}
+
+/* What the scores' gradients say of rel_h, rel_w and, through them, of q: gathered by distance they
+ * are gradients of q . rel_h and q . rel_w. */
+static void relative_backward(const head_back *t, const gm_attn *s, const room *m, int64_t first,
+                              int64_t rows)
+{
+    int64_t nh = 2 * s->GH - 1, nw = 2 * s->GW - 1, width = s->NH * s->HD, at = first * width;
+    for (int64_t r = 0; r < rows; r++) {
+        const float *grad = m->grad + r * s->TK;
+        float *up = m->rel_h + r * nh, *left = m->rel_w + r * nw;
+        memset(up, 0, (size_t)nh * sizeof(float));
+        memset(left, 0, (size_t)nw * sizeof(float));
+        memset(m->line, 0, (size_t)s->GW * sizeof(float));
+        for (int64_t y = 0; y < s->GH; y++, grad += s->GW) {
+            float sum = 0;
+            #pragma omp simd reduction(+:sum)
+            for (int64_t x = 0; x < s->GW; x++) sum += grad[x];
+            cpu_accumulate(m->line, grad, s->GW);
+            up[(first + r) / s->GW - y + s->GH - 1] = sum;
+        }
+        for (int64_t x = 0; x < s->GW; x++) left[(first + r) % s->GW - x + s->GW - 1] = m->line[x];
+    }
+    float *dq = t->dq ? t->dq + at : NULL;
+    add_product(dq, width, CblasNoTrans, m->rel_h, nh, s->rel_h, s->HD, rows, s->HD, nh, 1.0f);
+    add_product(dq, width, CblasNoTrans, m->rel_w, nw, s->rel_w, s->HD, rows, s->HD, nw, 1.0f);
+    const float *q = t->of.q + at;
+    add_product(t->drel_h, s->HD, CblasTrans, m->rel_h, nh, q, width, nh, s->HD, rows, 1.0f);
+    add_product(t->drel_w, s->HD, CblasTrans, m->rel_w, nw, q, width, nw, s->HD, rows, 1.0f);
+}
+
+static void tile_backward(const head_back *t, const gm_attn *s, int64_t first, int64_t rows,
+                          const room *m)
+{
+    int64_t stride = s->NKV * s->HD, width = s->NH * s->HD, at = first * width;
+    int64_t TK = visible(s, first + rows - 1), HD = s->HD;
+    const float *q = t->of.q + at, *dy = t->dy + at;
+    multiply(m->score, s->TK, q, t->of.k, stride, s, rows, TK, s->scale);
+    multiply(m->grad, s->TK, dy, t->of.v, stride, s, rows, TK, 1.0f);
+    relative(m, q, s, rows);
+    for (int64_t r = 0; r < rows; r++) query_backward(t, s, m, r, first + r, TK);
+    add_product(t->dv, stride, CblasTrans, m->score, s->TK, dy, width, TK, HD, rows, 1.0f);
+    add_product(t->dk, stride, CblasTrans, m->grad, s->TK, q, width, TK, HD, rows, s->scale);
+    add_product(t->dq ? t->dq + at : NULL, width, CblasNoTrans, m->grad, s->TK, t->of.k, stride,
+                rows, HD, TK, s->scale);
+    if (s->rel_h) relative_backward(t, s, m, first, rows);
+}
+
+/* Query i alone, touching only the keys that it sees: where some number is NaN or Inf, products of
+ * tiles would carry it to others. */
+static void one_query_backward(const head_back *t, const gm_attn *s, int64_t i, const room *m)
+{
+    int64_t stride = s->NKV * s->HD, n = visible(s, i), at = i * s->NH * s->HD;
+    const float *q = t->of.q + at, *dy = t->dy + at;
+    relative(m, q, s, 1);
+    dots(m->score, q, t->of.k, n, s->HD, stride, s->scale);
+    dots(m->grad, dy, t->of.v, n, s->HD, stride, 1.0f);
+    query_backward(t, s, m, 0, i, s->TK);
+    for (int64_t j = 0; j < n; j++) {
+        if (t->of.keep && !t->of.keep[j]) {
+            m->score[j] = m->grad[j] = 0;
+            continue;
+        }
+        float g = s->scale * m->grad[j];
+        if (t->dq) cpu_axpy(t->dq + at, g, t->of.k + j * stride, s->HD);
+        if (t->dk) cpu_axpy(t->dk + j * stride, g, q, s->HD);
+        if (t->dv) cpu_axpy(t->dv + j * stride, m->score[j], dy, s->HD);
+    }
+    if (s->rel_h) relative_backward(t, s, m, i, 1);
+}
+
+/* 0 when all of x (rows, n), rows `stride` apart, are finite, else NaN. */
+GM_CLONES static float not_finite(const float *x, int64_t rows, int64_t n, int64_t stride)
+{
+    float check = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        #pragma omp simd reduction(+:check)
+        for (int64_t i = 0; i < n; i++) check += x[r * stride + i] * 0.0f;
+    }
+    return check;
+}
+
+static void head_backward(const head_back *t, const gm_attn *s, int64_t rows, const room *m)
+{
+    int64_t stride = s->NKV * s->HD, width = s->NH * s->HD;
+    float check = 0;
+    if (s->causal || s->keep)
+        check = not_finite(t->of.q, s->TQ, s->HD, width) + not_finite(t->dy, s->TQ, s->HD, width) +
+                not_finite(t->y, s->TQ, s->HD, width) +
+                not_finite(t->of.k, s->TK, s->HD, stride) +
+                not_finite(t->of.v, s->TK, s->HD, stride);
+    if (isnan(check))
+        for (int64_t i = 0; i < s->TQ; i++) one_query_backward(t, s, i, m);
+    else
+        for (int64_t first = 0; first < s->TQ; first += rows)
+            tile_backward(t, s, first, cpu_min(rows, s->TQ - first), m);
+}
+
+/* Shares of the gradients of rel_h and rel_w, which all heads add to: so many, whatever the
+ * threads. */
+enum { SHARES = 64 };
+
+static int64_t share_floats(const gm_attn *s)
+{
+    return s->rel_h ? (2 * s->GH - 1 + 2 * s->GW - 1) * s->HD : 0;
+}
+
+size_t cpu_attention_backward_scratch(const gm_attn *s)
+{
+    size_t rooms = room_floats(s, tile_rows(s, BACK_ROWS), 1) * (size_t)omp_get_max_threads();
+    return (rooms + (size_t)(SHARES * share_floats(s))) * sizeof(float);
+}
+
+/* dst (n) += the shares, in order. */
+static void gather_shares(float *dst, const float *share, int64_t shares, int64_t step, int64_t n)
+{
+    for (int64_t i = 0; dst && i < shares; i++) cpu_accumulate(dst, share + i * step, n);
+}
+
+static float *shifted(float *p, int64_t n) { return p ? p + n : NULL; }
+
+/* A task is one key/value head of one sequence with all its query heads: dk and dv have one writer.
+ * The bits do not depend on the threads as long as sgemm's of one thread do not. */
+int cpu_attention_backward(float *dq, float *dk, float *dv, float *drel_h, float *drel_w,
+                           const float *dy, const float *q, const float *k, const float *v,
+                           const float *y, const gm_attn *s, void *scratch)
+{
+    if (s->TK > INT32_MAX || s->NH * s->HD > INT32_MAX) return 1;
+    int64_t rows = tile_rows(s, BACK_ROWS), tasks = s->B * s->NKV, group = s->NH / s->NKV;
+    int64_t shares = s->rel_h ? cpu_min(SHARES, tasks) : tasks, floats = share_floats(s);
+    int threads = s->B * s->NH * s->TQ * s->TK * s->HD > 2 * CPU_GRAIN ? omp_get_max_threads() : 1;
+    float *share = (float *)scratch + room_floats(s, rows, 1) * (size_t)omp_get_max_threads();
+    memset(share, 0, (size_t)(SHARES * floats) * sizeof(float));
+    #pragma omp parallel for schedule(dynamic) num_threads(threads)
+    for (int64_t n = 0; n < shares; n++)
+        for (int64_t task = n; task < tasks; task += shares)    /* task: batch, key/value head */
+            for (int64_t h = task % s->NKV * group; h < (task % s->NKV + 1) * group; h++) {
+                int64_t b = task / s->NKV, kv = (b * s->KS * s->NKV + task % s->NKV) * s->HD;
+                int64_t at = (b * s->TQ * s->NH + h) * s->HD;
+                head_back t = {
+                    { NULL, q + at, k + kv, v + kv, s->keep ? s->keep + b * s->TK : NULL },
+                    dy + at, y + at, shifted(dq, at), shifted(dk, kv), shifted(dv, kv),
+                    drel_h ? share + n * floats : NULL,
+                    drel_w ? share + n * floats + (2 * s->GH - 1) * s->HD : NULL,
+                };
+                room m = room_of((float *)scratch +
+                                 (size_t)omp_get_thread_num() * room_floats(s, rows, 1), s, rows);
+                head_backward(&t, s, rows, &m);
+            }
+    if (!s->rel_h) return 0;
+    gather_shares(drel_h, share, shares, floats, (2 * s->GH - 1) * s->HD);
+    gather_shares(drel_w, share + (2 * s->GH - 1) * s->HD, shares, floats,
+                  (2 * s->GW - 1) * s->HD);
     return 0;
 }

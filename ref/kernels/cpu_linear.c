@@ -1,4 +1,5 @@
-/* Linear: many rows through sgemm, few rows by dot products over the weights as they are stored. */
+/* Linear: many rows through sgemm, few rows by dot products over the weights as they are stored.
+ * Backward likewise; with few rows each row of w is added to dx as it is stored. */
 #include <cblas.h>
 #include "cpu_table.h"
 #include "cpu_vec.h"
@@ -126,5 +127,83 @@ int cpu_linear(float *y, const float *x, const void *w, gm_dtype wt, const float
         expand(scratch, w, wt, n, columns, K);
         product(y + n, x, scratch, R, N, columns, K, beta);
     }
+    return 0;
+}
+
+size_t cpu_linear_backward_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K)
+{
+    return cpu_linear_scratch(wt, R, N, K);
+}
+
+/* y (n) += s w (n), w of 16 bits. */
+GM_CLONES static void axpy_bf16(float *restrict y, float s, const uint16_t *w, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) y[i] += s * gm_from_bf16(w[i]);
+}
+
+GM_CLONES static void axpy_f16(float *restrict y, float s, const uint16_t *w, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) y[i] += s * cpu_from_f16(w[i]);
+}
+
+static void axpy_typed(float *y, float s, const void *w, gm_dtype wt, int64_t at, int64_t n)
+{
+    if (wt == GM_F32) cpu_axpy(y, s, (const float *)w + at, n);
+    else if (wt == GM_BF16) axpy_bf16(y, s, (const uint16_t *)w + at, n);
+    else axpy_f16(y, s, (const uint16_t *)w + at, n);
+}
+
+/* dx (R, K) += dy (R, N) w (N, K), a run of columns at a time: sums of 64 rows of w each. */
+static void few_rows_backward(float *dx, const float *dy, const void *w, gm_dtype wt, int64_t R,
+                              int64_t N, int64_t K)
+{
+    enum { RUN = 512, ROWS = 64 };
+    #pragma omp parallel for if (R * N * K > 2 * CPU_GRAIN)
+    for (int64_t k = 0; k < K; k += RUN)
+        for (int64_t n = 0; n < N; n += ROWS) {
+            float sum[FEW_ROWS][RUN] = { { 0 } };
+            int64_t columns = cpu_min(RUN, K - k);
+            for (int64_t i = n; i < cpu_min(N, n + ROWS); i++)
+                for (int64_t r = 0; r < R; r++)
+                    axpy_typed(sum[r], dy[r * N + i], w, wt, i * K + k, columns);
+            for (int64_t r = 0; r < R; r++) cpu_accumulate(dx + r * K + k, sum[r], columns);
+        }
+}
+
+/* dx (R, K) += dy[:, n : n + rows] w, w (rows, K) as float; dy at column n. */
+static void product_back(float *dx, const float *dy, const float *w, int64_t R, int64_t N,
+                         int64_t rows, int64_t K)
+{
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)R, (int)K, (int)rows, 1.0f, dy,
+                (int)N, w, (int)K, 1.0f, dx, (int)K);
+}
+
+static void input_gradient(float *dx, const float *dy, const void *w, gm_dtype wt, int64_t R,
+                           int64_t N, int64_t K, void *scratch)
+{
+    if (R <= FEW_ROWS) {
+        few_rows_backward(dx, dy, w, wt, R, N, K);
+        return;
+    }
+    if (wt == GM_F32) {
+        product_back(dx, dy, w, R, N, N, K);
+        return;
+    }
+    for (int64_t n = 0; n < N; n += PANEL) {
+        int64_t rows = cpu_min(PANEL, N - n);
+        expand(scratch, w, wt, n, rows, K);
+        product_back(dx, dy + n, scratch, R, N, rows, K);
+    }
+}
+
+int cpu_linear_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
+                        const void *w, gm_dtype wt, int64_t R, int64_t N, int64_t K, void *scratch)
+{
+    if (!gm_is_weight_type(wt) || R > INT32_MAX || N > INT32_MAX || K > INT32_MAX) return 1;
+    if (dx) input_gradient(dx, dy, w, wt, R, N, K, scratch);
+    if (dw)
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)N, (int)K, (int)R, 1.0f, dy,
+                    (int)N, x, (int)K, 1.0f, dw, (int)K);
+    if (db) cpu_column_sums(db, dy, NULL, R, N);
     return 0;
 }

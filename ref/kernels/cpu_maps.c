@@ -81,6 +81,83 @@ int cpu_scale(float *y, const float *x, int64_t N, float s)
     return 0;
 }
 
+/* ---- backward: dx += dy times the slope at x ---- */
+
+GM_CLONES static void multiply_add_run(float *restrict dx, const float *dy, const float *b,
+                                       int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) dx[i] += dy[i] * b[i];
+}
+
+/* 0 at x = 0, and at NaN the slope is 1, as in PyTorch's threshold_backward. */
+GM_CLONES static void relu_slope_run(float *restrict dx, const float *dy, const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) dx[i] += x[i] <= 0 ? 0 : dy[i];
+}
+
+GM_CLONES static void gelu_slope_run(float *restrict dx, const float *dy, const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) dx[i] += dy[i] * cpu_gelu_slope(x[i]);
+}
+
+GM_CLONES static void quick_gelu_slope_run(float *restrict dx, const float *dy, const float *x,
+                                           int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) dx[i] += dy[i] * cpu_swish_slope(x[i], 1.702);
+}
+
+GM_CLONES static void silu_slope_run(float *restrict dx, const float *dy, const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) dx[i] += dy[i] * cpu_swish_slope(x[i], 1);
+}
+
+int cpu_add_backward(float *da, float *db, const float *dy, int64_t N, int64_t M)
+{
+    if (da) map1(cpu_accumulate, da, dy, N);
+    if (db && M == N) map1(cpu_accumulate, db, dy, N);
+    else if (db) cpu_column_sums(db, dy, NULL, N / M, M);
+    return 0;
+}
+
+int cpu_mul_backward(float *da, float *db, const float *dy, const float *a, const float *b,
+                     int64_t N, int64_t M)
+{
+    if (da) map2(multiply_add_run, da, dy, b, N, M);
+    if (db && M == N) map2(multiply_add_run, db, dy, a, N, N);
+    else if (db) cpu_column_sums(db, dy, a, N / M, M);
+    return 0;
+}
+
+int cpu_scale_backward(float *dx, const float *dy, int64_t N, float s)
+{
+    if (!dx) return 0;
+    #pragma omp parallel for if (N > CPU_GRAIN)
+    for (int64_t i = 0; i < N; i += CPU_RUN) cpu_axpy(dx + i, s, dy + i, cpu_min(CPU_RUN, N - i));
+    return 0;
+}
+
+static int slope(run2 run, float *dx, const float *dy, const float *x, int64_t N)
+{
+    return dx ? map2(run, dx, dy, x, N, N) : 0;
+}
+
+int cpu_relu_backward(float *dx, const float *dy, const float *x, int64_t N)
+{
+    return slope(relu_slope_run, dx, dy, x, N);
+}
+int cpu_gelu_backward(float *dx, const float *dy, const float *x, int64_t N)
+{
+    return slope(gelu_slope_run, dx, dy, x, N);
+}
+int cpu_quick_gelu_backward(float *dx, const float *dy, const float *x, int64_t N)
+{
+    return slope(quick_gelu_slope_run, dx, dy, x, N);
+}
+int cpu_silu_backward(float *dx, const float *dy, const float *x, int64_t N)
+{
+    return slope(silu_slope_run, dx, dy, x, N);
+}
+
 /* NaN and Inf times 0 are NaN; a sum that is not 0 met one. */
 GM_CLONES static int finite_run(const float *x, int64_t n)
 {
@@ -110,8 +187,22 @@ GM_CLONES static void turn(float *restrict ya, float *restrict yb, const float *
     }
 }
 
+/* The turn back, added: what turn gives for the opposite angle. */
+GM_CLONES static void turn_back(float *restrict da, float *restrict db, const float *ya,
+                                const float *yb, const float *c, const float *s, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        da[i] += ya[i] * c[i] + yb[i] * s[i];
+        db[i] += yb[i] * c[i] - ya[i] * s[i];
+    }
+}
+
+typedef void (*turn_run)(float *ya, float *yb, const float *a, const float *b, const float *c,
+                         const float *s, int64_t n);
+
 /* Cosines and sines once for all heads, 64 angles at a time. */
-int cpu_rope(float *y, const float *x, const float *angle, int64_t R, int64_t NH, int64_t HD)
+static int rotate(turn_run run, float *y, const float *x, const float *angle, int64_t R, int64_t NH,
+                  int64_t HD)
 {
     enum { PAIRS = 64 };
     int64_t half = HD / 2;
@@ -126,8 +217,19 @@ int cpu_rope(float *y, const float *x, const float *angle, int64_t R, int64_t NH
             }
             for (int64_t h = 0; h < NH; h++) {
                 int64_t at = (r * NH + h) * HD + first;
-                turn(y + at, y + at + half, x + at, x + at + half, c, s, n);
+                run(y + at, y + at + half, x + at, x + at + half, c, s, n);
             }
         }
     return 0;
+}
+
+int cpu_rope(float *y, const float *x, const float *angle, int64_t R, int64_t NH, int64_t HD)
+{
+    return rotate(turn, y, x, angle, R, NH, HD);
+}
+
+int cpu_rope_backward(float *dx, const float *dy, const float *angle, int64_t R, int64_t NH,
+                      int64_t HD)
+{
+    return dx ? rotate(turn_back, dx, dy, angle, R, NH, HD) : 0;
 }

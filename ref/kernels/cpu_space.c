@@ -54,6 +54,83 @@ int cpu_resize(float *y, const float *x, int64_t R, int64_t H, int64_t W, int64_
     return 0;
 }
 
+/* ---- resize, backward ----
+ * A row of dx gathers the rows of dy that read it, weighted, into one row; then each pixel the
+ * columns of that.  Sums are double. */
+
+/* Outputs of an axis are looked at so many at a time. */
+enum { AXIS = 256 };
+
+/* sum (n) += s y (n) */
+GM_CLONES static void add_weighted(double *restrict sum, double s, const float *y, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) sum[i] += s * (double)y[i];
+}
+
+/* dx (W) += sum (n), each shared out between the two pixels of its tap; taps in the order of their
+ * pixels or against it, so that a pixel's shares are met one after another. */
+static void spread(float *dx, const double *sum, const tap *h, int64_t n, int64_t W)
+{
+    double near = 0, far = 0; /* for pixels i0 and i0 + 1 */
+    for (int64_t j = 0; j < n; j++) {
+        near += h[j].s * sum[j];
+        if (h[j].i1 > h[j].i0) far += h[j].t * sum[j];
+        else near += h[j].t * sum[j];
+        if (j + 1 < n && h[j + 1].i0 == h[j].i0) continue;
+        dx[h[j].i0] = (float)(dx[h[j].i0] + near);
+        if (h[j].i0 + 1 < W) dx[h[j].i0 + 1] = (float)(dx[h[j].i0 + 1] + far);
+        near = far = 0;
+    }
+}
+
+static float share(tap p, int64_t i) { return (p.i0 == i ? p.s : 0) + (p.i1 == i ? p.t : 0); }
+
+/* The first output of an axis that reads pixel i or one behind it; out when none does. */
+static int64_t first_reader(int64_t i, int64_t in, int64_t out, int align)
+{
+    int64_t low = 0, high = out;
+    while (low < high) {
+        int64_t middle = (low + high) / 2;
+        if (resize_tap(middle, in, out, align).i1 < i) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+/* Rows top .. bottom of one map dx (H, W) from n columns of dy (HO, WO), read through taps h. */
+static void resize_rows_backward(float *dx, const float *dy, const tap *h, int64_t n, int64_t top,
+                                 int64_t bottom, int64_t H, int64_t W, int64_t HO, int64_t WO,
+                                 int align)
+{
+    for (int64_t i = top; i < bottom; i++) {
+        double sum[AXIS] = { 0 };
+        int64_t first = first_reader(i, H, HO, align), o = first;
+        for (; o < HO; o++) {
+            tap v = resize_tap(o, H, HO, align);
+            if (v.i0 > i) break;
+            add_weighted(sum, share(v, i), dy + o * WO, n);
+        }
+        if (o > first) spread(dx + i * W, sum, h, n, W);
+    }
+}
+
+int cpu_resize_backward(float *dx, const float *dy, int64_t R, int64_t H, int64_t W, int64_t HO,
+                        int64_t WO, int align)
+{
+    enum { ROWS = 16 }; /* of a task: they share the column taps */
+    int64_t blocks = dx ? (H + ROWS - 1) / ROWS : 0;
+    #pragma omp parallel for if (R * (H * WO + HO * WO) > CPU_GRAIN)
+    for (int64_t t = 0; t < R * blocks; t++)                    /* t: map, block of rows */
+        for (int64_t first = 0; first < WO; first += AXIS) {
+            int64_t top = t % blocks * ROWS, map = t / blocks, n = cpu_min(AXIS, WO - first);
+            tap h[AXIS];
+            for (int64_t j = 0; j < n; j++) h[j] = resize_tap(first + j, W, WO, align);
+            resize_rows_backward(dx + map * H * W, dy + map * HO * WO + first, h, n, top,
+                                 cpu_min(H, top + ROWS), H, W, HO, WO, align);
+        }
+    return 0;
+}
+
 /* One sample: four pixels of a map and their weights. */
 typedef struct { int64_t at[4]; float w[4]; } sample;
 
@@ -120,5 +197,75 @@ int cpu_roi_align(float *y, const float *x, const float *box, const int32_t *ima
             roi_bin(y + (n * C + c) * P * P, x + (image[n] * C + c) * H * W, box + 4 * n, bin / P,
                     bin % P, cpu_min(CHANNELS, C - c), H, W, P, S, scale);
     }
+    return 0;
+}
+
+/* ---- roi_align, backward ---- */
+
+/* Samples of an axis that lie on the map: what they read, and their bins. */
+typedef struct { int64_t n, bin[AXIS]; tap tap[AXIS]; } samples;
+
+/* Samples first .. first + AXIS of P bins of S each, over pixels 0 .. n - 1; the bins from `start`
+ * on, each `size` long.  One outside the map, or at NaN, is not among them. */
+static samples samples_of(int64_t first, double start, double size, int64_t P, int64_t S, int64_t n)
+{
+    samples s = { .n = 0 };
+    for (int64_t i = first; i < cpu_min(P * S, first + AXIS); i++) {
+        double at = start +
+                    ((double)(i / S) + ((double)(i % S) + 0.5) / (double)S) * size;
+        if (!(at >= -1 && at <= (double)n)) continue;
+        s.tap[s.n] = roi_tap(at, n);
+        s.bin[s.n++] = i / S;
+    }
+    return s;
+}
+
+/* dx (n, H, W) += what the samples v by h of one box's bins dy (n, P, P) read. */
+static void samples_backward(float *dx, const float *dy, const samples *v, const samples *h,
+                             int64_t n, int64_t H, int64_t W, int64_t P, int64_t S)
+{
+    int64_t low = H, high = -1; /* rows of the map that are read */
+    for (int64_t m = 0; m < v->n; m++) {
+        low = cpu_min(low, v->tap[m].i0);
+        if (v->tap[m].i1 > high) high = v->tap[m].i1;
+    }
+    for (int64_t i = low; i <= high; i++)
+        for (int64_t c = 0; c < n; c++) {
+            double sum[AXIS] = { 0 };
+            int found = 0;
+            for (int64_t m = 0; m < v->n; m++) {
+                double s = share(v->tap[m], i) / (double)(S * S);
+                const float *row = dy + (c * P + v->bin[m]) * P;
+                if (!(s > 0)) continue;
+                for (int64_t k = 0; k < h->n; k++) sum[k] += s * (double)row[h->bin[k]];
+                found = 1;
+            }
+            if (found) spread(dx + (c * H + i) * W, sum, h->tap, h->n, W);
+        }
+}
+
+/* A task is some channels of one image: its pixels have one writer. */
+int cpu_roi_align_backward(float *dx, const float *dy, const float *box, const int32_t *image,
+                           int64_t N, int64_t B, int64_t C, int64_t H, int64_t W, int64_t P,
+                           int64_t S, float scale)
+{
+    enum { CHANNELS = 8 };
+    int64_t groups = dx ? (C + CHANNELS - 1) / CHANNELS : 0;
+    #pragma omp parallel for if (N * C * P * P * S * S > CPU_GRAIN / 4)
+    for (int64_t t = 0; t < B * groups; t++)                    /* t: image, channels */
+        for (int64_t n = 0; n < N; n++) {
+            int64_t c = t % groups * CHANNELS, count = cpu_min(CHANNELS, C - c);
+            double left = (double)box[4 * n] * scale - 0.5;
+            double top = (double)box[4 * n + 1] * scale - 0.5;
+            double width = ((double)box[4 * n + 2] * scale - 0.5 - left) / (double)P;
+            double height = ((double)box[4 * n + 3] * scale - 0.5 - top) / (double)P;
+            for (int64_t i = 0; image[n] == t / groups && i < P * S; i += AXIS)
+                for (int64_t j = 0; j < P * S; j += AXIS) {
+                    samples v = samples_of(i, top, height, P, S, H);
+                    samples h = samples_of(j, left, width, P, S, W);
+                    samples_backward(dx + (t / groups * C + c) * H * W, dy + (n * C + c) * P * P, &v,
+                                     &h, count, H, W, P, S);
+                }
+        }
     return 0;
 }

@@ -48,3 +48,49 @@ GM_CLONES float cpu_exp_sum(float *x, float max, int64_t n)
     }
     return sum;
 }
+
+GM_CLONES void cpu_accumulate(float *restrict y, const float *restrict x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) y[i] += x[i];
+}
+
+GM_CLONES double cpu_sum(const float *x, int64_t n)
+{
+    double sum = 0;
+    #pragma omp simd reduction(+:sum)
+    for (int64_t i = 0; i < n; i++) sum += (double)x[i];
+    return sum;
+}
+
+/* part (n) = column sums of a (rows, n), rows M apart, or of a b. */
+GM_CLONES static void sum_rows(double *restrict part, const float *restrict a,
+                               const float *restrict b, int64_t rows, int64_t M, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) part[i] = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        const float *ar = a + r * M, *br = b ? b + r * M : NULL;
+        if (!b) for (int64_t i = 0; i < n; i++) part[i] += (double)ar[i];
+        else for (int64_t i = 0; i < n; i++) part[i] += (double)ar[i] * (double)br[i];
+    }
+}
+
+void cpu_column_sums(float *y, const float *a, const float *b, int64_t R, int64_t M)
+{
+    enum { BLOCKS = 8, COLUMNS = 1024, RUN = 256 }; /* blocks of rows; columns at a time */
+    double part[BLOCKS][COLUMNS];
+    for (int64_t first = 0; first < M; first += COLUMNS) {
+        int64_t columns = cpu_min(COLUMNS, M - first), runs = (columns + RUN - 1) / RUN;
+        #pragma omp parallel for if (R * columns > CPU_GRAIN)
+        for (int64_t t = 0; t < BLOCKS * runs; t++) {           /* t: block of rows, run */
+            int64_t block = t / runs, i = t % runs * RUN, from = block * R / BLOCKS,
+                    at = from * M + first + i;
+            sum_rows(part[block] + i, a + at, b ? b + at : NULL, (block + 1) * R / BLOCKS - from, M,
+                     cpu_min(RUN, columns - i));
+        }
+        for (int64_t i = 0; i < columns; i++) {
+            double sum = y[first + i];
+            for (int64_t block = 0; block < BLOCKS; block++) sum += part[block][i];
+            y[first + i] = (float)sum;
+        }
+    }
+}

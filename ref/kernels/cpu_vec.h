@@ -42,12 +42,10 @@ static inline float cpu_exp(float x)
     return p * s1 * s2;
 }
 
-/* x / 2 (1 + erf(x / sqrt 2)).  With P(a) the upper tail of the normal distribution, a >= 0, it is
- * x (1 - P(x)) or x P(-x).  P(a) = exp(-g(a)), g a polynomial: error of P below 8e-9 up to a = 8,
- * falling to 0 as fast as P beyond. */
-static inline float cpu_gelu1(float x)
+/* P(a), a >= 0: the upper tail of the normal distribution, as exp(-g(a)), g a polynomial: error of P
+ * below 8e-9 up to a = 8, falling to 0 as fast as P beyond. */
+static inline float cpu_gelu_tail(float a)
 {
-    float a = x < 0 ? -x : x;
     float g = 1.92143716e-6f;
     g = g * a - 2.67698524e-5f;
     g = g * a + 1.26532323e-4f;
@@ -57,7 +55,13 @@ static inline float cpu_gelu1(float x)
     g = g * a + 3.18296582e-1f;
     g = g * a + 7.97885716e-1f;
     g = g * a + 6.93147182e-1f;
-    float tail = cpu_exp(-g);
+    return cpu_exp(-g);
+}
+
+/* x / 2 (1 + erf(x / sqrt 2)) is x (1 - P(x)) or x P(-x). */
+static inline float cpu_gelu1(float x)
+{
+    float tail = cpu_gelu_tail(x < 0 ? -x : x);
     return x * (x < 0 ? tail : 1.0f - tail);
 }
 
@@ -75,6 +79,52 @@ static inline float cpu_swish1(float x, double s)
     e += e * (z < 0 ? rest : -rest);
     float top = z < 0 ? x * e * back : x;
     return top / (1.0f + e * back);
+}
+
+/* The derivative of cpu_gelu1: the normal distribution's integral up to x, plus x times its
+ * density.  The density's exponent is kept to the last bit as in cpu_swish1. */
+static inline float cpu_gelu_slope(float x)
+{
+    float below = cpu_gelu_tail(x < 0 ? -x : x);
+    double exact = -0.5 * x * x;
+    float z = (float)exact;
+    float density = cpu_exp(z);
+    density += density * (z > -128.0f ? (float)(exact - z) : 0.0f);
+    return (x < 0 ? below : 1.0f - below) + x * (0.398942280f * density);
+}
+
+/* The derivative of x sigmoid(s x): sigmoid(z) (1 + z sigmoid(-z)), z = s x. */
+static inline float cpu_swish_slope(float x, double s)
+{
+    double exact = s * x;
+    float z = (float)exact, a = z < 0 ? -z : z;
+    float rest = a < 128.0f ? (float)(exact - z) : 0.0f;
+    float e = cpu_exp(-a);
+    e += e * (z < 0 ? rest : -rest);
+    float large = 1.0f / (1.0f + e), small = e * large;
+    return (z < 0 ? small : large) * (1.0f + z * (z < 0 ? large : small));
+}
+
+/* 1 / (1 + exp(-x)) */
+static inline float cpu_sigmoid(float x)
+{
+    float e = cpu_exp(x < 0 ? x : -x), large = 1.0f / (1.0f + e);
+    return x < 0 ? e * large : large;
+}
+
+/* log(1 + e), 0 <= e <= 1: twice the area hyperbolic tangent of e / (2 + e), which is at most 1/3;
+ * its series up to the 15th power. */
+static inline float cpu_log1p(float e)
+{
+    float s = e / (2.0f + e), z = s * s;
+    float q = 1 / 15.0f;
+    q = q * z + 1 / 13.0f;
+    q = q * z + 1 / 11.0f;
+    q = q * z + 1 / 9.0f;
+    q = q * z + 1 / 7.0f;
+    q = q * z + 1 / 5.0f;
+    q = q * z + 1 / 3.0f;
+    return 2.0f * (s + s * z * q);
 }
 
 /* Half to float without the branches of gm_from_f16 (typed.h), bit for bit the same but that a
@@ -95,5 +145,12 @@ void cpu_axpy(float *y, float s, const float *x, int64_t n);
 float cpu_max(const float *x, int64_t n);
 /* x (n) = exp(x - max); returns the sum. */
 float cpu_exp_sum(float *x, float max, int64_t n);
+/* y (n) += x (n) */
+void cpu_accumulate(float *y, const float *x, int64_t n);
+/* Sum of x (n). */
+double cpu_sum(const float *x, int64_t n);
+/* y (M) += the column sums of a (R, M), or of a b when b is given.  Sums are double; how they are
+ * cut depends on the sizes alone, so that the bits do not depend on the threads. */
+void cpu_column_sums(float *y, const float *a, const float *b, int64_t R, int64_t M);
 
 #endif

@@ -16,6 +16,19 @@ int ref_softmax(float *y, const float *x, int64_t R, int64_t C)
     return 0;
 }
 
+/* dx += y (dy - sum of dy y). */
+int ref_softmax_backward(float *dx, const float *dy, const float *y, int64_t R, int64_t C)
+{
+    #pragma omp parallel for
+    for (int64_t r = 0; r < (dx ? R : 0); r++) {
+        double sum = 0;
+        for (int64_t i = r * C; i < (r + 1) * C; i++) sum += (double)dy[i] * y[i];
+        for (int64_t i = r * C; i < (r + 1) * C; i++)
+            dx[i] = (float)(dx[i] + y[i] * (dy[i] - sum));
+    }
+    return 0;
+}
+
 static double dot(const float *a, const float *b, int64_t n)
 {
     double sum = 0;
@@ -86,6 +99,190 @@ int ref_attention(float *y, const float *q, const float *k, const float *v, cons
             weigh(y + at, sum, score, v + kv, s);
         }
     }
+    return 0;
+}
+
+/* ---- attention, backward ----
+ * Of query i with the keys j that it sees: P = softmax of the scores, dP_j = dy . v_j, D = dy . y
+ * (the sum of P dP) and dS = P (dP - D), the gradient by the score.  Then
+ *
+ *   dq_i = sum over j of dS (scale k_j + rel_h + rel_w)      drel = sum over pairs of dS q_i
+ *   dk_j = sum over i of dS scale q_i                        dv_j = sum over i of P dy_i
+ *
+ * over every head that reads the key.  A query that sees no key adds nothing. */
+
+typedef struct { double max, total, d; } query_sums;    /* total: of exp(score - max) */
+
+typedef struct {
+    const gm_attn *s;
+    const float *dy, *q, *k, *v, *y;
+    query_sums *query;                                  /* (B, TQ, NH) */
+    double *room;                                       /* of the sums of one owner */
+} attention_in;
+
+static int64_t query_row(const gm_attn *s, int64_t b, int64_t i, int64_t h)
+{
+    return (b * s->TQ + i) * s->NH + h;
+}
+
+static int64_t key_at(const gm_attn *s, int64_t b, int64_t j, int64_t h)
+{
+    return ((b * s->KS + j) * s->NKV + h / (s->NH / s->NKV)) * s->HD;
+}
+
+static int sees(const gm_attn *s, int64_t b, int64_t i, int64_t j)
+{
+    return (!s->keep || s->keep[b * s->TK + j]) && (!s->causal || j <= i + s->past);
+}
+
+/* The rows of rel_h and rel_w that query i reads for key j. */
+static const float *rel_row_h(const gm_attn *s, int64_t i, int64_t j)
+{
+    return s->rel_h + (i / s->GW - j / s->GW + s->GH - 1) * s->HD;
+}
+
+static const float *rel_row_w(const gm_attn *s, int64_t i, int64_t j)
+{
+    return s->rel_w + (i % s->GW - j % s->GW + s->GW - 1) * s->HD;
+}
+
+static double score_of(const attention_in *a, int64_t b, int64_t h, int64_t i, int64_t j)
+{
+    const gm_attn *s = a->s;
+    const float *q = a->q + query_row(s, b, i, h) * s->HD;
+    double score = s->scale * dot(q, a->k + key_at(s, b, j, h), s->HD);
+    if (s->rel_h)
+        score += dot(q, rel_row_h(s, i, j), s->HD) + dot(q, rel_row_w(s, i, j), s->HD);
+    return score;
+}
+
+static query_sums sums_of(const attention_in *a, int64_t b, int64_t h, int64_t i)
+{
+    int64_t row = query_row(a->s, b, i, h), HD = a->s->HD;
+    query_sums t = { -INFINITY, 0, dot(a->dy + row * HD, a->y + row * HD, HD) };
+    for (int64_t j = 0; j < a->s->TK; j++)
+        if (sees(a->s, b, i, j)) t.max = fmax(t.max, score_of(a, b, h, i, j));
+    for (int64_t j = 0; j < a->s->TK; j++)
+        if (sees(a->s, b, i, j)) t.total += exp(score_of(a, b, h, i, j) - t.max);
+    return t;
+}
+
+/* P of a pair, and its dS. */
+static double weight_of(double *ds, const attention_in *a, int64_t b, int64_t h, int64_t i,
+                        int64_t j)
+{
+    int64_t row = query_row(a->s, b, i, h), HD = a->s->HD;
+    const query_sums *t = a->query + row;
+    double p = exp(score_of(a, b, h, i, j) - t->max) / t->total;
+    *ds = p * (dot(a->dy + row * HD, a->v + key_at(a->s, b, j, h), HD) - t->d);
+    return p;
+}
+
+static void add_to(float *y, const double *sum, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = (float)(y[i] + sum[i]);
+}
+
+/* dq (HD) of one query and head. */
+static void query_gradient(float *dq, double *sum, const attention_in *a, int64_t b, int64_t h,
+                           int64_t i)
+{
+    const gm_attn *s = a->s;
+    for (int64_t d = 0; d < s->HD; d++) sum[d] = 0;
+    for (int64_t j = 0; j < s->TK; j++) {
+        const float *k = a->k + key_at(s, b, j, h);
+        double ds;
+        if (!sees(s, b, i, j)) continue;
+        weight_of(&ds, a, b, h, i, j);
+        for (int64_t d = 0; d < s->HD; d++) sum[d] += ds * ((double)s->scale * k[d]);
+        for (int64_t d = 0; s->rel_h && d < s->HD; d++)
+            sum[d] += ds * ((double)rel_row_h(s, i, j)[d] + rel_row_w(s, i, j)[d]);
+    }
+    add_to(dq, sum, s->HD);
+}
+
+/* dk, dv (HD, either may be NULL) of key j, from the heads that read key/value head g. */
+static void key_gradients(float *dk, float *dv, double *sum, const attention_in *a, int64_t b,
+                          int64_t g, int64_t j)
+{
+    const gm_attn *s = a->s;
+    int64_t group = s->NH / s->NKV;
+    double *sum_k = sum, *sum_v = sum + s->HD;
+    for (int64_t d = 0; d < 2 * s->HD; d++) sum[d] = 0;
+    for (int64_t h = g * group; h < (g + 1) * group; h++)
+        for (int64_t i = 0; i < s->TQ; i++) {
+            int64_t at = query_row(s, b, i, h) * s->HD;
+            double ds, p;
+            if (!sees(s, b, i, j)) continue;
+            p = weight_of(&ds, a, b, h, i, j);
+            for (int64_t d = 0; d < s->HD; d++) sum_k[d] += ds * ((double)s->scale * a->q[at + d]);
+            for (int64_t d = 0; d < s->HD; d++) sum_v[d] += p * a->dy[at + d];
+        }
+    if (dk) add_to(dk, sum_k, s->HD);
+    if (dv) add_to(dv, sum_v, s->HD);
+}
+
+/* Row m of drel_h (down) or drel_w: every pair of a query and a key that reads it. */
+static void rel_gradient(float *drel, double *sum, const attention_in *a, int down, int64_t m)
+{
+    const gm_attn *s = a->s;
+    for (int64_t d = 0; d < s->HD; d++) sum[d] = 0;
+    for (int64_t row = 0; row < s->B * s->TQ * s->NH; row++) {
+        int64_t h = row % s->NH, i = row / s->NH % s->TQ, b = row / (s->NH * s->TQ);
+        int64_t key = down ? i / s->GW + s->GH - 1 - m : i % s->GW + s->GW - 1 - m;
+        if (key < 0 || key >= (down ? s->GH : s->GW)) continue;
+        for (int64_t o = 0; o < (down ? s->GW : s->GH); o++) {
+            int64_t j = down ? key * s->GW + o : o * s->GW + key;
+            double ds;
+            if (!sees(s, b, i, j)) continue;
+            weight_of(&ds, a, b, h, i, j);
+            for (int64_t d = 0; d < s->HD; d++) sum[d] += ds * a->q[row * s->HD + d];
+        }
+    }
+    add_to(drel, sum, s->HD);
+}
+
+/* Owners: a query and head; a key and key/value head; a row of rel_h or rel_w. */
+static int64_t owners(const gm_attn *s)
+{
+    int64_t queries = s->B * s->TQ * s->NH, keys = s->B * s->TK * s->NKV;
+    int64_t rel = s->rel_h ? 2 * (s->GH + s->GW) : 0, most = queries > keys ? queries : keys;
+    return most > rel ? most : rel;
+}
+
+size_t ref_attention_backward_scratch(const gm_attn *s)
+{
+    return (size_t)(s->B * s->TQ * s->NH) * sizeof(query_sums) +
+           (size_t)(owners(s) * 2 * s->HD) * sizeof(double);
+}
+
+int ref_attention_backward(float *dq, float *dk, float *dv, float *drel_h, float *drel_w,
+                           const float *dy, const float *q, const float *k, const float *v,
+                           const float *y, const gm_attn *s, void *scratch)
+{
+    int64_t queries = s->B * s->TQ * s->NH, keys = s->B * s->TK * s->NKV;
+    query_sums *query = scratch;
+    attention_in a = { s, dy, q, k, v, y, query, (double *)(query + queries) };
+    #pragma omp parallel for
+    for (int64_t o = 0; o < queries; o++)
+        query[o] = sums_of(&a, o / (s->NH * s->TQ), o % s->NH, o / s->NH % s->TQ);
+    #pragma omp parallel for
+    for (int64_t o = 0; o < (dq ? queries : 0); o++)
+        query_gradient(dq + o * s->HD, a.room + o * 2 * s->HD, &a, o / (s->NH * s->TQ), o % s->NH,
+                       o / s->NH % s->TQ);
+    #pragma omp parallel for
+    for (int64_t o = 0; o < (dk || dv ? keys : 0); o++) {
+        int64_t g = o % s->NKV, j = o / s->NKV % s->TK, b = o / (s->NKV * s->TK);
+        int64_t at = ((b * s->KS + j) * s->NKV + g) * s->HD;
+        key_gradients(dk ? dk + at : NULL, dv ? dv + at : NULL, a.room + o * 2 * s->HD, &a, b, g,
+                      j);
+    }
+    #pragma omp parallel for
+    for (int64_t m = 0; m < (drel_h ? 2 * s->GH - 1 : 0); m++)
+        rel_gradient(drel_h + m * s->HD, a.room + m * 2 * s->HD, &a, 1, m);
+    #pragma omp parallel for
+    for (int64_t m = 0; m < (drel_w ? 2 * s->GW - 1 : 0); m++)
+        rel_gradient(drel_w + m * s->HD, a.room + m * 2 * s->HD, &a, 0, m);
     return 0;
 }
 

@@ -1,0 +1,54 @@
+/* See tensor_out.h. */
+#include "tensor_out.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+#include "../ref/kernels/typed.h"
+#include "file.h"
+#include "weights.h"
+
+enum { CHUNK = 1 << 20 };               /* values that are converted at once, where rows allow it */
+
+size_t gm_out_bytes(const gm_out_tensor *t)
+{
+    return (size_t)gm_numel(t->x) * gm_type_size(t->type);
+}
+
+static int put(FILE *f, const void *bytes, size_t n, uint32_t *crc)
+{
+    const size_t most = 1u << 30;       /* zlib counts in 32 bits */
+    for (size_t at = 0; crc && at < n; at += most)
+        *crc = (uint32_t)crc32(*crc, (const Bytef *)bytes + at, (uInt)(n - at < most ? n - at : most));
+    return n == 0 || fwrite(bytes, 1, n, f) == n ? 0 : -1;
+}
+
+/* n floats as t's type, in place. */
+static void narrow(float *x, gm_dtype type, int64_t n)
+{
+    uint16_t (*round_to)(float) = type == GM_BF16 ? gm_to_bf16 : gm_to_f16;
+    uint16_t *y = (uint16_t *)x;
+    if (type == GM_F32) return;
+    for (int64_t i = 0; i < n; i++) y[i] = round_to(x[i]);
+}
+
+int gm_out_write(FILE *f, const gm_out_tensor *t, uint32_t *crc)
+{
+    int64_t n = gm_numel(t->x), in = t->x.nd ? t->x.dim[t->x.nd - 1] : 1;
+    if (crc) *crc = 0;
+    if (t->type == t->x.type && !t->a) return put(f, t->x.data, gm_out_bytes(t), crc);
+    int64_t rows = in ? n / in : 0, step = in && in < CHUNK ? CHUNK / in : 1;
+    float *block = malloc((size_t)(step * in + 1) * sizeof *block);
+    int bad = block ? 0 : -1;
+    for (int64_t r = 0; !bad && r < rows; r += step) {
+        int64_t k = rows - r < step ? rows - r : step;
+        gm_to_float(block, (const char *)t->x.data + (size_t)(r * in) * gm_type_size(t->x.type),
+                    t->x.type, k * in);
+        for (int64_t i = 0; t->a && i < k; i++)
+            gm_lora_row(block + i * in, t->a, t->b, in, t->rank, t->scale, r + i);
+        narrow(block, t->type, k * in);
+        bad = put(f, block, (size_t)(k * in) * gm_type_size(t->type), crc);
+    }
+    free(block);
+    return bad;
+}

@@ -1,0 +1,32 @@
+/* Tensors on their way into a file: converted, and merged with their adapter, row by row, so that
+ * no second copy of a model is held. */
+#ifndef GM_IO_TENSOR_OUT_H
+#define GM_IO_TENSOR_OUT_H
+#include <stdio.h>
+#include "../ref/tensor.h"
+
+/* x's values as `type` (x's own, or a float type for a float type); where a is set, x is a matrix
+ * (out, in) and scale b (out, rank) a (rank, in), in float, is added before the one rounding
+ * (QUIRKS C4). */
+typedef struct {
+    const char *name;
+    gm_tensor x;
+    gm_dtype type;
+    const float *a, *b;
+    int64_t rank;
+    float scale;
+} gm_out_tensor;
+
+size_t gm_out_bytes(const gm_out_tensor *t);
+/* Writes the values; *crc (may be NULL) is the CRC-32 of the bytes.  -1 when memory or the file
+ * gives out; the file's own error says which. */
+int gm_out_write(FILE *f, const gm_out_tensor *t, uint32_t *crc);
+
+/* .safetensors and torch.save's zip form (io/safetensors.c, io/torch_write.c): to a temporary name,
+ * then renamed.  Names must be different. */
+int gm_safetensors_write_out(const char *path, const gm_out_tensor *t, int64_t n, gm_error *e);
+/* The state dict as an OrderedDict of contiguous CPU tensors, which torch.load reads.  Source:
+ * torch/serialization.py, _save; caffe2/serialize/inline_container.cc (alignment of 64). */
+int gm_torch_write(const char *path, const gm_out_tensor *t, int64_t n, gm_error *e);
+
+#endif
