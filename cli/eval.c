@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "../io/nearest.h"
 #include "commands.h"
 
 static const command_text TEXT = {
@@ -127,7 +128,7 @@ int cmd_eval(int argc, char **argv)
     if (r != PARSED) return r;
     while (task < NTASKS && strcmp(argv[0], TASKS[task]) != 0) task++;
     if (task == NTASKS) {
-        const char *best = nearest_word(argv[0], TASKS, NTASKS);
+        const char *best = gm_nearest_word(argv[0], TASKS, NTASKS);
         return misuse(&TEXT, "wanted gcg, refseg, region, caption, vqa or answers, found "
                       "'%s'%s%s%s", argv[0], best ? "; did you mean " : "", best ? best : "",
                       best ? "?" : "");

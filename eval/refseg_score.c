@@ -4,6 +4,7 @@
 #include "../io/json.h"
 #include "../io/os.h"
 #include "../io/text.h"
+#include "../io/segmentation.h"
 #include "refseg.h"
 
 enum { SAMPLE = 3 };            /* num_classes_per_sample of RefCOCO_Segm_ds.py */
@@ -68,7 +69,9 @@ static int add_segmentation(uint8_t **sum, int64_t *H, int64_t *W, const json_t 
     for (size_t i = 0; i < n; i++) {
         const json_t *one = list ? json_array_get(segmentation, i) : segmentation;
         gm_rle r;
-        if (gm_mask_read(&r, one, what, e) != 0) return -1;
+        gm_error why = { "" };
+        if (gm_segmentation_part(&r, one, *H, *W, &why) != 0)
+            return gm_fail(e, "%s: %s", what, why.text);
         if (!*H) *H = r.height, *W = r.width;
         uint8_t *mask = r.height == *H && r.width == *W ? malloc((size_t)(*H * *W)) : NULL;
         if (!*sum && mask) *sum = calloc((size_t)*H, (size_t)*W);
@@ -131,7 +134,9 @@ int gm_ref_found(gm_rle *r, const json_t *prediction, const gm_expression *x, co
     }
     *r = (gm_rle){ 0 };
     if (!mask) return 0;
-    return gm_mask_read(r, mask, what, e) == 0 ? 1 : -1;
+    gm_error why = { "" };
+    if (gm_segmentation_part(r, mask, 0, 0, &why) == 0) return 1;
+    return gm_fail(e, "%s: %s", what, why.text);
 }
 
 /* ---- scores ---- */
