@@ -1,5 +1,7 @@
 /* glamm eval: the command line. */
+#include "../io/nearest.h"
 #include "eval.h"
+#include "../io/nearest.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -58,13 +60,16 @@ static const option ROWS[] = {
     { "model", 0, OPTION_TEXT, AT(model), "MODEL",
       "Lets this model make the predictions first: one ID.json each in the folder --pred. What is "
       "there already is kept; several processes may share the folder.", 0, 0 },
-    { "images", 0, OPTION_TEXT, AT(images), "DIR", "With --model: the folder of the images.", 0,
+    { "images", 0, OPTION_TEXT, AT(images), "DIR", "The folder of the images: for --model, and for the pictures of --report.", 0,
       0 },
     { "answers", 0, OPTION_TEXT, AT(answers), "FILE",
       "answers: the JSON Lines to write (LLaVA's format); FILE.parts holds what is done.", 0, 0 },
     { "redo", 0, OPTION_FLAG, AT(redo), NULL, "With --model: predict anew what is there.", 0, 0 },
     { "json", 0, OPTION_FLAG, AT(json), NULL, "All numbers in full, of each item too.", 0, 0 },
     { "csv", 0, OPTION_TEXT, AT(csv), "FILE", "Writes a line for each item.", 0, 0 },
+    { "report", 0, OPTION_TEXT, AT(report), "DIR",
+      "Writes DIR/index.html: numbers, curves, and the worst and best items with their masks and "
+      "texts (with --images on the pictures).", 0, 0 },
     { "strict", 0, OPTION_FLAG, AT(strict), NULL,
       "Stop with status 1 when anything is wrong with an image.", 0, 0 },
 };
@@ -93,8 +98,9 @@ static int check(const eval_options *o, eval_task task)
         if (o->answers) return misuse(&TEXT, "--answers: wanted the task answers");
     }
     if (o->model && !o->images) return misuse(&TEXT, "--model: wanted --images DIR with it");
-    if (!o->model && (o->images || o->redo))
-        return misuse(&TEXT, "--%s: wanted --model MODEL with it", o->redo ? "redo" : "images");
+    if (!o->model && o->redo) return misuse(&TEXT, "--redo: wanted --model MODEL with it");
+    if (!o->model && o->images && !o->report)
+        return misuse(&TEXT, "--images: wanted --model MODEL or --report DIR with it");
     if (o->protocol && task != REFSEG) return misuse(&TEXT, "--protocol: wanted the task refseg");
     if (o->seed && (!o->protocol || strcmp(o->protocol, "released") != 0))
         return misuse(&TEXT, "--seed: wanted --protocol released with it");

@@ -13,7 +13,7 @@ typedef struct {
     const char *protocol, *csv, *report;
     const char *meteor, *bert, *recall_mode;
     int json, strict, redo;
-    int64_t seed, limit, worst; /* of the released protocol; first N items alone; in the report */
+    int64_t seed;               /* of the released protocol's draw */
 } eval_options;
 
 /* One run of the command. */
@@ -36,16 +36,18 @@ enum { EVAL_NUMBERS = 32, EVAL_COLUMNS = 12 };
 /* A curve of the report: y over x, both 0..1; bars: a histogram of n bars over 0..1, heights y. */
 typedef struct { const char *title, *x_label, *y_label; const double *y; int n; bool bars; } eval_curve;
 
-/* What an item of the report shows: texts, and what to draw.  Texts are malloc'ed or NULL;
- * drawn are answers made by hand (eval_answer_*), or NULL. */
+/* What an item of the report shows; all of it is its own (eval_item_free). */
 typedef struct {
     char *image;                /* path of the picture, or NULL */
-    char *question;
-    char *truth, *found;
-    gm_answer *true_answer, *found_answer;
-    double box[4];              /* x1 y1 x2 y2; boxed: there is one */
+    char *question, *truth, *found;             /* texts, or NULL */
+    gm_texts true_phrases, found_phrases;       /* parts of truth and found; number k has mask k */
+    gm_rle *true_mask, *found_mask;
+    int64_t ntrue, nfound;
+    int64_t *colour;            /* of each found mask: the true mask whose colour it takes, or -1 */
+    double box[1][4];           /* x1 y1 x2 y2 */
     bool boxed;
 } eval_item;
+void eval_item_free(eval_item *m);
 
 /* What an evaluation found. */
 typedef struct {
@@ -83,6 +85,9 @@ int eval_finish(const eval_call *c, const eval_result *r);
 int eval_failed(const gm_error *e);
 /* eval_report.c: o.report/index.html and its pictures. */
 int eval_report_write(const eval_call *c, const eval_result *r, gm_error *e);
+/* eval_pictures.c: the item's picture with its true masks or its found ones (and its box);
+ * *drawn: false when there is nothing to draw. */
+int eval_picture_write(const char *path, const eval_item *m, bool truth, bool *drawn, gm_error *e);
 
 /* The tasks; each its own file. */
 int eval_gcg(eval_call *c);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../eval/caption_set.h"
+#include "../io/os.h"
 #include "eval_run.h"
 
 eval_number *eval_add_meteor(eval_result *r, const gm_caption_scores *s)
@@ -52,12 +53,34 @@ int eval_put_captions(json_t *o, const gm_caption_scores *all, const gm_caption_
 
 /* ---- the task ---- */
 
-typedef struct { eval_call *call; gm_caption_set set; eval_result *result; bool regions; } work;
+enum { BARS = 20 };
+
+typedef struct {
+    eval_call *call;
+    gm_caption_set set;
+    eval_result *result;
+    bool regions;
+    double bars[BARS];          /* captions by their ROUGE-L */
+} work;
 
 static int more_json(void *user, json_t *o)
 {
     const work *w = user;
     return eval_put_captions(o, &w->set.all, w->set.each, w->result->id, w->set.n);
+}
+
+/* ---- the report ---- */
+
+static int item(void *user, int64_t row, eval_item *out, gm_error *e)
+{
+    const work *w = user;
+    const gm_captioned *m = &w->set.item[row];
+    if (w->call->o.images) out->image = eval_image_path(w->call, m->file, m->id);
+    out->truth = gm_copy_text(m->captions.text[0]);
+    out->found = gm_copy_text(m->found);
+    out->boxed = w->regions;
+    memcpy(out->box[0], m->box, sizeof m->box);
+    return out->truth && out->found ? 0 : gm_fail(e, "out of memory for the report");
 }
 
 static int fill(work *w, eval_result *r, gm_error *e)
@@ -97,6 +120,14 @@ static int fill(work *w, eval_result *r, gm_error *e)
         r->found[i] = s->item[i].found;
         r->truth[i] = s->item[i].captions.text[0];
     }
+    for (int64_t i = 0; i < s->n; i++) {
+        int bar = (int)(s->each[i].rouge * BARS);
+        w->bars[bar < BARS ? bar : BARS - 1] += 1 / (double)s->n;
+    }
+    r->curve[0] = (eval_curve){ "Captions by their ROUGE-L", "ROUGE-L", "share", w->bars, BARS,
+                                true };
+    r->curves = 1;
+    r->item = item;
     r->json = more_json;
     r->user = w;
     return 0;

@@ -3,10 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../eval/gcg.h"
+#include "../io/os.h"
 #include "eval_captions.h"
 #include "eval_run.h"
 
-typedef struct { eval_call *call; gm_gcg g; gm_gcg_scores s; eval_result *result; } work;
+enum { BARS = 20 };
+
+typedef struct {
+    eval_call *call;
+    gm_gcg g;
+    gm_gcg_scores s;
+    gm_predictions *p;
+    eval_result *result;
+    double bars[BARS];          /* images by their mIoU */
+} work;
 
 /* Which mask recall counts. */
 static int recall_mode(const eval_call *c)
@@ -58,6 +68,69 @@ static void add_headline(eval_result *r, const gm_gcg_scores *s, bool val, int m
     add_recall(r, s, !mode);
 }
 
+/* ---- the report ---- */
+
+/* Which true mask each found one is drawn like: the largest IoU first (as mIoU pairs them). */
+static int64_t *match(const gm_gcg_image *m, int64_t T, int64_t F)
+{
+    int64_t *colour = malloc((size_t)(F + 1) * sizeof *colour);
+    bool *taken = calloc((size_t)T + 1, sizeof *taken);
+    for (int64_t f = 0; colour && f < F; f++) colour[f] = -1;
+    while (colour && taken && m->iou) {
+        int64_t best = -1;
+        for (int64_t i = 0; i < T * F; i++)
+            if (!taken[i / F] && colour[i % F] < 0 && m->iou[i] > (best < 0 ? 0 : m->iou[best]))
+                best = i;
+        if (best < 0) break;
+        taken[best / F] = true;
+        colour[best % F] = best / F;
+    }
+    free(taken);
+    return colour;
+}
+
+static int copy_texts(gm_texts *to, const gm_texts *from, gm_error *e)
+{
+    for (int64_t i = 0; i < from->n; i++)
+        if (gm_texts_add(to, from->text[i], e) != 0) return -1;
+    return 0;
+}
+
+static int item(void *user, int64_t row, eval_item *out, gm_error *e)
+{
+    work *w = user;
+    const gm_gcg_image *m = &w->g.image[row];
+    gm_gcg_masks masks;
+    gm_error ignored = { "" };
+    char *caption = NULL;
+    gm_texts phrases = { 0 };
+    out->truth = gm_copy_text(m->captions.text[0]);
+    out->found = gm_copy_text(m->caption);
+    if (w->call->o.images) out->image = eval_image_path(w->call, m->file, m->id);
+    int bad = copy_texts(&out->true_phrases, &m->labels, e) ||
+              copy_texts(&out->found_phrases, &m->phrases, e) ||
+              gm_gcg_true_masks(&masks, &w->g, row, e);
+    if (bad) return -1;
+    json_t *o = m->predicted ? gm_predictions_get(w->p, m->id, &ignored) : NULL;
+    if (o) gm_gcg_prediction(&masks, &caption, &phrases, o, m->id, &ignored);
+    json_decref(o);
+    free(caption);
+    gm_texts_free(&phrases);
+    out->true_mask = calloc((size_t)masks.ntruth + 1, sizeof *out->true_mask);
+    for (; out->true_mask && out->ntrue < masks.ntruth; out->ntrue++) {
+        out->true_mask[out->ntrue] = masks.truth[out->ntrue].mask;
+        masks.truth[out->ntrue].mask = (gm_rle){ 0 };
+    }
+    out->found_mask = masks.found;
+    out->nfound = masks.nfound;
+    masks.found = NULL;
+    masks.nfound = 0;
+    out->colour = match(m, out->ntrue, out->nfound);
+    gm_gcg_masks_free(&masks);
+    return out->true_mask && out->colour && out->truth && out->found ? 0
+        : gm_fail(e, "out of memory for the report");
+}
+
 static int fill(work *w, eval_result *r, gm_error *e)
 {
     const gm_gcg *g = &w->g;
@@ -91,7 +164,13 @@ static int fill(work *w, eval_result *r, gm_error *e)
     }
     r->curve[0] = (eval_curve){ "Precision over recall, IoU 0.5", "recall", "precision", s->curve50,
                                 GM_AP_POINTS, false };
-    r->curves = 1;
+    for (int64_t i = 0; i < g->captioned; i++) {
+        int bar = (int)(s->each_miou[i] * BARS);
+        w->bars[bar < BARS ? bar : BARS - 1] += 1 / (double)g->captioned;
+    }
+    r->curve[1] = (eval_curve){ "Images by their mIoU", "mIoU", "share", w->bars, BARS, true };
+    r->curves = 2;
+    r->item = item;
     r->json = more_json;
     r->user = w;
     return 0;
@@ -139,22 +218,21 @@ int eval_gcg(eval_call *c)
     eval_result r = { 0 };
     work w = { .call = c, .result = &r };
     gm_error e = { "" };
-    gm_predictions *p = NULL;
     gm_bert *bert = NULL;
     int status = 0, bad = gm_gcg_read(&w.g, c->o.truth, c->o.split ? c->o.split : "val", &e);
     const eval_job job = { w.g.captioned, ask, answer, &w };
     if (!bad && c->o.model) status = eval_predict(c, &job);
     if (!bad && !status) {
-        p = gm_predictions_open(c->o.pred, keys, &w.g.problems, &e);
+        w.p = gm_predictions_open(c->o.pred, keys, &w.g.problems, &e);
         w.g.meteor = c->o.meteor;
-        bad = !p || (c->o.bert && !(bert = gm_bert_open(c->o.bert, &e))) ||
-              gm_gcg_score(&w.s, &w.g, p, &e) || (bert && gm_gcg_recall(&w.s, &w.g, bert, &e)) ||
-              fill(&w, &r, &e);
+        bad = !w.p || (c->o.bert && !(bert = gm_bert_open(c->o.bert, &e))) ||
+              gm_gcg_score(&w.s, &w.g, w.p, &e) ||
+              (bert && gm_gcg_recall(&w.s, &w.g, bert, &e)) || fill(&w, &r, &e);
         if (!bad) status = eval_finish(c, &r);
     }
     if (bad) status = eval_failed(&e);
     gm_bert_free(bert);
-    gm_predictions_free(p);
+    gm_predictions_free(w.p);
     eval_result_free(&r);
     gm_gcg_scores_free(&w.s);
     gm_gcg_free(&w.g);

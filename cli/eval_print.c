@@ -170,5 +170,6 @@ int eval_finish(const eval_call *c, const eval_result *r)
     int bad = c->o.json ? print_json(r, &e) : 0;
     if (!c->o.json) print_table(r);
     if (!bad && c->o.csv) bad = write_csv(c->o.csv, r, &e);
+    if (!bad && c->o.report) bad = eval_report_write(c, r, &e);
     return bad ? eval_failed(&e) : 0;
 }

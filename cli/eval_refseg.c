@@ -11,6 +11,7 @@ enum { BARS = 20 };
 typedef struct {
     eval_call *call;
     gm_ref_set set;
+    gm_predictions *p;
     bool released;
     char how[64];               /* the protocol, for the predictions' requests */
     int64_t *item, nitems;      /* the images that are asked about */
@@ -80,6 +81,32 @@ static int fill_rows(work *w, eval_result *r, gm_error *e)
     return 0;
 }
 
+/* ---- the report ---- */
+
+static int item(void *user, int64_t row, eval_item *out, gm_error *e)
+{
+    work *w = user;
+    const gm_expression *x = &w->set.expression[w->row[row]];
+    const gm_ref_image *m = &w->set.image[x->image];
+    int64_t H, W;
+    gm_error ignored = { "" };
+    if (w->call->o.images) out->image = eval_image_path(w->call, m->file, m->id);
+    out->question = gm_copy_text(x->text);
+    out->true_mask = calloc(1, sizeof *out->true_mask);
+    out->found_mask = calloc(1, sizeof *out->found_mask);
+    uint8_t *truth = gm_ref_truth(&w->set, x, &H, &W, e);
+    int bad = truth ? 0 : -1;
+    if (!bad && (!out->question || !out->true_mask || !out->found_mask))
+        bad = gm_fail(e, "out of memory for the report");
+    if (!bad) bad = gm_rle_encode(out->true_mask, truth, H, W, e);
+    out->ntrue = !bad;
+    json_t *o = bad ? NULL : gm_ref_prediction(w->p, &w->set, x, &ignored);
+    if (o) out->nfound = gm_ref_found(out->found_mask, o, x, x->id, &ignored) == 1;
+    json_decref(o);
+    free(truth);
+    return bad;
+}
+
 static int fill(work *w, eval_result *r, const gm_seg_sums *sums, gm_error *e)
 {
     const eval_options *o = &w->call->o;
@@ -100,6 +127,7 @@ static int fill(work *w, eval_result *r, const gm_seg_sums *sums, gm_error *e)
     r->problems = &w->set.problems;
     r->curve[0] = (eval_curve){ "Expressions by their IoU", "IoU", "share", w->bars, BARS, true };
     r->curves = 1;
+    r->item = item;
     r->user = w;
     return 0;
 }
@@ -188,7 +216,6 @@ int eval_refseg(eval_call *c)
     work w = { .call = c, .released = c->o.protocol && strcmp(c->o.protocol, "released") == 0 };
     gm_error e = { "" };
     gm_seg_sums sums;
-    gm_predictions *p = NULL;
     gm_ref_protocol protocol = w.released ? GM_REF_RELEASED : GM_REF_ALL;
     int status = 0, bad = gm_ref_set_read(&w.set, c->o.truth, c->o.split ? c->o.split : "val", &e);
     if (!bad) bad = gm_ref_choose(&w.set, protocol, (uint64_t)c->o.seed, &e);
@@ -196,12 +223,12 @@ int eval_refseg(eval_call *c)
     const eval_job job = { w.nitems, ask, answer, &w };
     if (!bad && c->o.model) status = eval_predict(c, &job);
     if (!bad && !status) {
-        p = gm_predictions_open(c->o.pred, GM_REF_KEYS, &w.set.problems, &e);
-        bad = !p || gm_ref_score(&sums, &w.set, p, &e) || fill(&w, &r, &sums, &e);
+        w.p = gm_predictions_open(c->o.pred, GM_REF_KEYS, &w.set.problems, &e);
+        bad = !w.p || gm_ref_score(&sums, &w.set, w.p, &e) || fill(&w, &r, &sums, &e);
         if (!bad) status = eval_finish(c, &r);
     }
     if (bad) status = eval_failed(&e);
-    gm_predictions_free(p);
+    gm_predictions_free(w.p);
     eval_result_free(&r);
     free(w.row);
     free(w.item);

@@ -8,6 +8,20 @@
 
 typedef struct { eval_call *call; gm_qa_set set; } work;
 
+/* ---- the report ---- */
+
+static int item(void *user, int64_t row, eval_item *out, gm_error *e)
+{
+    const work *w = user;
+    const gm_asked *m = &w->set.item[row];
+    if (w->call->o.images && m->file) out->image = eval_image_path(w->call, m->file, m->id);
+    out->question = gm_copy_text(m->question);
+    out->truth = gm_copy_text(m->answers.n ? m->answers.text[0] : "");
+    out->found = gm_copy_text(m->found);
+    return out->question && out->truth && out->found ? 0
+        : gm_fail(e, "out of memory for the report");
+}
+
 static int fill(work *w, eval_result *r, gm_error *e)
 {
     const gm_qa_set *s = &w->set;
@@ -32,6 +46,7 @@ static int fill(work *w, eval_result *r, gm_error *e)
         r->found[i] = m->found;
         r->truth[i] = m->answers.n ? m->answers.text[0] : "";
     }
+    r->item = item;
     r->user = w;
     return 0;
 }

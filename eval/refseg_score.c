@@ -3,8 +3,8 @@
 #include <string.h>
 #include "../io/json.h"
 #include "../io/os.h"
-#include "../io/text.h"
 #include "../io/segmentation.h"
+#include "../io/text.h"
 #include "refseg.h"
 
 enum { SAMPLE = 3 };            /* num_classes_per_sample of RefCOCO_Segm_ds.py */
@@ -60,7 +60,31 @@ int gm_ref_choose(gm_ref_set *s, gm_ref_protocol protocol, uint64_t seed, gm_err
 
 /* ---- masks ---- */
 
-/* One annotation's own mask is added to sum (H, W); its sizes fill in those that are unknown. */
+/* The pixels of one part are added to sum (H, W); its sizes fill in those that are unknown. */
+static int add_part(uint8_t **sum, int64_t *H, int64_t *W, const json_t *part, const char *what,
+                    gm_error *e)
+{
+    gm_rle r;
+    gm_error why = { "" };
+    int bad = gm_segmentation_part(&r, part, *H, *W, &why);
+    if (bad) return gm_fail(e, "%s: %s", what, why.text);
+    if (!*H) *H = r.height, *W = r.width;
+    bool fits = r.height == *H && r.width == *W;
+    uint8_t *mask = fits ? malloc((size_t)(*H * *W)) : NULL;
+    if (!*sum && mask) *sum = calloc((size_t)*H, (size_t)*W);
+    if (!fits)
+        bad = gm_fail(e, "%s: wanted a mask of %lld x %lld pixels, found %lld x %lld", what,
+                      (long long)*W, (long long)*H, (long long)r.width, (long long)r.height);
+    else if (!mask || !*sum) bad = out_of_memory(e);
+    else gm_rle_decode(mask, &r);
+    for (int64_t k = 0; !bad && k < *H * *W; k++) (*sum)[k] = (uint8_t)((*sum)[k] + mask[k]);
+    free(mask);
+    gm_rle_free(&r);
+    return bad;
+}
+
+/* One annotation's mask: a list of polygons or of run-length masks, which are summed, or one of the
+ * latter; an empty list is an empty mask. */
 static int add_segmentation(uint8_t **sum, int64_t *H, int64_t *W, const json_t *segmentation,
                             const char *what, gm_error *e)
 {
@@ -68,23 +92,7 @@ static int add_segmentation(uint8_t **sum, int64_t *H, int64_t *W, const json_t 
     size_t n = list ? json_array_size(segmentation) : 1;
     for (size_t i = 0; i < n; i++) {
         const json_t *one = list ? json_array_get(segmentation, i) : segmentation;
-        gm_rle r;
-        gm_error why = { "" };
-        if (gm_segmentation_part(&r, one, *H, *W, &why) != 0)
-            return gm_fail(e, "%s: %s", what, why.text);
-        if (!*H) *H = r.height, *W = r.width;
-        uint8_t *mask = r.height == *H && r.width == *W ? malloc((size_t)(*H * *W)) : NULL;
-        if (!*sum && mask) *sum = calloc((size_t)*H, (size_t)*W);
-        int bad = 0;
-        if (r.height != *H || r.width != *W)
-            bad = gm_fail(e, "%s: wanted a mask of %lld x %lld pixels, found %lld x %lld", what,
-                          (long long)*W, (long long)*H, (long long)r.width, (long long)r.height);
-        else if (!mask || !*sum) bad = out_of_memory(e);
-        else gm_rle_decode(mask, &r);
-        for (int64_t k = 0; !bad && k < *H * *W; k++) (*sum)[k] = (uint8_t)((*sum)[k] + mask[k]);
-        free(mask);
-        gm_rle_free(&r);
-        if (bad) return -1;
+        if (add_part(sum, H, W, one, what, e) != 0) return -1;
     }
     return 0;
 }

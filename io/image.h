@@ -44,6 +44,9 @@ int gm_overlay_draw(gm_image *picture, const gm_image *im, const gm_answer *a,
 /* The same into a PNG file. */
 int gm_overlay_write(const char *path, const gm_image *im, const gm_answer *a,
                      const double (*boxes)[4], int64_t nboxes, gm_error *e);
+/* The same without the legend. */
+int gm_masks_write(const char *path, const gm_image *im, const gm_answer *a,
+                   const double (*boxes)[4], int64_t nboxes, gm_error *e);
 /* The colour of mask k, the same in overlays and on the terminal. */
 void gm_mask_colour(int64_t k, uint8_t rgb[3]);
 

@@ -214,11 +214,11 @@ static void draw_boxes(gm_image *out, const place *p, const double (*boxes)[4], 
     }
 }
 
-/* The image, enlarged, on a picture with room for the legend. */
+/* The image, enlarged, on a picture with room for the legend (f NULL: without one). */
 static int make_canvas(gm_image *out, const gm_image *im, place *p, const gm_font *f, gm_error *e)
 {
     gm_image large;
-    int64_t legend = gm_draw_legend(NULL, out->width, 0, p->a, f);
+    int64_t legend = f ? gm_draw_legend(NULL, out->width, 0, p->a, f) : 0;
     out->height = p->height + legend;
     if (out->height > 2 * GM_MAX_PIXELS / out->width)
         return gm_fail(e, "overlay: too large: %lld x %lld pixels", (long long)out->width,
@@ -235,12 +235,12 @@ static int make_canvas(gm_image *out, const gm_image *im, place *p, const gm_fon
         memcpy(out->rgb + 3 * (y * out->width + p->left), large.rgb + 3 * y * p->width,
                (size_t)(3 * p->width));
     gm_image_free(&large);
-    gm_draw_legend(out, out->width, p->height, p->a, f);
+    if (f) gm_draw_legend(out, out->width, p->height, p->a, f);
     return 0;
 }
 
-int gm_overlay_draw(gm_image *picture, const gm_image *im, const gm_answer *a,
-                    const double (*boxes)[4], int64_t nboxes, gm_error *e)
+static int draw_picture(gm_image *picture, const gm_image *im, const gm_answer *a,
+                        const double (*boxes)[4], int64_t nboxes, bool legend, gm_error *e)
 {
     *picture = (gm_image){ 0 };
     if (a->nmasks && (a->width != im->width || a->height != im->height))
@@ -255,7 +255,7 @@ int gm_overlay_draw(gm_image *picture, const gm_image *im, const gm_answer *a,
     p.left = (out.width - p.width) / 2;
     double size = fmax(19, (double)out.width / 40);
     gm_font *text = gm_font_new(round(size), e), *small = gm_font_new(round(size * 0.85), e);
-    int bad = text && small ? make_canvas(&out, im, &p, text, e) : -1;
+    int bad = text && small ? make_canvas(&out, im, &p, legend ? text : NULL, e) : -1;
     int64_t t = (int64_t)fmax(2, round((double)p.width / 256));
     if (!bad) bad = find_parts(&p, t, e);
     if (!bad) {
@@ -271,14 +271,32 @@ int gm_overlay_draw(gm_image *picture, const gm_image *im, const gm_answer *a,
     return bad ? -1 : 0;
 }
 
-int gm_overlay_write(const char *path, const gm_image *im, const gm_answer *a,
-                     const double (*boxes)[4], int64_t nboxes, gm_error *e)
+int gm_overlay_draw(gm_image *picture, const gm_image *im, const gm_answer *a,
+                    const double (*boxes)[4], int64_t nboxes, gm_error *e)
+{
+    return draw_picture(picture, im, a, boxes, nboxes, true, e);
+}
+
+static int write_picture(const char *path, const gm_image *im, const gm_answer *a,
+                         const double (*boxes)[4], int64_t nboxes, bool legend, gm_error *e)
 {
     gm_image out;
     gm_error why = { "" };
-    if (gm_overlay_draw(&out, im, a, boxes, nboxes, &why) != 0)
+    if (draw_picture(&out, im, a, boxes, nboxes, legend, &why) != 0)
         return gm_fail(e, "%s: %s", path, why.text);
     int bad = gm_png_write(path, out.rgb, out.width, out.height, 3, e);
     gm_image_free(&out);
     return bad;
+}
+
+int gm_overlay_write(const char *path, const gm_image *im, const gm_answer *a,
+                     const double (*boxes)[4], int64_t nboxes, gm_error *e)
+{
+    return write_picture(path, im, a, boxes, nboxes, true, e);
+}
+
+int gm_masks_write(const char *path, const gm_image *im, const gm_answer *a,
+                   const double (*boxes)[4], int64_t nboxes, gm_error *e)
+{
+    return write_picture(path, im, a, boxes, nboxes, false, e);
 }

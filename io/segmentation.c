@@ -73,7 +73,7 @@ static int read_polygon(gm_rle *r, const json_t *list, int64_t height, int64_t w
         bad = gm_fail(e, "wanted a polygon of x, y in turn, three points or more, or a box, each "
                       "within 100000 pixels, found %lld values", (long long)n);
     else if (height < 1 || width < 1)
-        bad = gm_fail(e, "a polygon, but the picture's height and width are not known");
+        bad = gm_fail(e, "a polygon without the image's height and width");
     if (!bad && n == 4) {                       /* a box: its corners */
         double x = xy[0], y = xy[1], right = x + xy[2], low = y + xy[3];
         memcpy(xy, (double[]){ x, y, x, low, right, low, right, y }, 8 * sizeof *xy);

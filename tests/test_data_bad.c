@@ -112,7 +112,7 @@ static const bad_case BAD[] = {
       GM_PROBLEM_MASK, "runs that add up" },
     { "grandf", GROUNDED("a ball", "[2,6]", "[{\"size\":[48,64],\"counts\":\"0~\"}]"),
       GM_PROBLEM_MASK, "found other text" },
-    { "grandf", GROUNDED("a ball", "[2,6]", "[{\"size\":[48]}]"), GM_PROBLEM_MASK, "size [height, width]" },
+    { "grandf", GROUNDED("a ball", "[2,6]", "[{\"size\":[48]}]"), GM_PROBLEM_MASK, "size [height" },
     { "grandf", GROUNDED("a ball", "[2,6]", "[true]"), GM_PROBLEM_MASK, "runs, a polygon or" },
     { "grandf", GROUNDED("a ball", "[2,6]", "[[1,2,3,4,5]]"), GM_PROBLEM_MASK, "three points" },
     { "grandf", GROUNDED("a ball", "[2,6]", "[[1,2,3,4,5,1e9]]"), GM_PROBLEM_MASK, "100000" },

@@ -370,7 +370,7 @@ START_TEST(memory_that_runs_out_on_the_way_back)
     int failures = 0;
     for (int64_t fail_at = 8; fail_at < 1000; fail_at++) {
         account a = { .fail_at = fail_at };
-        gm_memory source = { account_alloc, account_free, &a, false };
+        gm_memory source = { .alloc = account_alloc, .free = account_free, .user = &a };
         gm_ctx *c = gm_ctx_new(gm_kernels_ref(), &source);
         net m = net_new(c);
         gm_tensor x = T(4, 8), d = zeros_like(c, m.w);

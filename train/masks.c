@@ -40,9 +40,10 @@ static gm_problem read_part(gm_rle *r, const json_t *part, int64_t H, int64_t W,
     return p;
 }
 
-gm_problem gm_mask_read(gm_rle *r, const json_t *segmentation, int64_t height, int64_t width,
-                        const char *folder, gm_error *e)
+gm_problem gm_mask_of(gm_rle *r, const json_t *segmentation, const gm_image *im,
+                      const char *folder, gm_error *e)
 {
+    int64_t height = im->height, width = im->width;
     bool one = !json_is_array(segmentation) || json_is_number(json_array_get(segmentation, 0));
     size_t n = one ? 1 : json_array_size(segmentation);
     *r = (gm_rle){ 0 };
