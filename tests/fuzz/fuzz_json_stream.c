@@ -52,9 +52,11 @@ static int64_t count(const char *text, size_t n, gm_json_form form)
     return more < 0 ? -1 : found;
 }
 
-/* The same by jansson alone: elements of the list, or of the object's lists; -1: no JSON. */
+/* The same by jansson alone: elements of the list, or of the object's lists; -1: no JSON, or a byte
+ * 0, which jansson takes for white space in some places. */
 static int64_t counted(const char *text, size_t n)
 {
+    if (memchr(text, 0, n)) return -1;
     json_t *o = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL), *v;
     const char *key;
     int64_t found = json_is_array(o) ? (int64_t)json_array_size(o) : 0;
