@@ -22,7 +22,8 @@ LDLIBS  += -lturbojpeg
 endif
 
 LIB_C   := $(wildcard ref/*.c ref/kernels/*.c io/*.c eval/*.c train/*.c)
-LIB_C   := $(filter-out io/jpeg_turbo.c io/jpeg_stb.c,$(LIB_C)) $(wildcard io/jpeg_$(JPEG).c)
+LIB_C   := $(filter-out io/jpeg_turbo.c io/jpeg_stb.c train/comm_%.c,$(LIB_C)) $(wildcard io/jpeg_$(JPEG).c)
+LIB_C   += train/comm_$(if $(MPI),mpi,none).c
 CLI_C   := $(wildcard cli/*.c)
 TEST_C  := $(wildcard tests/test_*.c)
 # What suites share; programs of their own (golden*, fuzz*, verify*) are built by tests/*.mk.

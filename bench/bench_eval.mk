@@ -12,3 +12,10 @@ bench-eval: $(B)/glamm $(B)/make-eval-set $(EVAL_PYTHON)
 	    --originals $(ORIGINALS) --python $(EVAL_PYTHON)
 PROOF += $(B)/make-eval-set
 .PHONY: bench-eval
+
+# The shipped model on scenes it never saw; predictions and two reports stay in build/eval-nano.
+SCENES ?= 200
+eval-nano: $(B)/glamm
+	@mkdir -p $(B)/eval-nano
+	@bash bench/eval/nano.sh $(B)/glamm $(B)/eval-nano $(SCENES)
+.PHONY: eval-nano

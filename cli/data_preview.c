@@ -103,7 +103,8 @@ static int64_t draw_tokens(gm_image *im, int64_t width, int64_t top, const gm_fo
     pen p = { .im = im, .font = f, .left = margin, .right = (double)width - margin, .x = margin,
               .y = (double)top + margin };
     for (int64_t i = 1; i < n; i++) {           /* 0 is the BOS */
-        const char *piece = ids[i] == GM_IMAGE_ID ? "<image>" : gm_token_piece(w->tokenizer, ids[i]);
+        bool image = ids[i] == GM_IMAGE_ID;
+        const char *piece = image ? "<image>" : gm_token_piece(w->tokenizer, ids[i]);
         put_token(&p, piece, labels[i] != GM_IGNORED);
         bool ends = !strcmp(piece, "</s>");
         if (ends || i + 1 == n) put_word(&p);
@@ -115,7 +116,8 @@ static int64_t draw_tokens(gm_image *im, int64_t width, int64_t top, const gm_fo
 
 /* ---- one picture ---- */
 
-/* The sample's masks as an answer whose words name the record; a->mask and the logits are one block. */
+/* The sample's masks as an answer whose words name the record; a->mask and logits are one
+ * block. */
 static int make_answer(gm_answer *a, const gm_sample *s, gm_error *e)
 {
     int64_t n = s->image.width * s->image.height;

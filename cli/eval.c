@@ -1,5 +1,6 @@
 /* glamm eval: the command line. */
 #include "eval.h"
+#include "../io/nearest.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -19,6 +19,7 @@ static const command COMMANDS[] = {
     { "info", cmd_info, "architecture, parameters, memory plan of a model" },
     { "trace", cmd_trace, "the output of every module: store, compare, replace, draw" },
     { "tokenize", cmd_tokenize, "text to token ids and pieces, and back" },
+    { "train", cmd_train, "fine-tune a model, or train one from nothing" },
     { "shapes", cmd_shapes, "draw scenes of coloured shapes, with masks and texts" },
     { "data", cmd_data, "check training data, and see what a model would be shown" },
     { "eval", cmd_eval, "score predictions, stored ones or those that a model makes first" },

@@ -40,4 +40,13 @@ $(B)/emu/%.cc.o: %.cc $(GPU_H)
 $(B)/libglamm_emu.so: $(EMU_O)
 	$(CXX) $(EMUSAN) -shared $^ -o $@
 emu: $(B)/libglamm_emu.so
-.PHONY: emu
+
+# The same for make check; a device without kernels, whose every slot comes from the CPU.
+$(B)/hollow_kernels.so: tests/hollow_kernels.c ref/device.h ref/tensor.h ref/kernels.h
+	$(CC) $(STD) $(WARN) $(OPT) -fPIC -shared $< -o $@
+EMU_PROOF := $(B)/libglamm_emu.so $(B)/hollow_kernels.so
+# make check-emu: what make check runs of it, and every case of golden/mini.
+check-emu: deps-check
+	@$(MAKE) --no-print-directory all $(PROOF) $(EMU_PROOF)
+	@bash tests/emu.sh $(B) all
+.PHONY: emu check-emu

@@ -312,6 +312,14 @@ static void complain(const gm_weights *w, message *m, const char *kind, const gm
     for (int64_t i = 0; w->verbose && i < t->n; i++) gm_weights_say(w, "%s: %s", kind, t->text[i]);
 }
 
+static double stored_bytes(const gm_weights *w)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < w->n; i++)
+        sum += (double)gm_numel(w->entry[i].x) * (double)gm_type_size(w->entry[i].x.type);
+    return sum;
+}
+
 int gm_weights_finish(gm_weights *w, gm_error *e)
 {
     gm_notes extra = { 0 };
@@ -331,8 +339,8 @@ int gm_weights_finish(gm_weights *w, gm_error *e)
     complain(w, &m, "of other sizes or type", &w->misshaped);
     free_notes(&extra);
     if (w->device_full)
-        return gm_fail(e, "%s: the device has no room for the weights: it is full after %.2f GB",
-                       w->path, (double)w->uploaded / 1e9);
+        return gm_fail(e, "%s: the device has no room for the weights: %.3f of about %.3f GB fit",
+                       w->path, (double)w->uploaded / 1e9, stored_bytes(w) / 1e9);
     if (w->out_of_memory) return gm_fail(e, "%s: out of memory while reading the weights", w->path);
     return m.n ? gm_fail(e, "%s: the tensors do not fit the model: %s", w->path, m.text + 2) : 0;
 }

@@ -357,14 +357,10 @@ static gm_answer *answer(gm_session *s, const gm_ask *q, gm_error *e)
     return NULL;
 }
 
-static gm_answer *ask(gm_session *s, const gm_ask *q, gm_error *e)
+/* Takes message. */
+static gm_answer *ask(gm_session *s, const gm_ask *q, char *message, gm_error *e)
 {
-    if (take_boxes(s, q, e) != 0) return NULL;
     int64_t before = s->nboxes;
-    gm_ask asked = *q;
-    asked.nboxes = s->nlatest;
-    char *message =
-        gm_prompt_user(s->model->prompts, &asked, q->variant, s->nturns == 0, before, e);
     if (push_turn(s, message, e) != 0) return NULL;
     gm_answer *a = append_boxes(s, message, e) == 0 ? answer(s, q, e) : NULL;
     if (a && push_turn(s, history_text(a->text), e) == 0) return a;
@@ -374,10 +370,24 @@ static gm_answer *ask(gm_session *s, const gm_ask *q, gm_error *e)
     return NULL;
 }
 
+gm_answer *gm_session_say(gm_session *s, const gm_ask *q, const char *message, gm_error *e)
+{
+    if (take_boxes(s, q, e) != 0) return NULL;
+    int threads = gm_backend_threads(s->model->threads);
+    gm_answer *a = ask(s, q, gm_copy_text(message), e);
+    gm_backend_threads(threads);
+    return a;
+}
+
 gm_answer *gm_session_ask(gm_session *s, const gm_ask *q, gm_error *e)
 {
+    if (take_boxes(s, q, e) != 0) return NULL;
+    gm_ask asked = *q;
+    asked.nboxes = s->nlatest;
+    char *message =
+        gm_prompt_user(s->model->prompts, &asked, q->variant, s->nturns == 0, s->nboxes, e);
     int threads = gm_backend_threads(s->model->threads);
-    gm_answer *a = ask(s, q, e);
+    gm_answer *a = message ? ask(s, q, message, e) : NULL;
     gm_backend_threads(threads);
     return a;
 }

@@ -4,13 +4,13 @@
 PROOF   := $(B)/check $(B)/golden $(B)/glamm $(B)/verify
 
 check: deps-check
-	@$(MAKE) --no-print-directory all $(PROOF)
+	@$(MAKE) --no-print-directory all $(PROOF) $(EMU_PROOF)
 	@bash tests/tally.sh '$(MAKE) --no-print-directory manifest-check' $(B)/check \
 	    '$(B)/golden golden/tiny golden/mini golden/nano golden/wide golden/bf16' \
 	    '$(B)/golden --backend cpu --model golden/mini/model --checkpoint golden/mini' \
 	    'bash tests/golden_broken.sh $(B)/golden' \
 	    'bash tests/tokenize.sh $(B)/glamm' 'bash tests/bad_inputs.sh $(B)/glamm' \
-	    'bash tests/verify.sh $(B)/verify' 'bash tests/install.sh $(B)/installed' 'bash tests/docs.sh $(B)/glamm'
+	    'bash tests/verify.sh $(B)/verify' 'bash tests/train.sh $(B)/glamm' 'bash tests/emu.sh $(B)' 'bash tests/install.sh $(B)/installed' 'bash tests/docs.sh $(B)/glamm'
 
 # The suite under both sanitizers; mini alone, the others take too long.  A length that no machine can
 # allocate must come back as an error, so malloc may return NULL.

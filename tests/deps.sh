@@ -17,7 +17,8 @@ libutf8proc-dev          accents and punctuation for BERT's tokens
 zlib1g-dev               compresses the PNGs that are written, unpacks METEOR's lists
 libturbojpeg0-dev        reads JPEG to the same bits as the authors' OpenCV" ;;
     check) echo "check                    the test framework
-libsubunit-dev           check's library asks for it" ;;
+libsubunit-dev           check's library asks for it
+g++                      the emulated GPU, on which the CUDA kernels are tested" ;;
     fuzz) echo "clang                    libFuzzer
 libclang-rt-dev          the sanitizers' and libFuzzer's run time" ;;
     *) echo "deps.sh: no such set: $1" >&2; exit 2 ;;

@@ -52,10 +52,40 @@ static int layernorm(float *y, const float *x, const float *w, const float *b, i
     return 0;
 }
 
+/* Its gradients.  They are added to what dx, dw, db hold, and each may be NULL: not wanted.  With
+ * xhat = (x - mean) / sigma and g = w dy:
+ *
+ *   dx += (g - mean(g) - xhat mean(g xhat)) / sigma,  dw += dy xhat and db += dy of every row
+ *
+ * Rows come in turn: every row adds to the same dw (try omp parallel for: "gave other bits"). */
+static int layernorm_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
+                              const float *w, int64_t R, int64_t C, float eps)
+{
+    for (int64_t r = 0; r < R; r++) {
+        const float *xr = x + r * C, *dyr = dy + r * C;
+        double sum = 0, square = 0, g = 0, along = 0;
+        for (int64_t i = 0; i < C; i++) sum += xr[i];
+        double mean = sum / (double)C;
+        for (int64_t i = 0; i < C; i++) square += (xr[i] - mean) * (xr[i] - mean);
+        double sigma = sqrt(square / (double)C + eps);
+        for (int64_t i = 0; i < C; i++) {
+            double xhat = (xr[i] - mean) / sigma;
+            g += (double)w[i] * dyr[i] / (double)C;     /* try g = 0: the mean term is missing */
+            along += w[i] * dyr[i] * xhat / (double)C;
+            if (dw) dw[i] += (float)(dyr[i] * xhat); /* try without if (dw): crashes in "dx only" */
+            if (db) db[i] += dyr[i];
+        }
+        for (int64_t i = 0; dx && i < C; i++) /* try dx[..] = ...: what it held is lost */
+            dx[r * C + i] += (float)((w[i] * dyr[i] - g - (xr[i] - mean) / sigma * along) / sigma);
+    }
+    return 0;
+}
+
 static const gm_kernels table = {
     .name = "example",
     .softmax = softmax,
     .layernorm = layernorm,
+    .layernorm_backward = layernorm_backward,
     /* .relu = relu, ... any slot of kernels.h */
 };
 

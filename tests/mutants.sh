@@ -42,11 +42,26 @@ function_of() { head -n "$2" "$1" | grep -oE '^[a-z][a-z0-9_ *]*\b[a-z0-9_]+\(' 
 slots_of() {
     case $1 in
     conv_at) echo conv2d ;;
-    moments) echo layernorm layernorm2d groupnorm ;;
-    dot | doubles_per_head | scores | weigh | ref_attention_scratch) echo attention ;;
-    resize_tap) echo resize ;;
+    conv_dx_at | conv_dw_at) echo conv2d_backward ;;
+    conv_transpose_dx_at) echo conv_transpose2x2_backward ;;
+    moments) echo layernorm layernorm2d groupnorm layernorm2d_backward groupnorm_backward ;;
+    norm_dx) echo layernorm_backward layernorm2d_backward groupnorm_backward ;;
+    pixel_norm_dw | ref_layernorm2d_backward) echo layernorm_backward layernorm2d_backward ;;
+    root_mean_square) echo rmsnorm rmsnorm_backward ;;
+    rmsnorm_dw) echo rmsnorm_backward ;;
+    dot) echo attention attention_backward ;;
+    doubles_per_head | scores | weigh | ref_attention_scratch) echo attention ;;
+    query_row | key_at | sees | rel_row_h | rel_row_w | score_of | sums_of | weight_of | add_to) echo attention_backward ;;
+    query_gradient | key_gradients | rel_gradient | owners | ref_attention_backward_scratch) echo attention_backward ;;
+    resize_tap) echo resize resize_backward ;;
     blend) echo resize roi_align ;;
-    roi_tap | roi_sample) echo roi_align ;;
+    share) echo resize_backward roi_align_backward ;;
+    resize_readers) echo resize_backward ;;
+    roi_tap) echo roi_align roi_align_backward ;;
+    roi_sample) echo roi_align ;;
+    roi_share | roi_dx_at) echo roi_align_backward ;;
+    exp_sum | labelled) echo cross_entropy cross_entropy_backward ;;
+    sigmoid | dice_terms) echo dice dice_backward ;;
     ref_*) echo "${1#ref_}" ;;
     esac
 }
@@ -105,7 +120,7 @@ while IFS='~' read -r name pattern replacement; do
     case $name in '' | \#* | keep\ *) continue ;; esac
     case $name in "$only"*) ;; *) continue ;; esac
     found=0
-    for file in ref/kernels/ref_{moves,maps,sums,space,attention}.c; do
+    for file in ref/kernels/ref_{moves,maps,sums,space,attention,loss}.c; do
         for line in $(grep -nE -- "$pattern" "$file" | grep -vE '^[0-9]+:(/\*| \*|#)' | cut -d: -f1); do
             sed -E "${line}s~$pattern~$replacement~" "$file" > "$work/mutant.c"
             found=1

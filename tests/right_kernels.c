@@ -1,5 +1,6 @@
 /* Right kernels, built differently from the oracle: float arithmetic, sums in lanes and blocks, an
- * online softmax, Welford's variance, a convolution as a matrix product on gathered columns.
+ * online softmax, Welford's variance, a convolution as a matrix product on gathered columns;
+ * gradients scattered to where they belong, not gathered by owner.
  * make verify must raise no alarm:
  *
  *     make verify KERNELS=tests/right_kernels.c */
@@ -53,6 +54,31 @@ static int linear(float *y, const float *x, const void *w, gm_dtype wt, const fl
     return 0;
 }
 
+/* Sum of a[i step_a] b[i step_b], b of a type. */
+static float strided_dot(const float *a, int64_t step_a, const void *b, gm_dtype type, int64_t at,
+                         int64_t step_b, int64_t n)
+{
+    float lane[LANES] = { 0 };
+    for (int64_t i = 0; i < n; i++)
+        lane[i % LANES] += a[i * step_a] * widen(b, type, at + i * step_b);
+    return fold(lane);
+}
+
+static int linear_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
+                           const void *w, gm_dtype wt, int64_t R, int64_t N, int64_t K,
+                           void *scratch)
+{
+    const float one = 1;
+    (void)scratch;
+    if (wt != GM_F32 && wt != GM_BF16 && wt != GM_F16) return 1;
+    for (int64_t o = 0; dx && o < R * K; o++)
+        dx[o] += strided_dot(dy + o / K * N, 1, w, wt, o % K, K, N);
+    for (int64_t o = 0; dw && o < N * K; o++)
+        dw[o] += strided_dot(dy + o / K, N, x, GM_F32, o % K, K, R);
+    for (int64_t n = 0; db && n < N; n++) db[n] += strided_dot(dy + n, N, &one, GM_F32, 0, 0, R);
+    return 0;
+}
+
 static size_t conv2d_scratch(gm_dtype wt, const gm_conv *s)
 {
     (void)wt;
@@ -76,6 +102,31 @@ static int conv2d(float *y, const float *x, const void *w, gm_dtype wt, const fl
         }
         for (int64_t o = 0; o < s->CO; o++)
             y[(image * s->CO + o) * HW + p % HW] = dot(column, w, wt, o * K, K) + (b ? b[o] : 0);
+    }
+    return 0;
+}
+
+/* One output pixel and filter at a time: its tap values go to dw, its weights to dx. */
+static int conv2d_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
+                           const void *w, gm_dtype wt, const gm_conv *s, void *scratch)
+{
+    int64_t K = s->CI * s->KH * s->KW, HW = s->HO * s->WO;
+    (void)scratch;
+    if (wt != GM_F32 && wt != GM_BF16 && wt != GM_F16) return 1;
+    for (int64_t p = 0; p < s->B * HW; p++) {
+        int64_t image = p / HW, top = p % HW / s->WO * s->stride - s->pad;
+        int64_t left = p % s->WO * s->stride - s->pad;
+        for (int64_t k = 0; k < K; k++) {
+            int64_t c = k / (s->KH * s->KW), row = top + k / s->KW % s->KH, at = left + k % s->KW;
+            int64_t from = ((image * s->CI + c) * s->H + row) * s->W + at;
+            int inside = row >= 0 && row < s->H && at >= 0 && at < s->W;
+            for (int64_t o = 0; inside && o < s->CO; o++) {
+                float g = dy[(image * s->CO + o) * HW + p % HW];
+                if (dx) dx[from] += g * widen(w, wt, o * K + k);
+                if (dw) dw[o * K + k] += g * x[from];
+            }
+        }
+        for (int64_t o = 0; db && o < s->CO; o++) db[o] += dy[(image * s->CO + o) * HW + p % HW];
     }
     return 0;
 }
@@ -107,6 +158,21 @@ static int rmsnorm(float *y, const float *x, const float *w, int64_t R, int64_t 
     return 0;
 }
 
+static int rmsnorm_backward(float *dx, float *dw, const float *dy, const float *x, const float *w,
+                            int64_t R, int64_t C, float eps)
+{
+    for (int64_t r = 0; r < R; r++) {
+        const float *xr = x + r * C, *dyr = dy + r * C;
+        float scale = 1 / sqrtf(dot(xr, xr, GM_F32, 0, C) / (float)C + eps), lane[LANES] = { 0 };
+        for (int64_t i = 0; i < C; i++) lane[i % LANES] += w[i] * dyr[i] * (xr[i] * scale);
+        float along = fold(lane) / (float)C;
+        for (int64_t i = 0; dw && i < C; i++) dw[i] += dyr[i] * (xr[i] * scale);
+        for (int64_t i = 0; dx && i < C; i++)
+            dx[r * C + i] += (w[i] * dyr[i] - xr[i] * scale * along) * scale;
+    }
+    return 0;
+}
+
 /* Maximum and sum together: the sum is rescaled when a larger value comes. */
 static int softmax(float *y, const float *x, int64_t R, int64_t C)
 {
@@ -120,6 +186,34 @@ static int softmax(float *y, const float *x, int64_t R, int64_t C)
             max = larger;
         }
         for (int64_t i = 0; i < C; i++) y[r * C + i] = expf(xr[i] - max) / sum;
+    }
+    return 0;
+}
+
+static int softmax_backward(float *dx, const float *dy, const float *y, int64_t R, int64_t C)
+{
+    for (int64_t r = 0; dx && r < R; r++) {
+        float sum = dot(dy + r * C, y, GM_F32, r * C, C);
+        for (int64_t i = r * C; i < (r + 1) * C; i++) dx[i] += y[i] * dy[i] - y[i] * sum;
+    }
+    return 0;
+}
+
+static int cross_entropy_backward(float *dx, const float *dy, const float *x, const int32_t *label,
+                                  int64_t R, int64_t C)
+{
+    float rows = 0;
+    for (int64_t r = 0; r < R; r++) rows += label[r] >= 0;
+    for (int64_t r = 0; dx && r < R; r++) {
+        const float *xr = x + r * C;
+        float max = xr[0], lane[LANES] = { 0 };
+        if (label[r] < 0) continue;
+        for (int64_t i = 1; i < C; i++)
+            if (xr[i] > max) max = xr[i];
+        for (int64_t i = 0; i < C; i++) lane[i % LANES] += expf(xr[i] - max);
+        float sum = fold(lane);
+        for (int64_t i = 0; i < C; i++)
+            dx[r * C + i] += (expf(xr[i] - max) / sum - (i == label[r])) * (*dy / rows);
     }
     return 0;
 }
@@ -178,6 +272,54 @@ static int attention(float *y, const float *q, const float *k, const float *v, c
     return 0;
 }
 
+/* Maximum of a query's scores, and sum of exp(score - maximum), in one pass. */
+static void soften(float *max, float *total, const float *q, const float *k, const gm_attn *s,
+                   int64_t b, int64_t i)
+{
+    *max = -INFINITY;
+    *total = 0;
+    for (int64_t j = 0; j < s->TK; j++) {
+        float p = score(s, q, k + j * s->NKV * s->HD, b, i, j);
+        if (p == -INFINITY) continue;
+        float larger = p > *max || isnan(p) ? p : *max;
+        *total = *total * expf(*max - larger) + expf(p - larger);
+        *max = larger;
+    }
+}
+
+/* Every pair of a query and a key adds its share to whatever it reads. */
+static int attention_backward(float *dq, float *dk, float *dv, float *drel_h, float *drel_w,
+                              const float *dy, const float *q, const float *k, const float *v,
+                              const float *y, const gm_attn *s, void *scratch)
+{
+    int64_t apart = s->NKV * s->HD;
+    (void)scratch;
+    for (int64_t row = 0; row < s->B * s->TQ * s->NH; row++) {      /* batch, query, head */
+        int64_t h = row % s->NH, i = row / s->NH % s->TQ, b = row / (s->NH * s->TQ);
+        int64_t from = (b * s->KS * s->NKV + h / (s->NH / s->NKV)) * s->HD, at = row * s->HD;
+        float max, total, mean = dot(dy + at, y, GM_F32, at, s->HD);
+        soften(&max, &total, q + at, k + from, s, b, i);
+        for (int64_t j = 0; j < s->TK; j++) {
+            int64_t key = from + j * apart;
+            float p = score(s, q + at, k + key, b, i, j);
+            if (p == -INFINITY) continue;
+            p = expf(p - max) / total;
+            float ds = p * (dot(dy + at, v, GM_F32, key, s->HD) - mean);
+            int64_t down = s->rel_h ? (i / s->GW - j / s->GW + s->GH - 1) * s->HD : 0;
+            int64_t right = s->rel_h ? (i % s->GW - j % s->GW + s->GW - 1) * s->HD : 0;
+            for (int64_t d = 0; d < s->HD; d++) {
+                if (dv) dv[key + d] += p * dy[at + d];
+                if (dk) dk[key + d] += ds * s->scale * q[at + d];
+                if (dq) dq[at + d] += ds * s->scale * k[key + d];
+                if (dq && s->rel_h) dq[at + d] += ds * (s->rel_h[down + d] + s->rel_w[right + d]);
+                if (drel_h) drel_h[down + d] += ds * q[at + d];
+                if (drel_w) drel_w[right + d] += ds * q[at + d];
+            }
+        }
+    }
+    return 0;
+}
+
 static const gm_kernels table = {
     .name = "right, but different",
     .linear = linear,
@@ -187,6 +329,12 @@ static const gm_kernels table = {
     .rmsnorm = rmsnorm,
     .softmax = softmax,
     .attention = attention,
+    .linear_backward = linear_backward,
+    .conv2d_backward = conv2d_backward,
+    .rmsnorm_backward = rmsnorm_backward,
+    .softmax_backward = softmax_backward,
+    .attention_backward = attention_backward,
+    .cross_entropy_backward = cross_entropy_backward,
 };
 
 const gm_plugin glamm_plugin = { .size = sizeof(gm_kernels), .kernels = &table };

@@ -13,7 +13,7 @@
 #include "ops_run.h"
 
 static const double ROUNDING = 0x1p-24;         /* of one float, relative */
-static const double SHARP = 0.01;               /* of the sum's size; a wider tolerance says nothing */
+static const double SHARP = 0.01; /* of the sum's size; a wider tolerance says nothing */
 
 /* round_bf16 is a staircase, and its gradient that of the slope beneath. */
 static const char STAIRCASE[] = "round_bf16_backward";

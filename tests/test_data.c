@@ -95,7 +95,8 @@ START_TEST(every_record_is_as_the_authors_make_it)
     json_t *all = load_vectors("golden/data/expected.json");
     json_t *want = json_object_get(json_object_get(all, "sets"), SETS[_i].name), *one;
     gm_model *m = open_model();
-    gm_data *d = open_set(SETS[_i].line, m, (uint64_t)json_integer_value(json_object_get(all, "seed")));
+    uint64_t seed = (uint64_t)json_integer_value(json_object_get(all, "seed"));
+    gm_data *d = open_set(SETS[_i].line, m, seed);
     size_t i;
     int good = 0;
     ck_assert_int_eq(gm_data_size(d), (int64_t)json_array_size(want));
@@ -119,10 +120,12 @@ START_TEST(every_record_is_as_the_authors_make_it)
 }
 END_TEST
 
-static void check_rows(const int32_t *got, int64_t B, int64_t L, const json_t *rows, const char *what)
+static void check_rows(const int32_t *got, int64_t B, int64_t L, const json_t *rows,
+                       const char *what)
 {
     ck_assert_int_eq(B, (int64_t)json_array_size(rows));
-    for (int64_t i = 0; i < B; i++) check_ids(got + i * L, L, json_array_get(rows, (size_t)i), what);
+    for (int64_t i = 0; i < B; i++)
+        check_ids(got + i * L, L, json_array_get(rows, (size_t)i), what);
 }
 
 /* Sums of the pixels of each image: the order of summation differs, nothing else. */
@@ -148,7 +151,8 @@ static void check_batch(const gm_train_batch *b, const json_t *want)
     ck_assert_int_eq(b->sam != NULL, json_is_array(json_object_get(want, "sam_sum")));
     if (b->sam) check_sums(b->sam, 3 * b->Z * b->Z, json_object_get(want, "sam_sum"));
     for (int64_t i = 0; i < b->B; i++) {
-        const json_t *list = json_array_get(sums, (size_t)i), *size = json_array_get(resized, (size_t)i);
+        const json_t *list = json_array_get(sums, (size_t)i);
+        const json_t *size = json_array_get(resized, (size_t)i);
         int64_t n = b->original[i][0] * b->original[i][1];
         ck_assert_int_eq(b->offset[i], i);
         for (size_t k = 0; json_is_array(resized) && k < 2; k++)

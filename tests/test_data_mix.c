@@ -6,6 +6,7 @@
 #include "../io/os.h"
 #include "../train/data.h"
 #include "../train/draw.h"
+#include "../train/shapes.h"
 
 #define IMAGES " images=golden/data/images"
 static const char GRANDF[] = "grandf golden/data/grandf.json" IMAGES;
@@ -194,6 +195,32 @@ START_TEST(choices_are_even)
 }
 END_TEST
 
+START_TEST(drawn_scenes_are_a_set)
+{
+    const char *line[] = { "shapes:task=refer,world=b,seed=7,objects=3,count=50",
+                           "shapes:task=vqa,count=9 split=val rate=2" };
+    gm_data *d = open_sets(line, 2, (gm_data_options){ .seed = 1 });
+    gm_error e = { "" };
+    gm_sample s, want;
+    ck_assert_int_eq(gm_data_size(d), 59);
+    ck_assert_int_eq(gm_data_set_kind(d, 0), GM_SET_SEGM);
+    ck_assert_int_eq(gm_data_set_kind(d, 1), GM_SET_CAPTION);
+    ck_assert_int_eq(gm_data_record(d, 4, &s, &e), GM_PROBLEM_NONE);
+    ck_assert_int_eq(gm_shapes_sample(&want, 7, 4, GM_SHAPES_REFER, GM_SHAPES_B, 3, &e), 0);
+    ck_assert(s.turns == want.turns && s.masks == want.masks && s.masks > 0);
+    for (int64_t i = 0; i < s.turns; i++) ck_assert_str_eq(s.turn[i], want.turn[i]);
+    gm_sample_free(&s);
+    gm_sample_free(&want);
+    ck_assert_int_eq(gm_data_record(d, 50, &s, &e), GM_PROBLEM_NONE);
+    ck_assert_int_eq(gm_shapes_sample(&want, 0, GM_SHAPES_VALIDATION, GM_SHAPES_VQA, GM_SHAPES_A, 0,
+                                      &e), 0);
+    for (int64_t i = 0; i < s.turns; i++) ck_assert_str_eq(s.turn[i], want.turn[i]);
+    gm_sample_free(&s);
+    gm_sample_free(&want);
+    gm_data_close(d);
+}
+END_TEST
+
 static void refused(const char *const *line, int64_t n, gm_data_options o, const char *why)
 {
     gm_error e = { "" };
@@ -209,6 +236,12 @@ START_TEST(what_does_not_go_together_is_refused)
     refused(line, 2, (gm_data_options){ .by_epochs = true }, "sets of one kind");
     refused(line, 2, (gm_data_options){ .weight = { [GM_SET_REGION] = 1 } }, "weight 0");
     refused(line, 2, (gm_data_options){ .weight = { -1, 1, 1 } }, "below 0");
+    line[0] = "shapes:task=gcg,world=c";
+    refused(line, 1, (gm_data_options){ 0 }, "found 'world=c'");
+    line[0] = "shapes:count=0";
+    refused(line, 1, (gm_data_options){ 0 }, "found 'count=0'");
+    line[0] = "shapes:task=gcg split=test";
+    refused(line, 1, (gm_data_options){ 0 }, "train or val, found 'test'");
 }
 END_TEST
 
@@ -225,6 +258,7 @@ Suite *test_data_mix(void)
     tcase_add_test(c, an_epoch_holds_every_record_once);
     tcase_add_test(c, shuffles_are_permutations);
     tcase_add_test(c, choices_are_even);
+    tcase_add_test(c, drawn_scenes_are_a_set);
     tcase_add_test(c, what_does_not_go_together_is_refused);
     suite_add_tcase(s, c);
     return s;

@@ -1,8 +1,9 @@
 # Is this kernel right?  docs/VERIFY.md
 #
-# make verify KERNELS=mine.c|mine.so [OP=softmax] [CASE='3x7 in +-4'] [LIMIT=SECONDS] [JSON=1] [BENCH=1]
+# make verify KERNELS=mine.c|mine.cu|mine.so [OP=softmax] [CASE='3x7 in +-4'] [LIMIT=SECONDS] [JSON=1] [BENCH=1]
 # make verify KERNELS=mine.c WHOLE=golden/mini [CASE=gcg] ...
-# make verify BACKEND=ref|cpu ...
+# make verify BACKEND=ref|cpu|cuda ...
+# mine.cu: on a GPU where there are one and nvcc, else on the emulated one.
 # KFLAGS, KLIBS: how mine.c is built.
 KFLAGS  ?= -std=gnu11 -O2 -g -Wall -fopenmp
 KLIBS   ?= -lm
@@ -20,14 +21,24 @@ $(B)/include/kernels.h: ref/kernels.h
 	@mkdir -p $(@D)
 	@cp $< $@
 OUTSIDE  = $(CC) $(KFLAGS) -fPIC -shared -I$(B)/include
+# The same in CUDA, for a GPU and for the emulated one.
+OUTSIDE_CU  = $(NVCC) -std=c++14 -O3 -lineinfo -shared -Xcompiler -fPIC,-fvisibility=hidden $(NVARCH) -I$(B)/include -Igpu
+OUTSIDE_EMU = $(CXX) $(EMUFLAGS) -Wno-error $(EMUSAN) -shared -I$(B)/include -Igpu
 # A source is built anew each time: KFLAGS may have changed.
 verify: $(B)/verify
-	@set -e; kernels='$(KERNELS)'; \
+	@set -e; run=; kernels='$(KERNELS)'; \
 	case "$$kernels" in \
 	*.c) mkdir -p $(B)/kernels; built=$(B)/kernels/$$(basename "$$kernels" .c).so; \
 	     $(OUTSIDE) "$$kernels" $(KLIBS) -o "$$built"; kernels=$$built;; \
+	*.cu) mkdir -p $(B)/kernels; built=$(B)/kernels/$$(basename "$$kernels" .cu).so; \
+	     if nvidia-smi -L > /dev/null 2>&1 && command -v $(NVCC) > /dev/null; then \
+	         $(MAKE) --no-print-directory CUDA=1 $(B)/libglamm_cuda.so; $(OUTSIDE_CU) "$$kernels" -o "$$built"; \
+	     else \
+	         $(MAKE) --no-print-directory emu; $(OUTSIDE_EMU) -x c++ "$$kernels" -x none $(EMU_CC:%=$(B)/emu/%.o) -o "$$built"; \
+	         run=gpu/emu/run.sh; \
+	     fi; kernels=$$built;; \
 	esac; \
-	exec $(B)/verify $(if $(OP),--op '$(OP)') $(if $(WHOLE),--whole '$(WHOLE)') $(if $(CASE),--case '$(CASE)') $(if $(LIMIT),--limit '$(LIMIT)') \
+	exec $$run $(B)/verify $(if $(OP),--op '$(OP)') $(if $(WHOLE),--whole '$(WHOLE)') $(if $(CASE),--case '$(CASE)') $(if $(LIMIT),--limit '$(LIMIT)') \
 	    $(if $(JSON),--json) $(if $(BENCH),--bench) $(if $(KERNELS),--again 'make verify KERNELS=$(KERNELS)$(if $(WHOLE), WHOLE=$(WHOLE))' "$$kernels",--backend '$(BACKEND)')
 
 # Does it catch mistakes?  Minutes: four hundred of them, planted in the oracle one at a time.  RULE: some alone.

@@ -5,7 +5,7 @@
 #include "../ref/model_open.h"
 #include "sample.h"
 
-/* On the host; gm_train_batch_upload makes a gm_batch of it in a context. */
+/* On the host; trainer.c makes a gm_batch of it. */
 typedef struct {
     int64_t B, L;               /* conversations (one a sample), ids each */
     int32_t *ids, *labels;      /* (B, L), right-padded with 0 and GM_IGNORED; the image is one -200 */

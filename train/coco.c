@@ -9,16 +9,17 @@
 /* pycocotools keeps them, unseen; here they are told. */
 static int note_strays(gm_set *s, const gm_coco *c, gm_error *e)
 {
-    int64_t strays = gm_records_count(c->file, GM_COCO_ANNOTATIONS) - c->annotations, first = -1;
-    for (int64_t i = 0; i < c->annotations; i++) {
-        if (gm_record_find(c->image, c->images, c->of_image[i].id, NULL)) continue;
-        if (strays++ == 0 || first < 0) first = c->of_image[i].place;
+    int64_t strays = 0, first = -1, n = gm_records_count(c->file, GM_COCO_ANNOTATIONS), id;
+    for (int64_t i = 0; i < n; i++) {
+        bool named = gm_records_int(c->file, GM_COCO_ANNOTATIONS, i, "image_id", &id);
+        if (named && gm_record_find(c->image, c->images, id, NULL)) continue;
+        if (strays++ == 0) first = i;
     }
     if (!strays) return 0;
     s->note = malloc(100);
     if (!s->note) return gm_fail(e, "%s: out of memory", s->path);
-    int n = snprintf(s->note, 100, "%lld annotations belong to no image", (long long)strays);
-    if (first >= 0) snprintf(s->note + n, (size_t)(100 - n), " (annotation %lld)", (long long)first);
+    snprintf(s->note, 100, "annotations that belong to no image: %lld (the first: annotation %lld)",
+             (long long)strays, (long long)first);
     return 0;
 }
 
@@ -86,7 +87,7 @@ gm_problem gm_coco_usable(const gm_coco_item *m, bool captioned, gm_error *e)
     if (!(m->width >= 1 && m->height >= 1))
         return gm_problem_say(e, GM_PROBLEM_RECORD, "wanted the image's width and height");
     if (m->width < SMALLEST || m->height < SMALLEST)
-        return gm_problem_say(e, GM_PROBLEM_EMPTY, "an image with a side under %d pixels", SMALLEST);
+        return gm_problem_say(e, GM_PROBLEM_EMPTY, "a side under %d pixels", SMALLEST);
     if (!captioned) return GM_PROBLEM_NONE;
     if (!m->caption) return gm_problem_say(e, GM_PROBLEM_RECORD, "wanted a caption, a text");
     int words = 1;

@@ -248,6 +248,13 @@ int gm_train_plan_set(gm_train_plan *p, const char *key, const char *value, cons
     return k ? 0 : -1;
 }
 
+void gm_train_plan_clear(gm_train_plan *p, const char *key)
+{
+    const gm_train_key *k = find(key, key, NULL);
+    for (int64_t i = 0; k && k->kind == GM_KEY_LINES && i < p->n; i++)
+        gm_words_free(field(&p->stage[i], k));
+}
+
 static int check_stage(const gm_train_config *c, bool first, const char *name, gm_error *e)
 {
     if (first && !c->model == !c->init)

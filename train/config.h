@@ -52,6 +52,8 @@ int gm_train_plan_parse(gm_train_plan *p, const char *text, const char *name, gm
 /* Sets a key in every stage (the command line's options; where: "--lr"). */
 int gm_train_plan_set(gm_train_plan *p, const char *key, const char *value, const char *where,
                       gm_error *e);
+/* Forgets the lines of a repeatable key. */
+void gm_train_plan_clear(gm_train_plan *p, const char *key);
 /* Values that do not fit together. */
 int gm_train_plan_check(const gm_train_plan *p, const char *name, gm_error *e);
 void gm_train_plan_free(gm_train_plan *p);

@@ -1,6 +1,6 @@
-/* Flickr30k as grounded captions: COCO's form; an image has a caption, an annotation tokens_positive
- * [[start, end], ...] and sam_mask.  Source: groundingLMM dataset/gcg_datasets/GranDf_gcg_ds.py,
- * Flickr30kGCGDataset. */
+/* Flickr30k as grounded captions: COCO's form; an image has a caption, an annotation
+ * tokens_positive [[start, end], ...] and sam_mask.  Source: groundingLMM
+ * dataset/gcg_datasets/GranDf_gcg_ds.py, Flickr30kGCGDataset. */
 #include <stdlib.h>
 #include "coco.h"
 
@@ -20,11 +20,11 @@ static gm_problem read_phrases(gm_set *s, gm_phrase *phrase, int64_t *n, const g
             if (p) return p;
             continue;
         }
-        const json_t *span = json_array_get(json_object_get(m->annotation[k], "tokens_positive"), 0);
-        p = gm_phrase_span(&phrase[*n], m->caption, span, &why);
+        const json_t *spans = json_object_get(m->annotation[k], "tokens_positive");
+        p = gm_phrase_span(&phrase[*n], m->caption, json_array_get(spans, 0), &why);
         if (!p)
-            p = gm_mask_read(&phrase[*n].mask, json_object_get(m->annotation[k], "sam_mask"),
-                             im->height, im->width, s->images, &why);
+            p = gm_mask_of(&phrase[*n].mask, json_object_get(m->annotation[k], "sam_mask"), im,
+                           s->images, &why);
         if (p) return gm_problem_say(e, p, "annotation %lld of the image: %s", (long long)k,
                                      why.text);
         ++*n;
@@ -44,7 +44,7 @@ static gm_problem sample(gm_set *s, int64_t i, gm_draw *d, gm_sample *out, gm_er
     if (!p) p = read_phrases(s, phrase, &n, &m, &out->image, e);
     if (!p && n == 0) p = gm_problem_say(e, GM_PROBLEM_EMPTY, "no phrase is grounded");
     if (!p) p = gm_talk_gcg(s, d, m.caption, phrase, n, out, e);
-    if (phrase) gm_phrases_free(phrase, m.annotations);
+    if (phrase) gm_phrase_list_free(phrase, m.annotations);
     gm_coco_item_free(&m);
     return p;
 }

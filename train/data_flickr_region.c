@@ -42,8 +42,8 @@ static gm_problem find_regions(region *r, int64_t *n, const gm_coco_item *m, gm_
     return *n ? GM_PROBLEM_NONE : gm_problem_say(e, GM_PROBLEM_EMPTY, "no box that can be used");
 }
 
-static gm_problem use(const gm_set *s, gm_draw *d, const region *r, int64_t all, const char *caption,
-                      gm_sample *out, gm_error *e)
+static gm_problem use(const gm_set *s, gm_draw *d, const region *r, int64_t all,
+                      const char *caption, gm_sample *out, gm_error *e)
 {
     int64_t *order = malloc((size_t)all * sizeof *order), n = all < s->most ? all : s->most;
     const char **label = malloc((size_t)all * sizeof *label);

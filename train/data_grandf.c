@@ -28,8 +28,7 @@ static gm_problem read_phrases(gm_set *s, gm_phrase *phrase, const char *caption
         gm_error why = { "" };
         gm_problem bad = gm_phrase_span(p, caption, json_object_get(one, "token_positives"), &why);
         if (!bad)
-            bad = gm_mask_read(&p->mask, json_object_get(one, "rle_masks"), im->height, im->width,
-                               s->images, &why);
+            bad = gm_mask_of(&p->mask, json_object_get(one, "rle_masks"), im, s->images, &why);
         if (bad) return gm_problem_say(e, bad, "\"%s\": %s", key, why.text);
         p++;
     }
@@ -53,7 +52,7 @@ static gm_problem sample_grandf(gm_set *s, int64_t i, gm_draw *d, gm_sample *out
     if (!p) p = gm_set_image(s, gm_json_text(o, "file_name"), out, e);
     if (!p) p = read_phrases(s, phrase, caption, all, &out->image, e);
     if (!p) p = gm_talk_gcg(s, d, caption, phrase, n, out, e);
-    if (phrase) gm_phrases_free(phrase, n);
+    if (phrase) gm_phrase_list_free(phrase, n);
     free(caption);
     json_decref(o);
     return p;

@@ -78,8 +78,7 @@ static gm_problem use(const gm_set *s, gm_draw *d, const gm_coco_item *m, char *
             p = GM_PROBLEM_MEMORY;
         free(name);
         if (!p)
-            p = gm_mask_read(&mask, json_object_get(a, "segmentation"), out->image.height,
-                             out->image.width, s->images, &why);
+            p = gm_mask_of(&mask, json_object_get(a, "segmentation"), &out->image, s->images, &why);
         if (!p) p = gm_sample_mask(out, &mask, &why);
         if (p) gm_fail(e, "annotation %lld of the image: %s", (long long)order[k], why.text);
     }

@@ -53,8 +53,8 @@ static gm_problem read_phrases(gm_set *s, gm_phrase *phrase, int64_t *n, const c
         free(low);
         if (!at) continue;
         phrase[*n] = (gm_phrase){ .start = start, .end = end };
-        gm_problem p = gm_mask_read(&phrase[*n].mask, json_object_get(one, "segmentation"),
-                                    im->height, im->width, s->images, &why);
+        gm_problem p = gm_mask_of(&phrase[*n].mask, json_object_get(one, "segmentation"), im,
+                                  s->images, &why);
         if (p) return gm_problem_say(e, p, "ref %zu: %s", i, why.text);
         ++*n;
     }
@@ -108,7 +108,7 @@ static gm_problem sample_one(gm_set *s, const json_t *o, gm_draw *d, gm_sample *
     if (!p && n == 0)
         p = gm_problem_say(e, GM_PROBLEM_EMPTY, "no sentence occurs in the caption");
     if (!p) p = gm_talk_gcg(s, d, caption, phrase, n, out, e);
-    if (phrase) gm_phrases_free(phrase, n);
+    if (phrase) gm_phrase_list_free(phrase, n);
     free(caption);
     free(stripped);
     return p;

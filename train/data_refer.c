@@ -1,7 +1,7 @@
 /* RefCOCO, RefCOCO+, RefCOCOg, RefCLEF as REFER publishes them: a folder with refs(AUTHOR).p, a
- * pickle of [{image_id, ann_id, split, sentences: [{sent}, ...]}, ...], and instances.json in COCO's
- * form.  A record is an image of the split.  Source: groundingLMM dataset/utils/refcoco_refer.py
- * and dataset/segm_datasets/RefCOCO_Segm_ds.py. */
+ * pickle of [{image_id, ann_id, split, sentences: [{sent}, ...]}, ...], and instances.json in
+ * COCO's form.  A record is an image of the split.  Source: groundingLMM
+ * dataset/utils/refcoco_refer.py and dataset/segm_datasets/RefCOCO_Segm_ds.py. */
 #include <stdlib.h>
 #include <string.h>
 #include "../io/os.h"
@@ -202,8 +202,8 @@ static gm_problem read_mask(const gm_set *s, int64_t id, gm_sample *out, gm_erro
     if (!at) return gm_problem_say(e, GM_PROBLEM_RECORD, "instances.json has no annotation %lld",
                                    (long long)id);
     json_t *o = gm_records_get(r->instances, ANNOTATIONS, at->place, &why);
-    gm_problem p = o ? gm_mask_read(&mask, json_object_get(o, "segmentation"), out->image.height,
-                                    out->image.width, s->images, &why)
+    gm_problem p = o ? gm_mask_of(&mask, json_object_get(o, "segmentation"), &out->image,
+                                  s->images, &why)
                      : GM_PROBLEM_RECORD;
     json_decref(o);
     if (p) return gm_problem_say(e, p, "annotation %lld: %s", (long long)id, why.text);

@@ -3,38 +3,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "../eval/texts.h"
 #include "../io/os.h"
 #include "../io/polygon.h"
 #include "set.h"
-
-/* {"size": [height, width], "counts": text or list} */
-static gm_problem read_runs(gm_rle *r, const json_t *o, gm_error *e)
-{
-    const json_t *size = json_object_get(o, "size"), *counts = json_object_get(o, "counts");
-    const json_t *height = json_array_get(size, 0), *width = json_array_get(size, 1);
-    if (json_array_size(size) != 2 || !json_is_integer(height) || !json_is_integer(width))
-        return gm_problem_say(e, GM_PROBLEM_MASK, "wanted a mask's size as [height, width]");
-    int64_t H = json_integer_value(height), W = json_integer_value(width);
-    if (json_is_string(counts))
-        return gm_rle_parse(r, json_string_value(counts), H, W, e) ? GM_PROBLEM_MASK
-                                                                   : GM_PROBLEM_NONE;
-    size_t n = json_array_size(counts);
-    if (n == 0 || H < 1 || W < 1 || H > UINT32_MAX / W)
-        return gm_problem_say(e, GM_PROBLEM_MASK, "wanted a mask's counts, a text or a list");
-    *r = (gm_rle){ H, W, (int64_t)n, malloc(n * sizeof *r->count) };
-    if (!r->count) return gm_problem_say(e, GM_PROBLEM_MEMORY, "out of memory for a mask");
-    int64_t left = H * W;
-    for (size_t i = 0; i < n && left >= 0; i++) {
-        const json_t *one = json_array_get(counts, i);
-        int64_t v = json_is_integer(one) ? json_integer_value(one) : -1;
-        if (v < 0 || v > left) left = -1;
-        else left -= r->count[i] = (uint32_t)v;
-    }
-    if (left == 0) return GM_PROBLEM_NONE;
-    gm_rle_free(r);
-    return gm_problem_say(e, GM_PROBLEM_MASK, "wanted runs that add up to %lld x %lld pixels",
-                          (long long)W, (long long)H);
-}
 
 /* [x, y, x, y, ...] */
 static gm_problem read_polygon(gm_rle *r, const json_t *list, int64_t H, int64_t W, gm_error *e)
@@ -81,7 +53,8 @@ static gm_problem read_part(gm_rle *r, const json_t *part, int64_t H, int64_t W,
 {
     gm_problem p;
     *r = (gm_rle){ 0 };
-    if (json_is_object(part)) p = read_runs(r, part, e);
+    if (json_is_object(part))
+        p = gm_mask_read(r, part, "runs", e) ? GM_PROBLEM_MASK : GM_PROBLEM_NONE;
     else if (json_is_string(part)) p = read_picture(r, json_string_value(part), folder, e);
     else if (json_is_array(part)) p = read_polygon(r, part, H, W, e);
     else p = gm_problem_say(e, GM_PROBLEM_MASK, "wanted runs, a polygon or a file's name");
@@ -93,9 +66,10 @@ static gm_problem read_part(gm_rle *r, const json_t *part, int64_t H, int64_t W,
     return p;
 }
 
-gm_problem gm_mask_read(gm_rle *r, const json_t *segmentation, int64_t height, int64_t width,
-                        const char *folder, gm_error *e)
+gm_problem gm_mask_of(gm_rle *r, const json_t *segmentation, const gm_image *im,
+                      const char *folder, gm_error *e)
 {
+    int64_t height = im->height, width = im->width;
     bool one = !json_is_array(segmentation) || json_is_number(json_array_get(segmentation, 0));
     size_t n = one ? 1 : json_array_size(segmentation);
     *r = (gm_rle){ 0 };

@@ -25,9 +25,9 @@ static int weigh_kinds(gm_data *d, gm_error *e)
     double sum = 0;
     for (int k = 0; k < GM_SET_KINDS; k++) given = given || d->o.weight[k] != 0;
     for (int64_t i = 0; i < d->sets; i++) {
-        gm_set_kind k = d->set[i].format->kind;
+        gm_set_kind k = d->set[i].kind;
         d->weight[k] = given ? d->o.weight[k] : RELEASE[k];
-        one = one && k == d->set[0].format->kind;
+        one = one && k == d->set[0].kind;
     }
     for (int k = 0; k < GM_SET_KINDS; k++) {
         if (!(d->weight[k] >= 0)) return gm_fail(e, "data: a kind's weight is below 0");
@@ -101,10 +101,10 @@ static int64_t choose_set(const gm_data *d, gm_set_kind kind, gm_draw *draw)
     double sum = 0, x = gm_draw_real(draw);
     int64_t last = -1;
     for (int64_t i = 0; i < d->sets; i++)
-        if (d->set[i].format->kind == kind) sum += d->set[i].rate;
+        if (d->set[i].kind == kind) sum += d->set[i].rate;
     x *= sum;
     for (int64_t i = 0; i < d->sets; i++) {
-        if (d->set[i].format->kind != kind) continue;
+        if (d->set[i].kind != kind) continue;
         last = i;
         if (x < d->set[i].rate) break;
         x -= d->set[i].rate;
@@ -128,7 +128,7 @@ static gm_problem draw_once(gm_data *d, gm_set_kind kind, int64_t place, int64_t
     int64_t n = gm_data_size(d), i, k;
     if (!d->o.by_epochs) {
         k = choose_set(d, kind, &draw);
-        if (k < 0) return gm_problem_say(e, GM_PROBLEM_MEMORY, "data: no set of the kind asked for");
+        if (k < 0) return gm_problem_say(e, GM_PROBLEM_MEMORY, "data: no set of that kind");
         i = gm_draw_below(&draw, d->set[k].n);
     } else {
         uint64_t epoch = gm_mix(gm_mix(d->o.seed, EPOCHS), (uint64_t)(place / n));
@@ -196,7 +196,7 @@ int64_t gm_data_set_size(const gm_data *d, int64_t set)
 
 gm_set_kind gm_data_set_kind(const gm_data *d, int64_t set)
 {
-    return d->set[set].format->kind;
+    return d->set[set].kind;
 }
 
 const char *gm_data_set_note(const gm_data *d, int64_t set)

@@ -11,7 +11,7 @@
 static const gm_format *const FORMATS[] = {
     &gm_grandf, &gm_refcocog_gcg, &gm_flickr_gcg, &gm_refer, &gm_ade20k, &gm_cocostuff, &gm_paco,
     &gm_pascal_part, &gm_refcoco_region, &gm_refcocog_region, &gm_vg_region, &gm_flickr_region,
-    &gm_coco_caption, &gm_llava,
+    &gm_coco_caption, &gm_llava, &gm_shapes,
 };
 enum { NFORMATS = sizeof FORMATS / sizeof *FORMATS };
 
@@ -60,7 +60,8 @@ const gm_format *gm_format_of(const char *line)
         const char *name = FORMATS[i]->name;
         size_t k = 0;
         while (k < n && (word[k] == name[k] || (word[k] == '_' && name[k] == '-'))) k++;
-        if (k == n && !name[k]) return FORMATS[i];
+        bool ends = FORMATS[i]->drawn ? k == n || word[k] == ':' : k == n;
+        if (ends && !name[k]) return FORMATS[i];
     }
     return NULL;
 }
@@ -143,10 +144,12 @@ static int parse_line(gm_set *s, const char *line, gm_error *e)
     if (!word) return gm_fail(e, "data: wanted FORMAT PATH, found nothing");
     s->format = gm_format_of(word);
     int bad = s->format ? 0 : unknown_format(line, word, e);
-    free(word);
+    if (!bad && s->format->drawn) s->path = word;
+    else free(word);
     if (bad) return bad;
+    s->kind = s->format->kind;
     s->most = s->format->most;
-    if (!(s->path = take_word(&at)))
+    if (!s->path && !(s->path = take_word(&at)))
         return gm_fail(e, "data %s: wanted the path of the data after the format", line);
     while (!bad && (word = take_word(&at))) {
         bad = take_option(s, word, e);
@@ -154,7 +157,7 @@ static int parse_line(gm_set *s, const char *line, gm_error *e)
     }
     if (!bad && s->format->split && !s->split && !(s->split = gm_copy_text(s->format->split)))
         bad = gm_fail(e, "data %s: out of memory", line);
-    return bad ? bad : find_files(s, e);
+    return bad || s->format->drawn ? bad : find_files(s, e);
 }
 
 int gm_set_open(gm_set *s, const char *line, const gm_prompts *p, gm_error *e)
@@ -204,7 +207,7 @@ gm_problem gm_set_sample(gm_set *s, int64_t i, uint64_t key, gm_sample *out, gm_
     gm_draw d = { key, 0 };
     char number[40];
     gm_text source = { 0 };
-    *out = (gm_sample){ .kind = s->format->kind };
+    *out = (gm_sample){ .kind = s->kind };
     snprintf(number, sizeof number, ", record %lld", (long long)i);
     gm_text_adds(&source, s->path);
     gm_text_adds(&source, number);

@@ -21,15 +21,17 @@ typedef struct {
     void (*close)(gm_set *s);
     const char *split;          /* when the line has none; NULL: the format knows no splits */
     bool folder;                /* PATH is a folder, not a file */
+    bool drawn;                 /* there are no files: NAME:WORDS in place of NAME PATH */
 } gm_format;
 
 extern const gm_format gm_grandf, gm_refcocog_gcg, gm_flickr_gcg, gm_refer, gm_refcoco_region,
     gm_refcocog_region, gm_vg_region, gm_flickr_region, gm_coco_caption, gm_llava, gm_ade20k,
-    gm_cocostuff, gm_paco, gm_pascal_part;
+    gm_cocostuff, gm_paco, gm_pascal_part, gm_shapes;
 
 struct gm_set {
     const gm_format *format;
     char *line, *path, *images, *split;
+    gm_set_kind kind;           /* the format's, unless its open says otherwise */
     double rate;
     int64_t most;
     const gm_prompts *prompts;
@@ -55,10 +57,10 @@ gm_problem gm_problem_say(gm_error *e, gm_problem p, const char *format, ...)
 /* out->image from the file `name` in s->images (NULL name: the record has none). */
 gm_problem gm_set_image(const gm_set *s, const char *name, gm_sample *out, gm_error *e);
 
-/* A mask of height x width: COCO's compressed or uncompressed runs, a list of polygons or of runs
+/* A mask of the image's size: COCO's compressed or uncompressed runs, a list of polygons or of runs
  * (their union), the name of a PNG file in `folder` whose pixels are not 0, an empty list. */
-gm_problem gm_mask_read(gm_rle *r, const json_t *segmentation, int64_t height, int64_t width,
-                        const char *folder, gm_error *e);
+gm_problem gm_mask_of(gm_rle *r, const json_t *segmentation, const gm_image *im,
+                      const char *folder, gm_error *e);
 /* Takes r as the sample's next mask (freed when that fails). */
 gm_problem gm_sample_mask(gm_sample *s, gm_rle *r, gm_error *e);
 
@@ -88,7 +90,7 @@ typedef struct { int64_t start, end; gm_rle mask; } gm_phrase;
  * earlier one (the longer first when they begin together) is left out and counted. */
 gm_problem gm_talk_gcg(gm_set *s, gm_draw *d, const char *caption, gm_phrase *phrase, int64_t n,
                        gm_sample *out, gm_error *e);
-void gm_phrases_free(gm_phrase *p, int64_t n);
+void gm_phrase_list_free(gm_phrase *p, int64_t n);
 
 /* Python's caption[start:end] in characters as a phrase in bytes; SPAN unless it is a stretch of
  * the caption (an end past the caption's is the caption's). */

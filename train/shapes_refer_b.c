@@ -7,14 +7,18 @@ static bool refer_by_place(gm_text *t, const gm_shapes_scene *s, int k, gm_rando
 {
     static const char *const word[4] = { "leftmost", "rightmost", "topmost", "lowest" };
     const gm_shapes_object *o = &s->object[k];
-    int by[] = { 0, GM_BY_COLOUR, GM_BY_FORM, GM_BY_TEXTURE, GM_BY_SIZE };
-    for (int try = 0; try < 6; try++) {
-        int side = gm_random_below(r, 4), how = by[gm_random_below(r, 5)];
+    static const int by[] = {
+        0, GM_BY_COLOUR, GM_BY_FORM, GM_BY_TEXTURE, GM_BY_SIZE, GM_BY_COLOUR | GM_BY_FORM, GM_BY_ALL
+    };
+    enum { SIDES = 4, WAYS = SIDES * sizeof by / sizeof *by };
+    int start = gm_random_below(r, WAYS), step = 2 * gm_random_below(r, 3) + 1;
+    for (int i = 0; i < WAYS; i++) {                    /* 1, 3 and 5 reach all 28 */
+        int way = (start + i * step) % WAYS, side = way % SIDES, how = by[way / SIDES];
         uint32_t others = gm_shapes_alike(s, k, how) & ~(1u << k);
         bool first = others != 0;
-        for (int i = 0; i < s->n && first; i++) {
-            if (!(others >> i & 1)) continue;
-            double dx = s->object[i].cx - o->cx, dy = s->object[i].cy - o->cy;
+        for (int j = 0; j < s->n && first; j++) {
+            if (!(others >> j & 1)) continue;
+            double dx = s->object[j].cx - o->cx, dy = s->object[j].cy - o->cy;
             double ahead = side == 0 ? dx : side == 1 ? -dx : side == 2 ? dy : -dy;
             first = ahead > 14;
         }
@@ -56,19 +60,24 @@ static bool refer_by_relation(gm_text *t, const gm_shapes_scene *s, int k, gm_ra
     return false;
 }
 
+/* Whether k alone, of those that share its properties `by`, may be said to lie between a and b. */
+static bool only_between(const gm_shapes_scene *s, int k, int by, int a, int b)
+{
+    uint32_t alike = gm_shapes_alike(s, k, by);
+    for (int i = 0; i < s->n; i++)
+        if (i != k && alike >> i & 1 && gm_shapes_between(s, i, a, b, false)) return false;
+    return gm_shapes_between(s, k, a, b, true);
+}
+
 /* "the star between the red circle and the ring". */
 static bool refer_by_between(gm_text *t, const gm_shapes_scene *s, int k, gm_random *r)
 {
-    for (int try = 0; try < 12; try++) {
-        int a = gm_random_below(r, s->n), b = gm_random_below(r, s->n);
-        int how = gm_random_below(r, 2) ? GM_BY_FORM : 0;
-        if (!gm_shapes_between(s, k, a, b, true)) continue;
-        uint32_t alike = gm_shapes_alike(s, k, how);
-        bool only = true;
-        for (int i = 0; i < s->n; i++)
-            if (i != k && alike >> i & 1 && gm_shapes_between(s, i, a, b, false)) only = false;
+    int how = gm_random_below(r, 2) ? GM_BY_FORM : 0, start = gm_random_below(r, s->n * s->n);
+    for (int i = 0; i < s->n * s->n; i++) {
+        int a = (start + i) % (s->n * s->n) / s->n, b = (start + i) % s->n;
+        if (!only_between(s, k, how, a, b)) continue;
         int first = gm_shapes_telling(s, a, 0, r), second = gm_shapes_telling(s, b, 0, r);
-        if (!only || !first || !second) continue;
+        if (!first || !second) continue;
         gm_text_adds(t, "the ");
         gm_shapes_noun(t, s, k, how);
         gm_text_adds(t, " between the ");

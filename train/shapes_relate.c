@@ -68,7 +68,7 @@ bool gm_shapes_between(const gm_shapes_scene *s, int m, int a, int b, bool plain
     double x = o->cx - p->cx, y = o->cy - p->cy;
     double along = x * dx + y * dy, off = fabs(x * dy - y * dx);    /* both times |pq| */
     if (!plainly) return along > 0 && along < n && off < .5 * n;
-    return n >= 90 * 90 && along > .25 * n && along < .75 * n && off < .2 * n
+    return n >= 80 * 80 && along > .25 * n && along < .75 * n && off < .25 * n
         && !touch(s, m, a) && !touch(s, m, b);
 }
 

@@ -96,7 +96,7 @@ void gm_shapes_scene_free(gm_shapes_scene *s)
     free(s);
 }
 
-/* The runs of a mask (docs: io/rle.h), looked for only in columns from..to - 1; counts alone when
+/* The runs of a mask (io/rle.h), looked for only in columns from..to - 1; counts alone when
  * count is NULL. */
 static int64_t runs(uint32_t *count, const gm_shapes_scene *s, uint32_t objects, int64_t from,
                     int64_t to)

@@ -107,6 +107,17 @@ static bool in_hole(const gm_shapes_object *o, const gm_shapes_object *ring)
     return ring->form == GM_RING && distance(o, ring) + o->radius < .55 * ring->radius - 1;
 }
 
+/* Whether o would hide parts of two objects that touch each other, and so perhaps where they do. */
+static bool hides_a_meeting(const gm_shapes_scene *s, const int64_t hidden[GM_SHAPES_MOST + 1])
+{
+    for (int i = 0; i < s->n; i++)
+        for (int j = i + 1; j < s->n; j++)
+            if (hidden[i + 1] && hidden[j + 1]
+                && (s->object[j].hides >> i & 1 || s->object[j].within == i))
+                return true;
+    return false;
+}
+
 /* Whether o may be painted over what is there; sets hides and within.  Overlaps are either plain to
  * see or none, colours that meet differ, and everything keeps enough in sight. */
 static bool fits_b(const gm_shapes_scene *s, gm_shapes_object *o)
@@ -115,6 +126,7 @@ static bool fits_b(const gm_shapes_scene *s, gm_shapes_object *o)
     count_hidden(hidden, s, o);
     o->hides = 0;
     o->within = -1;
+    if (hides_a_meeting(s, hidden)) return false;
     for (int i = 0; i < s->n; i++) {
         const gm_shapes_object *p = &s->object[i];
         int64_t h = hidden[i + 1], smaller = o->area < p->area ? o->area : p->area;

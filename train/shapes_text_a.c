@@ -45,7 +45,7 @@ static void mention(gm_shapes_caption *c, const gm_shapes_scene *s, int k, bool 
     c->span[c->spans++] = (gm_shapes_span){ start, c->text.n, 1u << k };
 }
 
-/* Before: by cx, then by cy. */
+/* Sorted by cx, then by cy. */
 static void from_left(int *order, const gm_shapes_scene *s)
 {
     for (int k = 0; k < s->n; k++) {

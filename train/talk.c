@@ -94,7 +94,7 @@ gm_problem gm_talk_caption(const gm_set *s, gm_draw *d, const char *caption, gm_
 
 /* ---- grounded captions ---- */
 
-void gm_phrases_free(gm_phrase *p, int64_t n)
+void gm_phrase_list_free(gm_phrase *p, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) gm_rle_free(&p[i].mask);
     free(p);

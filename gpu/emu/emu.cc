@@ -108,9 +108,10 @@ void meet(unsigned mask, int line)
 
 void *dynamic_shared() { return dynamic; }
 
-/* Lets lanes go on that all wait at the same operation. */
-static void release_warp(int first)
+/* Lets lanes go on that all wait at the same operation; whether some did. */
+static bool release_warp(int first)
 {
+    bool any = false;
     for (int i = first; i < first + 32 && i < nthreads; i++) {
         if (threads[i].at != AT_WARP) continue;
         unsigned mask = threads[i].mask;
@@ -128,7 +129,9 @@ static void release_warp(int first)
         }
         for (int l = 0; all && l < 32; l++)
             if (mask >> l & 1) threads[first + l].at = READY;
+        any |= all;
     }
+    return any;
 }
 
 /* When nobody can go on: the barrier is complete, or the block is stuck. */
@@ -137,16 +140,13 @@ static void release_block()
     int waiting = 0;
     thread *first = nullptr;
     for (int i = 0; i < nthreads; i++) {
-        if (threads[i].at == READY) return;
-        if (threads[i].at != AT_BARRIER) continue;
-        if (!waiting++) first = &threads[i];
+        self = &threads[i];
+        if (self->at == READY) return;
+        if (self->at == AT_WARP)
+            fail("a warp operation waits for lanes that never come", self->line);
+        if (self->at == AT_BARRIER && !waiting++) first = self;
     }
     if (!nlive) return;
-    if (!waiting) {
-        for (int i = 0; i < nthreads; i++)
-            if (threads[i].at == AT_WARP) self = &threads[i];
-        fail("a warp operation waits for lanes that never come", self->line);
-    }
     self = first;
     if (waiting < nthreads) fail("__syncthreads() that not all threads reach", first->line);
     for (int i = 0; i < nthreads; i++) {
@@ -158,7 +158,9 @@ static void release_block()
 
 /* ---- the order of turns ---- */
 
-static int order[MOST_THREADS];
+/* Forward and reverse let one warp run as far as it can before the next one starts, which shows what
+ * the others still read; random takes turns anyhow. */
+static int order[MOST_THREADS];         /* of threads, warp by warp */
 static unsigned seed;
 static enum { FORWARD, REVERSE, RANDOM } kind;
 
@@ -174,11 +176,40 @@ static void choose_order()
     for (int i = 0; i < nthreads; i++) order[i] = kind == REVERSE ? nthreads - 1 - i : i;
 }
 
-static void shuffle_order()
+static int random_below(int n)
 {
-    for (int i = nthreads - 1; kind == RANDOM && i > 0; i--) {
-        seed = seed * 1664525u + 1013904223u;
-        std::swap(order[i], order[(seed >> 8) % (unsigned)(i + 1)]);
+    seed = seed * 1664525u + 1013904223u;
+    return (int)((seed >> 8) % (unsigned)n);
+}
+
+static void shuffle_lanes(int first)
+{
+    for (int i = 31; kind == RANDOM && i > 0; i--)
+        std::swap(order[first + i], order[first + random_below(i + 1)]);
+}
+
+/* Every lane of a warp that can go on does so once; whether one did. */
+static bool run_lanes(int first)
+{
+    bool any = false;
+    shuffle_lanes(first);
+    for (int i = first; i < first + 32; i++) {
+        if (threads[order[i]].at != READY) continue;
+        resume(&threads[order[i]]);
+        any = true;
+    }
+    return any;
+}
+
+/* Until every warp waits at a barrier or is done. */
+static void run_warps()
+{
+    int warps = nthreads / 32;
+    for (int w = 0; kind != RANDOM && w < warps; w++)
+        while (run_lanes(32 * w) && release_warp(order[32 * w] & ~31)) continue;
+    for (int idle = 0; kind == RANDOM && idle < 8 * warps;) {
+        int first = 32 * random_below(warps);
+        idle = run_lanes(first) && release_warp(first) ? 0 : idle + 1;
     }
 }
 
@@ -201,10 +232,7 @@ static void run_block(size_t shared)
         threads[i].sp = fiber_new(threads[i].stack, STACK, start);
     }
     for (nlive = nthreads; nlive;) {
-        shuffle_order();
-        for (int i = 0; i < nthreads; i++)
-            if (threads[order[i]].at == READY) resume(&threads[order[i]]);
-        for (int w = 0; w < nthreads; w += 32) release_warp(w);
+        run_warps();
         release_block();
     }
 }

@@ -1,0 +1,79 @@
+#!/bin/bash
+# usage: emu.sh BUILD [all]     The CUDA backend on the emulated GPU (gpu/README.md): every kernel case in three orders of
+# threads, the mini model from pixels to masks, planted mistakes, and what a machine without a GPU is told.
+# all: every case of golden/mini.
+set -u
+build=$1 everything=${2:-}
+export GLAMM_CUDA=$build/libglamm_emu.so
+run=gpu/emu/run.sh
+passed=0 failed=0
+log=$(mktemp) out=$(mktemp -d)
+trap 'rm -rf "$log" "$out"' EXIT
+
+# counts NAME COMMAND...: adds the `N passed, M failed` of its last such line.
+counts() {
+    local p=0 f=0 start=$SECONDS
+    "${@:2}" > "$log" 2>&1
+    local status=$?
+    read -r p f < <(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -1 | sed -E 's/^([0-9]+) passed, ([0-9]+) failed.*/\1 \2/')
+    if [ -z "${p:-}" ] || { [ $status != 0 ] && [ "${f:-0}" = 0 ]; }; then p=${p:-0} f=1; fi
+    echo "$1: $p passed, $f failed, $((SECONDS - start)) s"
+    [ "$f" = 0 ] || { grep -E -A3 'FAIL|emulated GPU: ' "$log" | head -20 | sed 's/^/    /'; }
+    passed=$((passed + p)) failed=$((failed + f))
+}
+# says NAME STATUS PATTERN COMMAND...
+says() {
+    "${@:4}" > "$log" 2>&1
+    local status=$?
+    if [ $status = "$2" ] && [ "$(wc -l < "$log")" -le "${LINES_AT_MOST:-1000}" ] && grep -qE -- "$3" "$log"; then passed=$((passed + 1)); else
+        failed=$((failed + 1)); echo "FAIL: $1: exit status $status, wanted $2 and '$3'"; head -5 "$log"
+    fi
+}
+
+for order in forward reverse random:1; do
+    counts "kernel cases, threads $order" env EMU_ORDER=$order $run "$build/verify" --backend cuda --limit 120
+done
+counts "kernel cases, products in bf16" $run "$build/verify" --backend cuda-bf16 --op linear --limit 120
+cases="gcg region refer batch"
+[ -z "$everything" ] || cases=$(cd golden/mini/cases && echo *.json | sed 's/\.json//g')
+for c in $cases; do
+    counts "golden/mini, $c" $run "$build/golden" --backend cuda --case "$c" golden/mini
+done
+counts "golden/mini, gcg, one step of decoding as a graph" env GLAMM_CUDA_GRAPHS=1 $run "$build/golden" --backend cuda --case gcg golden/mini
+counts "golden/mini, refer, no read of device memory by the host" \
+    env EMU_PROTECT=1 $run "$build/golden" --backend cuda --case refer golden/mini
+counts "planted mistakes" bash tests/emu_bugs.sh "$build"
+
+# ---- slots that a device lacks come from the CPU, and count as a failure of a golden run ----
+hollow="env GLAMM_CUDA=$build/hollow_kernels.so"
+says "info of a device without kernels" 0 'slots on the CPU +gather, .*, finite' $hollow "$build/glamm" info models/nano --backend cuda
+says "golden of a device without kernels" 1 'these slots come from the CPU: gather' $hollow "$build/golden" --backend cuda --case gcg golden/mini
+says "its values" 1 '^48 passed, 1 failed' $hollow "$build/golden" --backend cuda --case gcg golden/mini
+says "its answers" 0 'a purple heart' $hollow "$build/glamm" run models/nano models/nano/scenes/demo.png --backend cuda --out "$out"
+
+# ---- what cannot work is told in one line ----
+nano="models/nano models/nano/scenes/demo.png --backend cuda --redo --out $out"
+LINES_AT_MOST=1
+# shellcheck disable=SC2086
+{
+says "no library" 1 'nothing.so: cannot open' env GLAMM_CUDA=nothing.so "$build/glamm" run $nano
+says "no driver" 1 'no NVIDIA driver on this machine' env EMU_DEVICE=no-driver $run "$build/glamm" run $nano
+says "no device" 1 'no NVIDIA device in this machine' env EMU_DEVICE=none $run "$build/glamm" run $nano
+says "an old device" 1 'compute capability 7.0; wanted 8.0' env EMU_DEVICE=old $run "$build/glamm" run $nano
+says "no room at all" 1 'out of memory' env EMU_MEMORY=1000000 $run "$build/glamm" run $nano
+says "no room for the weights" 1 'models/nano: the device has no room for the weights' env EMU_MEMORY=40000000 $run "$build/glamm" run $nano
+says "no room for the work" 1 'out of memory: .* MB more were wanted' env EMU_MEMORY=52000000 $run "$build/glamm" run $nano
+}
+LINES_AT_MOST=1000
+says "info" 0 'device +emulated GPU' $run "$build/glamm" info models/nano --backend cuda
+says "info on slots" 0 'slots on the CPU +none' $run "$build/glamm" info models/nano --backend cuda
+says "info on what was never tried" 0 'no GPU has run it yet' $run "$build/glamm" info models/nano --backend cuda
+
+# ---- rules of the sources ----
+stray=$(grep -nE '<<<|asm *(volatile)? *\(' gpu/*.cu gpu/*.h tests/*.cu | grep -v 'gpu/gpu.h:.*kernel<<<')
+if [ -z "$stray" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL: launches but by LAUNCH, or PTX: $stray"; fi
+bare=$(grep -nE '__shfl(_up|_down|_xor)? *\(|__(any|all|ballot) *\(' gpu/*.cu gpu/*.h tests/*.cu)
+if [ -z "$bare" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL: warp operations without _sync: $bare"; fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]

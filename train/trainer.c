@@ -1,0 +1,250 @@
+/* See trainer.h. */
+#include "trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../io/os.h"
+#include "../ref/backend.h"
+#include "../ref/tape.h"
+#include "comm.h"
+
+void gm_train_say(const gm_train_log *log, const char *format, ...)
+{
+    char text[2000];
+    va_list a;
+    if (!log->line) return;
+    va_start(a, format);
+    vsnprintf(text, sizeof text, format, a);
+    va_end(a);
+    log->line(log->user, text);
+}
+
+/* ---- opening ---- */
+
+static int open_data(gm_data **d, const gm_words *lines, const gm_trainer *t, gm_error *e)
+{
+    gm_data_options o = { .prompts = t->m->prompts,
+                          .seed = (uint64_t)t->o->seed,
+                          .weight = { t->o->weight[0], t->o->weight[1], t->o->weight[2] },
+                          .by_epochs = t->o->by_epochs,
+                          .log = t->log.line,
+                          .user = t->log.user };
+    *d = gm_data_open((const char *const *)lines->item, lines->n, &o, e);
+    return *d ? 0 : -1;
+}
+
+static int open_all(gm_trainer *t, gm_error *e)
+{
+    const gm_train_config *o = t->o;
+    gm_model_options mo = { .backend = o->backend, .clip = o->clip, .sam = o->sam,
+                            .exact_f32 = 1, .threads = (int)o->threads, .log = t->log.line,
+                            .user = t->log.user };
+    gm_train_policy policy = gm_train_policy_of(o);
+    int64_t taken;
+    if (o->threads) gm_backend_threads((int)o->threads);
+    if (!(t->m = gm_model_open(o->model, &mo, e))) return -1;
+    if (gm_params_open(&t->ps, t->m, &policy, e) != 0) return -1;
+    if (o->adapter) {
+        if (gm_params_load(&t->ps, o->adapter, &taken, e) != 0) return -1;
+        gm_train_say(&t->log, "%s: %lld tensors taken", o->adapter, (long long)taken);
+    }
+    if (open_data(&t->data, &o->data, t, e) != 0) return -1;
+    if (o->val.n && open_data(&t->val, &o->val, t, e) != 0) return -1;
+    t->c = gm_ctx_new(&t->m->kernels, NULL);
+    if (!t->c) return gm_fail(e, "out of memory");
+    gm_set_checkpointing(t->c, o->checkpointing);
+    return 0;
+}
+
+int gm_trainer_open(gm_trainer *t, const gm_train_config *o, const gm_train_log *log, gm_error *e)
+{
+    *t = (gm_trainer){ .o = o, .log = *log, .best_update = -1, .best = INFINITY };
+    return open_all(t, e);
+}
+
+void gm_trainer_close(gm_trainer *t)
+{
+    gm_ctx_free(t->c);
+    gm_data_close(t->data);
+    gm_data_close(t->val);
+    gm_model_free(t->m);
+    gm_params_free(&t->ps);
+    *t = (gm_trainer){ 0 };
+}
+
+/* ---- one batch ---- */
+
+static gm_batch upload(gm_ctx *c, const gm_train_batch *h)
+{
+    gm_batch b = { .B = h->B, .L = h->L, .ids = h->ids, .padded = true, .images = h->B,
+                   .offset = h->offset, .boxes_of = h->boxes_of,
+                   .resized = (const int64_t (*)[2])h->resized,
+                   .original = (const int64_t (*)[2])h->original };
+    b.clip_pixels = gm_from(c, GM_F32, h->clip, 4, GM_DIMS(h->B, 3, h->S, h->S));
+    if (h->sam) b.sam_pixels = gm_from(c, GM_F32, h->sam, 4, GM_DIMS(h->B, 3, h->Z, h->Z));
+    if (h->boxes) b.box = gm_from(c, GM_F32, h->box, 2, GM_DIMS(h->boxes, 4));
+    return b;
+}
+
+static gm_tensor times(gm_ctx *c, gm_tensor x, double factor)
+{
+    return x.data && factor != 1 ? gm_scale(c, x, (float)factor) : x;
+}
+
+/* The losses by the weights of the configuration in place of the release's. */
+static void weigh(gm_ctx *c, const gm_train_config *o, gm_losses *l)
+{
+    if (o->ce_weight == (double)GM_CE_WEIGHT && o->bce_weight == (double)GM_BCE_WEIGHT &&
+        o->dice_weight == (double)GM_DICE_WEIGHT)
+        return;
+    l->ce = times(c, l->ce, o->ce_weight / (double)GM_CE_WEIGHT);
+    l->bce = times(c, l->bce, o->bce_weight / (double)GM_BCE_WEIGHT);
+    l->dice = times(c, l->dice, o->dice_weight / (double)GM_DICE_WEIGHT);
+    l->total = l->ce;
+    if (l->bce.data) l->total = gm_add(c, gm_add(c, l->total, l->bce), l->dice);
+}
+
+static void add_number(gm_ctx *c, double *sum, gm_tensor x)
+{
+    float v = 0;
+    if (x.data) gm_to_host(c, &v, x);
+    *sum += (double)v;
+}
+
+/* Forward pass and losses of a batch; seed > 0: gradients, too. */
+static int run_batch(gm_trainer *t, const gm_train_batch *h, double seed, gm_train_report *r,
+                     gm_error *e)
+{
+    gm_ctx *c = t->c;
+    gm_mark mark = gm_scope(c);
+    gm_output out;
+    gm_losses l;
+    if (seed > 0) gm_tape_start(c);
+    for (int64_t i = 0; seed > 0 && i < t->ps.n; i++)
+        gm_want_gradient(c, t->ps.p[i].w, t->ps.p[i].dw);
+    gm_batch b = upload(c, h);
+    gm_forward(c, &t->m->net, &b, &out);
+    gm_loss(c, &t->m->net, &b, &out, h->labels, (const float *const *)h->target, h->targets, &l);
+    weigh(c, t->o, &l);
+    add_number(c, &r->total, l.total);
+    add_number(c, &r->ce, l.ce);
+    add_number(c, &r->bce, l.bce);
+    add_number(c, &r->dice, l.dice);
+    r->samples += h->B;
+    r->tokens += h->B * (h->L + gm_image_token_count(&t->m->net) - 1);
+    if (gm_ok(c) && !isfinite(r->total)) gm_set_error(c, "the loss is not finite");
+    if (seed > 0) {
+        gm_backward(c, l.total, (float)seed);
+        gm_tape_stop(c);
+    }
+    int bad = gm_ok(c) ? 0 : gm_fail(e, "%s", gm_error_text(c));
+    gm_scope_end(c, mark, GM_NONE);
+    gm_clear(c);
+    return bad;
+}
+
+int gm_trainer_measure(gm_trainer *t, const gm_sample *s, int64_t n, gm_train_report *r,
+                       gm_error *e)
+{
+    gm_train_batch h;
+    *r = (gm_train_report){ .kind = s[0].kind };
+    gm_params_dropout(&t->ps, -1);
+    if (gm_train_batch_make(&h, t->m, s, n, t->o->max_ids, e) != 0) return -1;
+    int bad = run_batch(t, &h, 0, r, e);
+    gm_train_batch_free(&h);
+    return bad;
+}
+
+/* ---- one update ---- */
+
+/* Micro-batch `number` of the run: what it draws and drops depends on that alone. */
+static int micro_batch(gm_trainer *t, gm_set_kind kind, int64_t number, double seed,
+                       gm_train_report *r, gm_error *e)
+{
+    int64_t n = t->o->batch, have = 0;
+    gm_train_batch h;
+    gm_sample *s = calloc((size_t)n, sizeof *s);
+    int bad = s ? 0 : gm_fail(e, "out of memory for %lld samples", (long long)n);
+    while (!bad && have < n) {
+        bad = gm_data_draw(t->data, kind, number * n + have, &s[have], e);
+        if (!bad) have++;
+    }
+    gm_params_dropout(&t->ps, number);
+    if (!bad && (bad = gm_train_batch_make(&h, t->m, s, n, t->o->max_ids, e)) == 0) {
+        bad = run_batch(t, &h, seed, r, e);
+        gm_train_batch_free(&h);
+    }
+    for (int64_t i = 0; i < have; i++) gm_sample_free(&s[i]);
+    free(s);
+    return bad;
+}
+
+/* The release's token embeddings have a padding row, which never gets a gradient (QUIRKS C6). */
+static void spare_padding(gm_params *ps)
+{
+    gm_param *p = gm_params_find(ps, "model.embed_tokens.weight");
+    if (p) memset(p->dw.data, 0, (size_t)p->dw.dim[1] * sizeof(float));
+}
+
+static int name_infinite(const gm_params *ps, gm_error *e)
+{
+    for (int64_t i = 0; i < ps->n; i++) {
+        const float *dw = ps->p[i].dw.data;
+        for (int64_t k = 0; k < gm_numel(ps->p[i].dw); k++)
+            if (!isfinite(dw[k]))
+                return gm_fail(e, "the gradient of %s is not finite (NaN or infinity)",
+                               ps->p[i].name);
+    }
+    return gm_fail(e, "the gradients' norm is not finite");
+}
+
+/* Sums gradients and report over the processes. */
+static int share(gm_trainer *t, gm_train_report *r, gm_error *e)
+{
+    double sum[6] = { r->total, r->ce, r->bce, r->dice, (double)r->samples, (double)r->tokens };
+    for (int64_t i = 0; i < t->ps.n; i++)
+        if (gm_comm_sum(t->ps.p[i].dw.data, gm_numel(t->ps.p[i].dw), e) != 0) return -1;
+    if (gm_comm_sum_double(sum, 6, e) != 0) return -1;
+    r->total = sum[0], r->ce = sum[1], r->bce = sum[2], r->dice = sum[3];
+    r->samples = (int64_t)sum[4], r->tokens = (int64_t)sum[5];
+    return 0;
+}
+
+static int gradients(gm_trainer *t, gm_train_report *r, gm_error *e)
+{
+    int64_t parts = t->o->accumulate * gm_comm_size();
+    r->kind = gm_data_kind(t->data, t->update);
+    gm_params_clear(&t->ps);
+    for (int64_t a = 0; a < t->o->accumulate; a++) {
+        int64_t number = t->update * parts + a * gm_comm_size() + gm_comm_rank();
+        if (micro_batch(t, r->kind, number, 1 / (double)parts, r, e) != 0) return -1;
+    }
+    if (share(t, r, e) != 0) return -1;
+    r->total /= (double)parts, r->ce /= (double)parts;
+    r->bce /= (double)parts, r->dice /= (double)parts;
+    return 0;
+}
+
+int gm_trainer_update(gm_trainer *t, gm_train_report *r, gm_error *e)
+{
+    const gm_train_config *o = t->o;
+    const gm_adamw adam = { o->beta1, o->beta2, o->eps };
+    const gm_schedule rate = gm_train_schedule_of(o);
+    double start = gm_seconds();
+    gm_error why = { "" };
+    *r = (gm_train_report){ 0 };
+    int bad = gradients(t, r, &why);
+    if (!bad) {
+        spare_padding(&t->ps);
+        r->norm = gm_params_norm(&t->ps, 1);
+        r->rate = gm_schedule_rate(&rate, t->update);
+        if (!isfinite(r->norm)) bad = name_infinite(&t->ps, &why);
+    }
+    if (bad) return gm_fail(e, "update %lld: %s", (long long)t->update + 1, why.text);
+    gm_params_step(&t->ps, &adam, r->rate, gm_clip_scale(r->norm, o->clip_norm));
+    t->update++;
+    r->seconds = gm_seconds() - start;
+    return 0;
+}
