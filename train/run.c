@@ -9,6 +9,7 @@
 #include "comm.h"
 #include "curves.h"
 #include "export.h"
+#include "init.h"
 #include "state.h"
 #include "validate.h"
 
@@ -196,6 +197,21 @@ static int export_all(run *r, bool needed, gm_error *e)
 
 /* ---- stages ---- */
 
+/* The random model of `init`, in out/start, unless it is there. */
+static int make_start(const gm_train_config *c, const char *out, const gm_train_options *o,
+                      const gm_train_log *log, char **model, gm_error *e)
+{
+    *model = gm_path_join(out, "start");
+    if (!*model) return gm_fail(e, "out of memory");
+    if (gm_is_dir(*model)) return 0;
+    if (o->dry_run) return gm_fail(e, "init: %s would be made first; --dry-run ends here", *model);
+    int bad = gm_comm_rank() ? 0 : gm_init_model(*model, c->init, c->tokenizer, c->start,
+                                                  (uint64_t)c->seed, e);
+    if (gm_comm_any(bad)) return bad ? bad : gm_fail(e, "init failed in another process");
+    gm_train_say(log, "made %s: random weights of the sizes in %s", *model, c->init);
+    return 0;
+}
+
 static int open_run(run *r, const gm_train_config *o, const gm_train_log *log, gm_error *e)
 {
     int64_t newest = gm_state_newest(r->out);
@@ -241,6 +257,7 @@ int gm_train_run(const gm_train_plan *p, const gm_train_options *o, const gm_tra
 {
     char *before = NULL;                /* model/ of the stage before */
     int bad = 0;
+    if (p->stage[0].init) bad = make_start(&p->stage[0], o->out, o, log, &before, e);
     for (int64_t i = 0; !bad && i < p->n; i++) {
         gm_train_config c = p->stage[i];
         char *out = *c.stage ? gm_path_join(o->out, c.stage) : gm_copy_text(o->out);
