@@ -203,12 +203,13 @@ static int make_start(const gm_train_config *c, const char *out, const gm_train_
 {
     *model = gm_path_join(out, "start");
     if (!*model) return gm_fail(e, "out of memory");
-    if (gm_is_dir(*model)) return 0;
-    if (o->dry_run) return gm_fail(e, "init: %s would be made first; --dry-run ends here", *model);
-    int bad = gm_comm_rank() ? 0 : gm_init_model(*model, c->init, c->tokenizer, c->start,
-                                                  (uint64_t)c->seed, e);
+    bool missing = gm_comm_rank() == 0 && !gm_is_dir(*model);
+    if (missing && o->dry_run)
+        return gm_fail(e, "init: %s would be made first; --dry-run ends here", *model);
+    int bad = missing ? gm_init_model(*model, c->init, c->tokenizer, c->start, (uint64_t)c->seed, e)
+                      : 0;
     if (gm_comm_any(bad)) return bad ? bad : gm_fail(e, "init failed in another process");
-    gm_train_say(log, "made %s: random weights of the sizes in %s", *model, c->init);
+    if (missing) gm_train_say(log, "made %s: random weights of the sizes in %s", *model, c->init);
     return 0;
 }
 
@@ -246,6 +247,7 @@ static int run_stage(const gm_train_config *c, const char *out, bool needed,
         if (r.writes) bad = write_settings(&r, e);
         if (!bad) bad = loop(&r, e);
         if (!bad && r.writes) bad = export_all(&r, needed, e);
+        if (gm_comm_any(bad < 0) && bad >= 0) bad = gm_fail(e, "another process failed");
     }
     gm_curves_free(&r.curves);
     gm_trainer_close(&r.t);
