@@ -172,12 +172,14 @@ static int loop(run *r, gm_error *e)
     return save(r, e);
 }
 
-/* name: of a stage's, what the next one starts from. */
+/* needed: the next stage starts from the model. */
 static int export_all(run *r, bool needed, gm_error *e)
 {
     gm_trainer *t = &r->t;
     const gm_train_config *o = t->o;
-    const gm_export_options x = { o->export_type, strcmp(o->export_format, "safetensors") == 0, 0 };
+    /* The next stage goes on from what this one reached, not from a rounding of it. */
+    const gm_export_options x = { needed ? "f32" : o->export_type,
+                                  strcmp(o->export_format, "safetensors") == 0, 0 };
     bool both = strcmp(o->exported, "both") == 0;
     bool model = needed || both || strcmp(o->exported, "model") == 0;
     char *whole = gm_path_join(r->out, "model"), *adapter = gm_path_join(r->out, "adapter");
