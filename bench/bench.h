@@ -29,8 +29,9 @@ extern const int bench_nrows, bench_gpu_nrows;
 /* rows.c: of at most 15 values. */
 double bench_median(const double *x, int n);
 
-/* nano.c: a row. */
+/* nano.c, shapes.c: a row each. */
 int bench_nano(bench_result *r, bool quick);
+int bench_shapes(bench_result *r, bool quick);
 
 /* child.c: runs a row in a process of its own, so that its memory and processor time are its
  * own. */

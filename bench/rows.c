@@ -223,5 +223,6 @@ const bench_row bench_rows[] = {
     { "region", "region encoder, 1024 channels, 192 x 192 top level, one box, f32", row_region },
     { "decode", "one row times 11008 x 4096 in bf16", row_decode },
     { "nano", "glamm run models/nano, start to written overlay", bench_nano },
+    { "shapes", "train/shapes.h, a grounded caption with picture and masks", bench_shapes },
 };
 const int bench_nrows = sizeof bench_rows / sizeof *bench_rows;
