@@ -30,9 +30,8 @@ void *gm_bridge_scratch(gm_bridge_call *c, size_t bytes);
 /* Brings the outputs back and frees what was brought; the kernel's status or the bridge's. */
 int gm_bridge_end(gm_bridge_call *c, int status);
 
-/* Bytes of n floats, of n elements of type t, of a window's or a convolution's parts. */
+/* Bytes of n floats, elements of a window's or a convolution's parts. */
 static inline size_t gm_floats(int64_t n) { return (size_t)n * sizeof(float); }
-static inline size_t gm_typed_bytes(gm_dtype t, int64_t n) { return (size_t)n * gm_type_size(t); }
 static inline int64_t gm_windowed(int64_t B, int64_t H, int64_t W, int64_t C, int64_t S)
 {
     return B * ((H + S - 1) / S) * ((W + S - 1) / S) * S * S * C;
