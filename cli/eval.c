@@ -1,5 +1,4 @@
 /* glamm eval: the command line. */
-#include "../io/nearest.h"
 #include "eval.h"
 #include "../io/nearest.h"
 

@@ -19,7 +19,7 @@ static int out_of_memory(gm_error *e)
 /* ---- which are asked ---- */
 
 /* splitmix64 (Steele, Lea, Flood 2014). */
-static uint64_t next_random(uint64_t *state)
+uint64_t gm_ref_random(uint64_t *state)
 {
     uint64_t z = *state += 0x9e3779b97f4a7c15u;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -28,11 +28,11 @@ static uint64_t next_random(uint64_t *state)
 }
 
 /* FNV-1a of an id, so that an image's draw does not depend on the other images. */
-static uint64_t hash_id(const char *id)
+uint64_t gm_ref_seed(uint64_t seed, const char *id)
 {
     uint64_t h = 0xcbf29ce484222325u;
     for (; *id; id++) h = (h ^ (unsigned char)*id) * 0x100000001b3u;
-    return h;
+    return seed ^ h;
 }
 
 int gm_ref_choose(gm_ref_set *s, gm_ref_protocol protocol, uint64_t seed, gm_error *e)
@@ -40,14 +40,14 @@ int gm_ref_choose(gm_ref_set *s, gm_ref_protocol protocol, uint64_t seed, gm_err
     s->asked = 0;
     for (int64_t i = 0; i < s->nimages; i++) {
         gm_ref_image *m = &s->image[i];
-        uint64_t state = seed ^ hash_id(m->id);
+        uint64_t state = gm_ref_seed(seed, m->id);
         bool draw = protocol == GM_REF_RELEASED && m->n >= SAMPLE;
         m->asked = malloc((size_t)(m->n + 1) * sizeof *m->asked);
         if (!m->asked) return out_of_memory(e);
         memcpy(m->asked, s->by_image + m->first, (size_t)m->n * sizeof *m->asked);
         m->nasked = draw ? SAMPLE : m->n;
         for (int64_t k = 0; draw && k < SAMPLE; k++) {      /* the first steps of a shuffle */
-            int64_t other = k + (int64_t)(next_random(&state) % (uint64_t)(m->n - k));
+            int64_t other = k + (int64_t)(gm_ref_random(&state) % (uint64_t)(m->n - k));
             int64_t kept = m->asked[k];
             m->asked[k] = m->asked[other];
             m->asked[other] = kept;

@@ -10,7 +10,7 @@ check: deps-check
 	    '$(B)/golden --backend cpu --model golden/mini/model --checkpoint golden/mini' \
 	    'bash tests/golden_broken.sh $(B)/golden' \
 	    'bash tests/tokenize.sh $(B)/glamm' 'bash tests/bad_inputs.sh $(B)/glamm' \
-	    'bash tests/verify.sh $(B)/verify' 'bash tests/emu.sh $(B)' 'bash tests/install.sh $(B)/installed' 'bash tests/docs.sh $(B)/glamm'
+	    'bash tests/verify.sh $(B)/verify' 'bash tests/train.sh $(B)/glamm' 'bash tests/emu.sh $(B)' 'bash tests/install.sh $(B)/installed' 'bash tests/docs.sh $(B)/glamm'
 
 # The suite under both sanitizers; mini alone, the others take too long.  A length that no machine can
 # allocate must come back as an error, so malloc may return NULL.
@@ -56,6 +56,7 @@ install: all
 	install -m 644 $(B)/libglamm.a $(DESTDIR)$(PREFIX)/lib/
 	install -m 755 $(B)/libglamm.so $(DESTDIR)$(PREFIX)/lib/$(SO)
 	ln -sf $(SO) $(DESTDIR)$(PREFIX)/lib/libglamm.so
+	@[ ! -f $(B)/libglamm_cuda.so ] || install -m 755 $(B)/libglamm_cuda.so $(DESTDIR)$(PREFIX)/lib/
 	install -m 644 ref/glamm.h ref/kernels.h $(DESTDIR)$(PREFIX)/include/glamm/
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include/glamm' '' \
 	    'Name: glamm' 'Description: GLaMM, the pixel-grounding multimodal model, in C' \

@@ -13,11 +13,11 @@ for d in $documents; do
         test -e "$(dirname "$d")/$link"; verdict $? "$d: the link $link leads nowhere"
     done
     # What stands in backquotes and begins with a folder of ours is a file (the authors' eval/ has Python only); gm_ is a function, type or constant.
-    for path in $(grep -o '`[^`]*`' "$d" | tr -d '`' | grep -oE '^((ref|io|cli|bench|tests|golden|models|docs|examples)/[A-Za-z0-9_./-]+|eval/[a-z0-9_]+\.[ch])$'); do
+    for path in $(grep -o '`[^`]*`' "$d" | tr -d '`' | grep -oE '^((ref|io|cli|train|bench|tests|golden|models|docs|examples)/[A-Za-z0-9_./-]+|eval/[a-z0-9_]+\.[ch])$'); do
         test -e "$path"; verdict $? "$d: there is no $path"
     done
     for name in $(grep -o '`[^`]*`' "$d" | grep -oE '\bgm_[a-z0-9_]+' | sort -u); do
-        grep -rqw "$name" ref io eval; verdict $? "$d: nothing is named $name"
+        grep -rqw "$name" ref io eval train; verdict $? "$d: nothing is named $name"
     done
 done
 

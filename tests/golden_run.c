@@ -5,6 +5,7 @@
 #include <string.h>
 #include "../io/image.h"
 #include "../io/labels.h"
+#include "../train/batch.h"
 #include "../ref/tape.h"
 
 /* Pixels and boxes of every image of the case. */
@@ -43,19 +44,6 @@ static int make_pixels(golden_inputs *in, const gm_model *m, const golden_case *
     return 0;
 }
 
-/* Ids and labels of one conversation; *ids and *labels malloc'ed. */
-static int encode_talk(const gm_model *m, const golden_talk *t, int32_t **ids, int32_t **labels,
-                       int64_t *n, gm_error *e)
-{
-    char *text = gm_conversation(m->prompts, "llava_v1", t->turn, t->turns, e);
-    int bad = !text || gm_encode(m->tokenizer, text, ids, n, e);
-    if (!bad && !(*labels = malloc((size_t)*n * sizeof **labels)))
-        bad = gm_fail(e, "out of memory");
-    bad = bad || gm_labels(m->tokenizer, text, *ids, *n, *labels, e);
-    free(text);
-    return bad ? -1 : 0;
-}
-
 /* All conversations, right-padded: ids with 0, labels with GM_IGNORED. */
 static int make_ids(golden_inputs *in, const gm_model *m, const golden_case *g, gm_error *e)
 {
@@ -65,7 +53,9 @@ static int make_ids(golden_inputs *in, const gm_model *m, const golden_case *g, 
     int bad = !ids || !labels || !n ? gm_fail(e, "out of memory") : 0;
     for (int64_t i = 0; !bad && i < g->images; i++)
         for (int64_t k = 0; !bad && k < g->image[i].talks; k++, b++) {
-            bad = encode_talk(m, &g->image[i].talk[k], &ids[b], &labels[b], &n[b], e);
+            const golden_talk *t = &g->image[i].talk[k];
+            bad = gm_train_encode(m->prompts, m->tokenizer, t->turn, t->turns, &ids[b], &labels[b],
+                                  &n[b], e);
             if (n[b] > in->L) in->L = n[b];
         }
     in->ids = calloc((size_t)(B * in->L) + 1, sizeof *in->ids);

@@ -8,6 +8,7 @@
 #include "../io/os.h"
 #include "../io/pickle.h"
 #include "../io/prompts.h"
+#include "../train/data.h"
 #include "../train/shapes.h"
 #include "program.h"
 #include "vectors.h"
@@ -164,6 +165,34 @@ START_TEST(the_same_files_again)
 }
 END_TEST
 
+/* Training reads every record, by data.txt and with the set's own prompts. */
+START_TEST(training_reads_them)
+{
+    write_set(GM_SHAPES_MIX, false);
+    gm_error e = { "" };
+    gm_prompts *prompts = gm_prompts_open(DIR "/prompts.json", &e);
+    gm_data_options o = { .prompts = prompts, .seed = 1 };
+    char **line;
+    int64_t n, kinds[GM_SET_KINDS] = { 0 };
+    ck_assert_msg(prompts && gm_data_lines(DIR, &line, &n, &e) == 0, "%s", e.text);
+    gm_data *d = gm_data_open((const char *const *)line, n, &o, &e);
+    ck_assert_msg(d, "%s", e.text);
+    ck_assert_int_eq(gm_data_sets(d), 6);
+    for (int64_t i = 0; i < gm_data_size(d); i++) {
+        gm_sample s;
+        ck_assert_msg(gm_data_record(d, i, &s, &e) == GM_PROBLEM_NONE, "record %lld: %s",
+                      (long long)i, e.text);
+        kinds[s.kind]++;
+        gm_sample_free(&s);
+    }
+    for (int k = 0; k < GM_SET_KINDS; k++) ck_assert_int_ge(kinds[k], SCENES);
+    ck_assert_int_eq(gm_data_left_out(d), 0);
+    gm_data_close(d);
+    gm_prompts_free(prompts);
+    gm_free_list(line, n);
+}
+END_TEST
+
 START_TEST(prompts_open)
 {
     for (int world = 0; world < GM_SHAPES_WORLDS; world++) {
@@ -211,6 +240,7 @@ Suite *test_shapes_files(void)
     tcase_add_test(t, captions_are_those_of_the_samples);
     tcase_add_test(t, expressions_are_a_pickle);
     tcase_add_test(t, the_same_files_again);
+    tcase_add_test(t, training_reads_them);
     tcase_add_test(t, prompts_open);
     tcase_add_test(t, the_program);
     suite_add_tcase(s, t);

@@ -53,7 +53,7 @@ const gm_train_key gm_train_keys[] = {
     { "updates", GM_KEY_INT, AT(updates), "N", "5000", "Updates in all.", 1, 1e12 },
     { "batch", GM_KEY_INT, AT(batch), "N", "2", "Samples in a micro-batch.", 1, 64 },
     { "accumulate", GM_KEY_INT, AT(accumulate), "N", "10", "Micro-batches in an update.", 1, 1e6 },
-    { "lr", GM_KEY_REAL, AT(lr), "X", "0.0003", "Learning rate.", 0, 1e6 },
+    { "lr", GM_KEY_REAL, AT(lr), "X", "0.0003", "Learning rate.", 0, 1e30 },
     { "schedule", GM_KEY_CHOICE, AT(schedule), gm_schedule_words, "warmup_decay",
       "warmup_decay: from 0 up, then in a line to 0; cosine: half a cosine; hold_cosine: lr for "
       "`hold` of the updates, then a quarter cosine.", 0, 0 },

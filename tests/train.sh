@@ -1,0 +1,86 @@
+#!/bin/bash
+# usage: train.sh GLAMM     Runs of `glamm train` from outside: ended at a random moment, interrupted, out of disk,
+# not finite, wrong command lines; what they leave, and that --resume goes on to the bit.
+set -u
+glamm=$1 passed=0 failed=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+verdict() { if [ "$1" = 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL  $2"; fi; }
+says() { grep -qF -- "$1" "$work/err"; verdict $? "$2: no '$1' in: $(tail -2 "$work/err")"; }
+
+cat > "$work/run.conf" << 'END'
+model = golden/mini/model
+data = shapes:task=gcg,seed=3,objects=2
+data = shapes:task=region,seed=3,objects=2
+val = shapes:task=refer,seed=3,objects=2,count=4 split=val
+threads = 1
+updates = 40
+warmup = 4
+accumulate = 2
+lora_dropout = 0.1
+save_every = 3
+validate_every = 20
+pictures = 1
+export = both
+END
+run() { local out=$1; shift; "$glamm" train "$work/run.conf" --out "$work/$out" "$@" 2> "$work/err"; }
+start() { local out=$1; shift; "$glamm" train "$work/run.conf" --out "$work/$out" "$@" 2> "$work/err" & pid=$!; }
+same() { cmp -s "$work/$1/update-00000040/tensors.safetensors" "$work/$2/update-00000040/tensors.safetensors"; }
+loss() { cut -d, -f1-10,12 "$work/$1/log.csv"; }
+
+run whole; verdict $? "an uninterrupted run: $(tail -1 "$work/err")"
+for file in log.csv curves.png config.txt best model/config.json model/pytorch_model.bin adapter/adapter_model.bin \
+    adapter/adapter_config.json update-00000040/state.json pictures/00000040-0.png pictures/00000040-0.txt; do
+    test -s "$work/whole/$file"; verdict $? "an uninterrupted run left no $file"
+done
+test "$(ls -d "$work"/whole/update-* | wc -l)" -le 3; verdict $? "more checkpoints than keep and the best"
+test "$(wc -l < "$work/whole/log.csv")" = 41; verdict $? "log.csv has not one row an update"
+"$glamm" info "$work/whole/model" > /dev/null 2>&1; verdict $? "the written model does not open"
+
+# Ended at three moments that differ from run to run.
+for k in 1 2 3; do
+    start killed
+    sleep 0.$((RANDOM % 8 + 1))
+    kill -9 $pid 2> /dev/null; wait $pid 2> /dev/null
+    run killed --resume; verdict $? "resumed after kill -9: $(tail -1 "$work/err")"
+    same whole killed; verdict $? "resumed after kill -9: other weights than the uninterrupted run"
+    test "$(loss whole)" = "$(loss killed)"; verdict $? "resumed after kill -9: another log"
+    rm -rf "$work/killed"
+done
+
+start stopped
+while [ ! -d "$work/stopped/update-00000003" ] && kill -0 $pid 2> /dev/null; do sleep 0.02; done
+kill -TERM $pid; wait $pid; verdict $? "interrupted: status is not 0"
+says "--resume goes on" interrupted
+run stopped; test $? = 1; verdict $? "a folder that holds a run is not refused"
+says "holds a run already" "a folder that holds a run"
+run stopped --resume; verdict $? "resumed after an interruption"
+same whole stopped; verdict $? "resumed after an interruption: other weights"
+run stopped --resume --freeze none; test $? = 1; verdict $? "a checkpoint of other settings is not refused"
+says "made with other settings" "a checkpoint of other settings"
+
+# Not finite: the module is named, the checkpoint before stays.
+run wild --lr 1e30 --schedule constant --clip_norm 0 --save_every 1; test $? = 1; verdict $? "not finite: status"
+says "not finite" "not finite"
+says "the output of model." "not finite"
+test -d "$work/wild/update-00000002"; verdict $? "not finite: the checkpoint before is gone"
+
+# A full disk: files end at 300 KiB, and the signal that says so is ignored.
+(trap '' XFSZ; ulimit -f 300; run full --updates 7 --export none); test $? = 1; verdict $? "a full disk: status"
+says "NOT SAVED" "a full disk"
+says "File too large" "a full disk"
+test -z "$(ls "$work/full" | grep -E 'tmp|partial|old')"; verdict $? "a full disk: something half-written is left"
+
+run bad --lora_rnak 3; test $? = 2; verdict $? "a wrong option: status"
+says "did you mean --lora_rank" "a wrong option"
+run bad --batch 0; test $? = 2; verdict $? "a wrong value: status"
+says "--batch: wanted 1 to 64, found 0" "a wrong value"
+run bad --data "shapse x"; test $? = 1; verdict $? "a wrong data set: status"
+test ! -e "$work/bad"; verdict $? "a wrong command line leaves a folder"
+"$glamm" train "$work/run.conf" --dry-run 2> "$work/err"; verdict $? "--dry-run: status"
+says "tensors train" "--dry-run"
+"$glamm" train --help > "$work/err"; verdict $? "--help: status"
+says "--lora_alpha X" "--help"
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
