@@ -23,8 +23,8 @@ typedef struct {
     int (*run)(bench_result *r, bool quick);
 } bench_row;
 
-extern const bench_row bench_rows[];
-extern const int bench_nrows;
+extern const bench_row bench_rows[], bench_gpu_rows[]; /* the CPU's; gpu.c: with --gpu */
+extern const int bench_nrows, bench_gpu_nrows;
 
 /* rows.c: of at most 15 values. */
 double bench_median(const double *x, int n);

@@ -58,12 +58,12 @@ static int single_words(const matcher *s, int stage)
 
 /* The first phrase of [low, high) whose word at `depth` is not before `word`. Those that end there
  * come first. */
-static int64_t lower_bound(const gm_phrases *p, int64_t low, int64_t high, int32_t depth,
+static int64_t lower_bound(const gm_paraphrases *p, int64_t low, int64_t high, int32_t depth,
                            int64_t word)
 {
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
-        const gm_phrase *f = &p->phrase[middle];
+        const gm_paraphrase *f = &p->phrase[middle];
         if (f->nfrom <= depth || p->words[f->from + depth] < word) low = middle + 1;
         else high = middle;
     }
@@ -71,7 +71,7 @@ static int64_t lower_bound(const gm_phrases *p, int64_t low, int64_t high, int32
 }
 
 /* Matches of one phrase, found at `at` of line `side`, with what it may become in the other line. */
-static int add_phrase(const matcher *s, int side, int64_t at, const gm_phrase *f)
+static int add_phrase(const matcher *s, int side, int64_t at, const gm_paraphrase *f)
 {
     const gm_meteor_line *other = &s->line[1 - side];
     const int64_t *to = s->k->phrases->words + f->to;
@@ -91,7 +91,7 @@ static int add_phrase(const matcher *s, int side, int64_t at, const gm_phrase *f
 /* Phrases of line `side`: at each place the shortest first, then in the table's order. */
 static int phrases(const matcher *s, int side)
 {
-    const gm_phrases *p = s->k->phrases;
+    const gm_paraphrases *p = s->k->phrases;
     const gm_meteor_line *line = &s->line[side];
     for (int64_t at = 0; at < line->n; at++) {
         int64_t low = 0, high = p->n;

@@ -107,7 +107,7 @@ def moves():
             "-inf", 224.5]
     gradients("round_bf16_backward", "one", rounded, dict(N=1), dy=I(1))
     gradients("round_bf16_backward", "1009", rounded, dict(N=1009), dy=I(1009))
-    gradients("round_bf16_backward", "ties and edges", rounded, dict(N=13), dy=I(13, fill="list", values=ties))
+    gradients("round_bf16_backward", "ties and edges", rounded, dict(N=13), start=1, dy=I(13, fill="list", values=ties))
 
 
 EDGES = ops_moves.EDGES

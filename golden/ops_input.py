@@ -107,7 +107,7 @@ def gradients(op, name, f, sizes, number=0.0, wanted=None, stored=200, start="un
 def around(x):
     """A power of two near the root mean square of the finite elements."""
     square = x[x.isfinite()].square().mean().item()
-    return 2.0 ** round(math.log2(square) / 2) if 1e-60 < square < 1e60 else 1.0
+    return 2.0 ** round(math.log2(square) / 2) if 0 < square < math.inf else 1.0
 
 
 def thinning(n, stored):

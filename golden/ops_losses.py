@@ -186,6 +186,7 @@ def cross_entropy():
     ce("many rows", 301, 61, range(0, 301, 3))
     ce("first and last label", 3, 17, label=[0, 16, 8])
     ce("far from zero", 3, 11, add=30000)
+    ce("far below zero", 3, 11, add=-30000)
     ce("sharp", 6, 13, scale=128)
     ce("a large x", 3, 19, scale=1e30)
     ce("-inf at another label", 3, 5, label=[1, 4, 0], patch=[(2, "-inf"), (5, "-inf")])
@@ -221,9 +222,9 @@ def masks():
         _, over, both = terms(x, t)
         return (1 + over / both).sum()
 
-    def dice_dsize(x, t):       # 1 - p cancels
+    def dice_dsize(x, t):       # 1 - p cancels; both enters the first term twice
         p, over, both = terms(x, t)
-        return ((over / both)[:, None] + 2 * t.abs()) / (1000 * both[:, None]) * p + FAINT
+        return (2 * (over / both)[:, None] + 2 * t.abs()) / (1000 * both[:, None]) * p + FAINT
 
     for op, f, size, dsize in (("bce", bce, bce_size, bce_dsize), ("dice", dice, dice_size, dice_dsize)):
         def mask(name, N, P, x={}, t={}, op=op, f=f, size=size, dsize=dsize):
@@ -238,7 +239,7 @@ def masks():
         mask("an empty mask", 2, 40, x=dict(add=-9), t=dict(fill="list", values=[0.0] * 80))
         mask("a full mask", 2, 40, x=dict(add=9), t=dict(fill="list", values=[1.0] * 80))
         mask("large logits", 2, 33, x=dict(scale=200))
-        mask("wrong and sure", 1, 21, x=dict(scale=4, add=40), t=dict(fill="list", values=[0.0] * 21))
+        mask("wrong and sure", 1, 21, x=dict(scale=4, add=8), t=dict(fill="list", values=[0.0] * 21))
         mask("zeros", 1, 8, x=dict(fill="list", values=[0.0] * 8))
         mask("nan", 2, 9, x=dict(patch=[(3, "nan")]))
         mask("inf", 1, 9, x=dict(patch=[(1, "inf"), (4, "-inf")]),

@@ -241,7 +241,7 @@ size_t gm_file_copied(const gm_file *f)
 
 int gm_to_float(float *y, const void *x, gm_dtype type, int64_t n)
 {
-    if (!gm_is_weight_type(type)) return -1;
+    if (!gm_is_matrix_type(type, n)) return -1;
     for (int64_t i = 0; i < n; i++) y[i] = gm_typed(x, type, i);
     return 0;
 }

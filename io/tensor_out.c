@@ -12,7 +12,7 @@ enum { CHUNK = 1 << 20 };               /* values that are converted at once, wh
 
 size_t gm_out_bytes(const gm_out_tensor *t)
 {
-    return (size_t)gm_numel(t->x) * gm_type_size(t->type);
+    return gm_type_bytes(t->type, gm_numel(t->x));
 }
 
 static int put(FILE *f, const void *bytes, size_t n, uint32_t *crc)
@@ -42,12 +42,12 @@ int gm_out_write(FILE *f, const gm_out_tensor *t, uint32_t *crc)
     int bad = block ? 0 : -1;
     for (int64_t r = 0; !bad && r < rows; r += step) {
         int64_t k = rows - r < step ? rows - r : step;
-        gm_to_float(block, (const char *)t->x.data + (size_t)(r * in) * gm_type_size(t->x.type),
+        gm_to_float(block, (const char *)t->x.data + gm_type_bytes(t->x.type, r * in),
                     t->x.type, k * in);
         for (int64_t i = 0; t->a && i < k; i++)
             gm_lora_row(block + i * in, t->a, t->b, in, t->rank, t->scale, r + i);
         narrow(block, t->type, k * in);
-        bad = put(f, block, (size_t)(k * in) * gm_type_size(t->type), crc);
+        bad = put(f, block, gm_type_bytes(t->type, k * in), crc);
     }
     free(block);
     return bad;

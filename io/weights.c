@@ -38,7 +38,7 @@ void gm_weights_free(gm_weights *w)
             w->memory.free(w->memory.user, t->device[1], (size_t)gm_numel(t->f32) * sizeof(float));
         if (t->device[0])
             w->memory.free(w->memory.user, t->device[0],
-                           (size_t)gm_numel(t->x) * gm_type_size(t->x.type));
+                           gm_bytes(t->x));
         if (t->f32.data && t->f32.data != t->x.data) free(t->f32.data);
         free(t->merged);
         free(t->name);
@@ -236,7 +236,7 @@ void gm_weights_upload(gm_weights *w, const gm_memory *m) { w->memory = *m; }
 static gm_tensor placed(gm_weights *w, gm_tensor x, void **copy)
 {
     const gm_memory *m = &w->memory;
-    size_t bytes = (size_t)gm_numel(x) * gm_type_size(x.type);
+    size_t bytes = gm_bytes(x);
     if (!m->upload || !x.data) return x;
     if (!*copy && !w->device_full) {
         void *p = m->alloc(m->user, bytes);
@@ -316,7 +316,7 @@ static double stored_bytes(const gm_weights *w)
 {
     double sum = 0;
     for (int64_t i = 0; i < w->n; i++)
-        sum += (double)gm_numel(w->entry[i].x) * (double)gm_type_size(w->entry[i].x.type);
+        sum += (double)gm_bytes(w->entry[i].x);
     return sum;
 }
 

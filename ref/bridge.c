@@ -71,8 +71,6 @@ static int end(call *c, int status)
     return status ? status : c->bad ? -1 : 0;
 }
 
-static size_t typed(gm_dtype t, int64_t n) { return (size_t)n * gm_type_size(t); }
-
 /* ---- moves ---- */
 
 static int gather(float *y, const void *x, gm_dtype xt, const int32_t *rows, int64_t N, int64_t R,
@@ -80,7 +78,7 @@ static int gather(float *y, const void *x, gm_dtype xt, const int32_t *rows, int
 {
     call c;
     float *out = output(&c, y, floats(N * C));
-    x = bring(&c, x, typed(xt, R * C));
+    x = bring(&c, x, gm_type_bytes(xt, R * C));
     rows = bring(&c, rows, (size_t)N * sizeof *rows);
     return end(&c, c.bad ? 0 : bridge.to.gather(out, x, xt, rows, N, R, C));
 }
@@ -220,7 +218,7 @@ static int linear(float *y, const float *x, const void *w, gm_dtype wt, const fl
     (void)unused;
     float *out = output(&c, y, floats(R * N));
     x = bring(&c, x, floats(R * K));
-    w = bring(&c, w, typed(wt, N * K));
+    w = bring(&c, w, gm_type_bytes(wt, N * K));
     b = bring(&c, b, floats(N));
     void *s = scratch(&c, to->linear_scratch ? to->linear_scratch(wt, R, N, K) : 0);
     return end(&c, c.bad ? 0 : to->linear(out, x, w, wt, b, R, N, K, s));
@@ -234,7 +232,7 @@ static int conv2d(float *y, const float *x, const void *w, gm_dtype wt, const fl
     (void)unused;
     float *out = output(&c, y, floats(s->B * s->CO * s->HO * s->WO));
     x = bring(&c, x, floats(s->B * s->CI * s->H * s->W));
-    w = bring(&c, w, typed(wt, s->CO * s->CI * s->KH * s->KW));
+    w = bring(&c, w, gm_type_bytes(wt, s->CO * s->CI * s->KH * s->KW));
     b = bring(&c, b, floats(s->CO));
     void *room = scratch(&c, to->conv2d_scratch ? to->conv2d_scratch(wt, s) : 0);
     return end(&c, c.bad ? 0 : to->conv2d(out, x, w, wt, b, s, room));
@@ -246,7 +244,7 @@ static int conv_transpose2x2(float *y, const float *x, const void *w, gm_dtype w
     call c;
     float *out = output(&c, y, floats(B * CO * 4 * H * W));
     x = bring(&c, x, floats(B * CI * H * W));
-    w = bring(&c, w, typed(wt, CI * CO * 4));
+    w = bring(&c, w, gm_type_bytes(wt, CI * CO * 4));
     b = bring(&c, b, floats(CO));
     return end(&c, c.bad ? 0 : bridge.to.conv_transpose2x2(out, x, w, wt, b, B, CI, H, W, CO));
 }

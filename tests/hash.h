@@ -3,9 +3,12 @@
  * plus the golden ratio.  From h = hash32(seed, i):
  *
  *   uniform   (k 2^-s - 1) scale + add in double, then rounded to the type; k the upper s + 1 bits
- * of h, s = 23 (f32), 7 (bf16), 10 (f16): exact for a scale that is a power of 2 int       h mod (2
- * scale + 1) - scale index     h mod scale iota      i mod scale flag      h mod 4 != 0 bits f32: h
- * as bit pattern; 16-bit types: (i scale) mod 2^16 as bit pattern */
+ *             of h, s = 23 (f32), 7 (bf16), 10 (f16): exact for a scale that is a power of 2
+ *   int       h mod (2 scale + 1) - scale
+ *   index     h mod scale
+ *   iota      i mod scale
+ *   flag      h mod 4 != 0
+ *   bits      f32: h as bit pattern; 16-bit types: (i scale) mod 2^16 as bit pattern */
 #ifndef GM_HASH_H
 #define GM_HASH_H
 #include <stdint.h>

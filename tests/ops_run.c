@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum { GUARD = 17 };                        /* words; odd, so that y is aligned to 4 bytes only */
-static const uint32_t GUARD_WORD = 0xfeedf00d;
+static const uint32_t GUARD_WORD = 0x00c0ffee;      /* 1.8e-38: adding to it shows, too */
 static const uint32_t NEVER_WRITTEN =
     0x7fedcba9; /* a NaN that no kernel computes; NaN + x keeps its bits */
 

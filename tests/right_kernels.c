@@ -85,6 +85,16 @@ static size_t conv2d_scratch(gm_dtype wt, const gm_conv *s)
     return (size_t)(s->CI * s->KH * s->KW) * sizeof(float);
 }
 
+/* Where in x output pixel p (of all images) reads its value k of CI KH KW; -1 in the padding. */
+static int64_t read_at(const gm_conv *s, int64_t p, int64_t k)
+{
+    int64_t HW = s->HO * s->WO, channel = p / HW * s->CI + k / (s->KH * s->KW);
+    int64_t row = p % HW / s->WO * s->stride - s->pad + k / s->KW % s->KH;
+    int64_t column = p % s->WO * s->stride - s->pad + k % s->KW;
+    if (row < 0 || row >= s->H || column < 0 || column >= s->W) return -1;
+    return (channel * s->H + row) * s->W + column;
+}
+
 /* One column of CI KH KW values at a time, then a dot product with every filter. */
 static int conv2d(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
                   const gm_conv *s, void *scratch)
@@ -93,15 +103,10 @@ static int conv2d(float *y, const float *x, const void *w, gm_dtype wt, const fl
     int64_t K = s->CI * s->KH * s->KW, HW = s->HO * s->WO;
     if (wt != GM_F32 && wt != GM_BF16 && wt != GM_F16) return 1;
     for (int64_t p = 0; p < s->B * HW; p++) {
-        int64_t image = p / HW, top = p % HW / s->WO * s->stride - s->pad;
-        int64_t left = p % s->WO * s->stride - s->pad;
-        for (int64_t k = 0; k < K; k++) {
-            int64_t c = k / (s->KH * s->KW), row = top + k / s->KW % s->KH, at = left + k % s->KW;
-            int inside = row >= 0 && row < s->H && at >= 0 && at < s->W;
-            column[k] = inside ? x[((image * s->CI + c) * s->H + row) * s->W + at] : 0;
-        }
+        for (int64_t k = 0; k < K; k++)
+            column[k] = read_at(s, p, k) >= 0 ? x[read_at(s, p, k)] : 0;
         for (int64_t o = 0; o < s->CO; o++)
-            y[(image * s->CO + o) * HW + p % HW] = dot(column, w, wt, o * K, K) + (b ? b[o] : 0);
+            y[(p / HW * s->CO + o) * HW + p % HW] = dot(column, w, wt, o * K, K) + (b ? b[o] : 0);
     }
     return 0;
 }
@@ -113,21 +118,16 @@ static int conv2d_backward(float *dx, float *dw, float *db, const float *dy, con
     int64_t K = s->CI * s->KH * s->KW, HW = s->HO * s->WO;
     (void)scratch;
     if (wt != GM_F32 && wt != GM_BF16 && wt != GM_F16) return 1;
-    for (int64_t p = 0; p < s->B * HW; p++) {
-        int64_t image = p / HW, top = p % HW / s->WO * s->stride - s->pad;
-        int64_t left = p % s->WO * s->stride - s->pad;
-        for (int64_t k = 0; k < K; k++) {
-            int64_t c = k / (s->KH * s->KW), row = top + k / s->KW % s->KH, at = left + k % s->KW;
-            int64_t from = ((image * s->CI + c) * s->H + row) * s->W + at;
-            int inside = row >= 0 && row < s->H && at >= 0 && at < s->W;
-            for (int64_t o = 0; inside && o < s->CO; o++) {
-                float g = dy[(image * s->CO + o) * HW + p % HW];
-                if (dx) dx[from] += g * widen(w, wt, o * K + k);
-                if (dw) dw[o * K + k] += g * x[from];
+    for (int64_t p = 0; p < s->B * HW; p++)
+        for (int64_t o = 0; o < s->CO; o++) {
+            float g = dy[(p / HW * s->CO + o) * HW + p % HW];
+            if (db) db[o] += g;
+            for (int64_t k = 0; k < K; k++) {
+                int64_t at = read_at(s, p, k);
+                if (dx && at >= 0) dx[at] += g * widen(w, wt, o * K + k);
+                if (dw && at >= 0) dw[o * K + k] += g * x[at];
             }
         }
-        for (int64_t o = 0; db && o < s->CO; o++) db[o] += dy[(image * s->CO + o) * HW + p % HW];
-    }
     return 0;
 }
 

@@ -105,7 +105,7 @@ END_TEST
 
 START_TEST(conv_transpose_tiles)
 {
-    const int64_t B = 2, CI = 70, H = 47, W = 23, CO = 19; /* 64 in, 16 and 4 out, 128, 1024 pixels */
+    const int64_t B = 2, CI = 70, H = 47, W = 23, CO = 19; /* 64 in, 16 and 8 out, 128, 1024 pixels */
     float *x = numbers(B * CI * H * W, 1), *w = numbers(CI * CO * 4, 2);
     float *dy = numbers(B * CO * 4 * H * W, 3);
     gradient dx = gradient_of(B * CI * H * W), dw = gradient_of(CI * CO * 4), db = gradient_of(CO);

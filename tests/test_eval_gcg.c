@@ -182,7 +182,7 @@ START_TEST(broken_truth)
         { "mask",
           "{" IMAGES ",\"annotations\":[{\"id\":1,\"image_id\":9,\"area\":6,\"iscrowd\":0,"
                      "\"segmentation\":[[1,2]]}]}",
-          "wanted a mask: size" },
+          "three points or more, or a box" },
         { "caption", "[]", "wanted an object with a list called images" },
         { "caption", "{\"images\":[],\"annotations\":[]}", "no image in it" },
         { "caption", "{\"images\":[{\"id\":5}],\"annotations\":[]}", "image 5 has no caption" },

@@ -31,7 +31,7 @@ static void same_tensor(const char *name, gm_tensor got, gm_tensor want)
         ck_assert_msg(got.dim[i] == want.dim[i], "%s: %s", name, gm_shape_text(a, got));
     ck_assert_msg((uintptr_t)got.data % gm_type_size(got.type) == 0 || gm_numel(got) == 0,
                   "%s is misaligned", name);
-    ck_assert_msg(memcmp(got.data, want.data, (size_t)gm_numel(got) * gm_type_size(got.type)) == 0,
+    ck_assert_msg(memcmp(got.data, want.data, gm_bytes(got)) == 0,
                   "%s", name);
 }
 

@@ -33,8 +33,8 @@ build() {
 relu() { build "$3" "$4" "${5:-}"; says "$3" "$1" "$2" "$verify" --limit 5 "$so"; }
 
 # ---- right kernels ----
-says "the example" 0 '^28 passed, 0 failed$' "${MAKE:-make}" --no-print-directory verify KERNELS=tests/example_kernels.c
-says "other right kernels" 0 '^158 passed, 0 failed$' \
+says "the example" 0 '^50 passed, 0 failed$' "${MAKE:-make}" --no-print-directory verify KERNELS=tests/example_kernels.c
+says "other right kernels" 0 '^331 passed, 0 failed$' \
     "${MAKE:-make}" --no-print-directory verify KERNELS=tests/right_kernels.c
 says "our own" 0 '^10 passed, 0 failed$' "$verify" --backend cpu --op softmax
 relu 0 '^6 passed, 0 failed$' right ''
@@ -87,12 +87,15 @@ tries "a changed input" 's/yr\[i\] = expf/((float *)xr)[0] = 0, yr[i] = expf/' '
 tries "a constant" 's/yr\[i\] .= sum/yr[i] = 1.0f \/ C/' 'pass .*1x1 in'
 tries "float sums" 's/double sum = 0, square/float sum = 0, square/' 'FAIL .*large mean'
 tries "unbiased variance" 's/square \/ \(double\)C/square \/ (C - 1.0)/' 'FAIL .*1x1'
+tries "a gradient that is not added" 's/(dx\[r \* C \+ i\]) \+=/\1 =/' 'FAIL .*5x33 plain .*: dx element'
+tries "no mean term" 's/( g) \+= .double.w/\1 *= w/' 'FAIL .*5x33 plain .*: dx element'
+tries "a gradient that is not wanted" 's/if \(dw\) //' 'FAIL .*dx only.*crashed: Segmentation fault'
 tries "no eps" 's/ \+ eps\);/);/' 'FAIL .*constant rows'
 
 # ---- a whole model ----
 mini() { says "$1" "$2" "$3" "$verify" --limit 30 --whole golden/mini --case gcg "$4"; }
-mini "mini with a right layernorm" 0 'pass .* gcg: 45 of 45 within' "$(dirname "$verify")"/kernels/example_kernels.so
-mini "mini with other right kernels" 0 'pass .* gcg: 45 of 45 within' "$(dirname "$verify")"/kernels/right_kernels.so
+mini "mini with a right layernorm" 0 'pass .* gcg: 409 of 409 within' "$(dirname "$verify")"/kernels/example_kernels.so
+mini "mini with other right kernels" 0 'pass .* gcg: 409 of 409 within' "$(dirname "$verify")"/kernels/right_kernels.so
 mini "mini without layernorm's eps" 1 'first outside: tap/model.vision_tower' "$work/try.so"
 mini "where to look" 1 "again: make verify KERNELS=.*try.so WHOLE=golden/mini CASE='gcg'" "$work/try.so"
 relu 1 'FAIL .*crashed' crashes_in_the_model 'abort()'

@@ -221,31 +221,37 @@ int cpu_softmax_backward(float *dx, const float *dy, const float *y, int64_t R, 
  * of its own, or NULL. */
 typedef struct {
     head of;
-    const float *dy, *y;
+    const float *dy;
     float *dq, *dk, *dv, *drel_h, *drel_w;
 } head_back;
 
 /* e (n), weights not yet divided by their sum, become weights; g (n), the gradient of each weight,
- * that of its score.  mean: the sum of weights times g. */
+ * that of its score. */
 GM_CLONES static void scores_backward(float *restrict e, float *restrict g, float inverse,
-                                      float mean, int64_t n)
+                                      int64_t n)
 {
+    float mean = 0;
+    #pragma omp simd reduction(+:mean)
     for (int64_t j = 0; j < n; j++) {
         e[j] *= inverse;
-        g[j] = e[j] * (g[j] - mean);
+        mean += e[j] * g[j];
     }
+    for (int64_t j = 0; j < n; j++) g[j] = e[j] * (g[j] - mean);
 }
 
 /* Row `row` of the room, query i: products q k and dy v, already there, become weights and
- * gradients of the scores; 0 from the keys on that i does not see. */
+ * gradients of the scores; 0 for the keys, of TK, that i does not see. */
 static void query_backward(const head_back *t, const gm_attn *s, const room *m, int64_t row,
                            int64_t i, int64_t TK)
 {
-    int64_t at = i * s->NH * s->HD, n = visible(s, i);
-    float *score = m->score + row * s->TK, *grad = m->grad + row * s->TK, mean;
+    int64_t n = visible(s, i), seen = n;
+    float *score = m->score + row * s->TK, *grad = m->grad + row * s->TK;
     float sum = weights(score, m, row, &t->of, s, i);
-    dots(&mean, t->dy + at, t->y + at, 1, s->HD, 0, 1.0f);
-    scores_backward(score, grad, 1.0f / sum, mean, n);
+    if (t->of.keep)
+        for (int64_t j = 0; j < n; j++)
+            if (!t->of.keep[j]) grad[j] = 0, seen--;
+    if (seen == 0) n = 0;
+    scores_backward(score, grad, 1.0f / sum, n);
     for (int64_t j = n; j < TK; j++) score[j] = grad[j] = 0;
 }
 
@@ -327,31 +333,22 @@ static void one_query_backward(const head_back *t, const gm_attn *s, int64_t i, 
     if (s->rel_h) relative_backward(t, s, m, i, 1);
 }
 
-/* 0 when all of x (rows, n), rows `stride` apart, are finite, else NaN. */
-GM_CLONES static float not_finite(const float *x, int64_t rows, int64_t n, int64_t stride)
+/* Whether products of whole tiles may be taken: where some keys are not seen, only with finite
+ * numbers. */
+static int tiles_are_safe(const float *dy, const float *q, const float *k, const float *v,
+                          const gm_attn *s)
 {
-    float check = 0;
-    for (int64_t r = 0; r < rows; r++) {
-        #pragma omp simd reduction(+:check)
-        for (int64_t i = 0; i < n; i++) check += x[r * stride + i] * 0.0f;
+    int64_t queries = s->B * s->TQ * s->NH * s->HD, keys = s->TK * s->NKV * s->HD;
+    int32_t ok[2];
+    if (!s->causal && !s->keep) return 1;
+    cpu_finite(ok, dy, queries), cpu_finite(ok + 1, q, queries);
+    int safe = ok[0] && ok[1];
+    for (int64_t b = 0; safe && b < s->B; b++) {
+        cpu_finite(ok, k + b * s->KS * s->NKV * s->HD, keys);
+        cpu_finite(ok + 1, v + b * s->KS * s->NKV * s->HD, keys);
+        safe = ok[0] && ok[1];
     }
-    return check;
-}
-
-static void head_backward(const head_back *t, const gm_attn *s, int64_t rows, const room *m)
-{
-    int64_t stride = s->NKV * s->HD, width = s->NH * s->HD;
-    float check = 0;
-    if (s->causal || s->keep)
-        check = not_finite(t->of.q, s->TQ, s->HD, width) + not_finite(t->dy, s->TQ, s->HD, width) +
-                not_finite(t->y, s->TQ, s->HD, width) +
-                not_finite(t->of.k, s->TK, s->HD, stride) +
-                not_finite(t->of.v, s->TK, s->HD, stride);
-    if (isnan(check))
-        for (int64_t i = 0; i < s->TQ; i++) one_query_backward(t, s, i, m);
-    else
-        for (int64_t first = 0; first < s->TQ; first += rows)
-            tile_backward(t, s, first, cpu_min(rows, s->TQ - first), m);
+    return safe;
 }
 
 /* Shares of the gradients of rel_h and rel_w, which all heads add to: so many, whatever the
@@ -363,9 +360,16 @@ static int64_t share_floats(const gm_attn *s)
     return s->rel_h ? (2 * s->GH - 1 + 2 * s->GW - 1) * s->HD : 0;
 }
 
+/* Tiles of one size. */
+static int64_t back_rows(const gm_attn *s)
+{
+    int64_t most = tile_rows(s, BACK_ROWS), tiles = most ? (s->TQ + most - 1) / most : 0;
+    return tiles ? (s->TQ + tiles - 1) / tiles : 0;
+}
+
 size_t cpu_attention_backward_scratch(const gm_attn *s)
 {
-    size_t rooms = room_floats(s, tile_rows(s, BACK_ROWS), 1) * (size_t)omp_get_max_threads();
+    size_t rooms = room_floats(s, back_rows(s), 1) * (size_t)omp_get_max_threads();
     return (rooms + (size_t)(SHARES * share_floats(s))) * sizeof(float);
 }
 
@@ -383,10 +387,12 @@ int cpu_attention_backward(float *dq, float *dk, float *dv, float *drel_h, float
                            const float *dy, const float *q, const float *k, const float *v,
                            const float *y, const gm_attn *s, void *scratch)
 {
+    (void)y; /* its product with dy is summed over keys instead, which are at hand */
     if (s->TK > INT32_MAX || s->NH * s->HD > INT32_MAX) return 1;
-    int64_t rows = tile_rows(s, BACK_ROWS), tasks = s->B * s->NKV, group = s->NH / s->NKV;
+    int64_t rows = back_rows(s), tasks = s->B * s->NKV, group = s->NH / s->NKV;
     int64_t shares = s->rel_h ? cpu_min(SHARES, tasks) : tasks, floats = share_floats(s);
     int threads = s->B * s->NH * s->TQ * s->TK * s->HD > 2 * CPU_GRAIN ? omp_get_max_threads() : 1;
+    int safe = tiles_are_safe(dy, q, k, v, s);
     float *share = (float *)scratch + room_floats(s, rows, 1) * (size_t)omp_get_max_threads();
     memset(share, 0, (size_t)(SHARES * floats) * sizeof(float));
     #pragma omp parallel for schedule(dynamic) num_threads(threads)
@@ -397,13 +403,15 @@ int cpu_attention_backward(float *dq, float *dk, float *dv, float *drel_h, float
                 int64_t at = (b * s->TQ * s->NH + h) * s->HD;
                 head_back t = {
                     { NULL, q + at, k + kv, v + kv, s->keep ? s->keep + b * s->TK : NULL },
-                    dy + at, y + at, shifted(dq, at), shifted(dk, kv), shifted(dv, kv),
+                    dy + at, shifted(dq, at), shifted(dk, kv), shifted(dv, kv),
                     drel_h ? share + n * floats : NULL,
                     drel_w ? share + n * floats + (2 * s->GH - 1) * s->HD : NULL,
                 };
                 room m = room_of((float *)scratch +
                                  (size_t)omp_get_thread_num() * room_floats(s, rows, 1), s, rows);
-                head_backward(&t, s, rows, &m);
+                for (int64_t i = 0; i < s->TQ; i += safe ? rows : 1)
+                    if (safe) tile_backward(&t, s, i, cpu_min(rows, s->TQ - i), &m);
+                    else one_query_backward(&t, s, i, &m);
             }
     if (!s->rel_h) return 0;
     gather_shares(drel_h, share, shares, floats, (2 * s->GH - 1) * s->HD);

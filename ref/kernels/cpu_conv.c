@@ -295,7 +295,7 @@ int cpu_conv_transpose2x2(float *y, const float *x, const void *w, gm_dtype wt, 
  * With dy laid out as the product had it, t (4 channels, pixels): dx += w t and dw += x t^T. */
 
 /* Tasks of dw: channels out, pixels at a time. */
-enum { DOWN_CHANNELS = 4, DOWN_ROWS = 4 * DOWN_CHANNELS, DOWN_PIXELS = 1024 };
+enum { DOWN_CHANNELS = 8, DOWN_ROWS = 4 * DOWN_CHANNELS, DOWN_PIXELS = 1024 };
 
 /* up_scatter back: t (4 rows, ld apart) of one channel, from its places in dy (2H, 2W). */
 static void down_collect(float *t, int64_t ld, const float *dy, int64_t W, int64_t first,

@@ -170,7 +170,7 @@ GM_CLONES static void dice_backward_run(float *restrict dx, const float *x, cons
                                         float ratio, float s, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
-        dx[i] += s * (ratio - 2.0f * t[i]) * cpu_sigmoid(x[i]) * cpu_sigmoid(-x[i]);
+        dx[i] += s * (ratio - 2.0f * t[i]) * cpu_sigmoid_slope(x[i]);
 }
 
 int cpu_dice_backward(float *dx, const float *dy, const float *x, const float *t, int64_t N,

@@ -11,35 +11,43 @@ static void copy(float *dst, const float *src, int64_t n)
 
 typedef void (*run1)(float *dst, const float *src, int64_t n);
 
-enum { SIDE = 32 }; /* two squares fit the first-level cache */
+enum { SIDE = 32 }; /* of a square */
 
-int cpu_transpose(float *y, const float *x, int64_t B, int64_t R, int64_t C)
+/* y (n, ldy) = or, when add is set, += x (m, ldx) transposed, n and m at most SIDE.  Both are walked
+ * along their rows, and only a copy in the first-level cache across: rows a power of two apart would
+ * push each other out of it. */
+GM_CLONES static void square(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m,
+                             int64_t n, int add)
+{
+    float copied[SIDE][SIDE + 1];
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) copied[i][j] = x[i * ldx + j];
+    for (int64_t j = 0; j < n; j++)
+        if (add) for (int64_t i = 0; i < m; i++) y[j * ldy + i] += copied[i][j];
+        else for (int64_t i = 0; i < m; i++) y[j * ldy + i] = copied[i][j];
+}
+
+/* y (B, C, R) = or += x (B, R, C) transposed. */
+static int transpose(float *y, const float *x, int64_t B, int64_t R, int64_t C, int add)
 {
     int64_t down = (R + SIDE - 1) / SIDE, across = (C + SIDE - 1) / SIDE;
     #pragma omp parallel for if (B * R * C > CPU_GRAIN)
     for (int64_t t = 0; t < B * across * down; t++) {           /* t: matrix, square */
-        int64_t r0 = t % down * SIDE, c0 = t / down % across * SIDE,
-                at = t / (down * across) * R * C;
-        int64_t r1 = cpu_min(R, r0 + SIDE), c1 = cpu_min(C, c0 + SIDE);
-        for (int64_t c = c0; c < c1; c++)
-            for (int64_t r = r0; r < r1; r++) y[at + c * R + r] = x[at + r * C + c];
+        int64_t r = t % down * SIDE, c = t / down % across * SIDE, at = t / (down * across) * R * C;
+        square(y + at + c * R + r, R, x + at + r * C + c, C, cpu_min(SIDE, R - r),
+               cpu_min(SIDE, C - c), add);
     }
     return 0;
 }
 
+int cpu_transpose(float *y, const float *x, int64_t B, int64_t R, int64_t C)
+{
+    return transpose(y, x, B, R, C, 0);
+}
+
 int cpu_transpose_backward(float *dx, const float *dy, int64_t B, int64_t R, int64_t C)
 {
-    if (!dx) return 0;
-    int64_t down = (R + SIDE - 1) / SIDE, across = (C + SIDE - 1) / SIDE;
-    #pragma omp parallel for if (B * R * C > CPU_GRAIN)
-    for (int64_t t = 0; t < B * across * down; t++) {           /* t: matrix, square */
-        int64_t c0 = t % across * SIDE, r0 = t / across % down * SIDE,
-                at = t / (down * across) * R * C;
-        int64_t r1 = cpu_min(R, r0 + SIDE), c1 = cpu_min(C, c0 + SIDE);
-        for (int64_t r = r0; r < r1; r++)
-            for (int64_t c = c0; c < c1; c++) dx[at + r * C + c] += dy[at + c * R + r];
-    }
-    return 0;
+    return dx ? transpose(dx, dy, B, C, R, 1) : 0;
 }
 
 /* Rows of dy looked through at a time, and columns of a task. */

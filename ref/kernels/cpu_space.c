@@ -19,37 +19,60 @@ static tap resize_tap(int64_t o, int64_t in, int64_t out, int align)
                   (float)t }; /* no pixel of weight 0 is read */
 }
 
-/* n outputs of one row from the two input rows it lies between. */
-static void resize_run(float *y, const float *upper, const float *lower, tap v, const tap *h,
-                       int64_t n)
+/* Outputs of an axis are looked at so many at a time. */
+enum { AXIS = 256 };
+
+/* An input row read at taps h (n). */
+static void resize_across(float *y, const float *x, const tap *h, int64_t n)
 {
-    for (int64_t j = 0; j < n; j++) {
-        float u = h[j].s * upper[h[j].i0] + h[j].t * upper[h[j].i1];
-        float l = h[j].s * lower[h[j].i0] + h[j].t * lower[h[j].i1];
-        y[j] = v.s * u + v.t * l;
+    for (int64_t j = 0; j < n; j++) y[j] = h[j].s * x[h[j].i0] + h[j].t * x[h[j].i1];
+}
+
+GM_CLONES static void resize_down(float *restrict y, const float *upper, const float *lower, tap v,
+                                  int64_t n)
+{
+    for (int64_t j = 0; j < n; j++) y[j] = v.s * upper[j] + v.t * lower[j];
+}
+
+/* n columns of a whole map: y (HO, WO) at the first of them, x (H, W).  Each input row is read
+ * across once, then serves all output rows beside it. */
+static void resize_columns(float *y, const float *x, const tap *h, int64_t n, int64_t H, int64_t W,
+                           int64_t HO, int64_t WO, int align)
+{
+    float room[2][AXIS], *upper = room[0], *lower = room[1];
+    int64_t upper_row = -1, lower_row = -1;
+    for (int64_t i = 0; i < HO; i++) {
+        tap v = resize_tap(i, H, HO, align);
+        if (v.i0 == lower_row) {
+            float *swap = upper;
+            upper = lower, lower = swap;
+            lower_row = upper_row, upper_row = v.i0;
+        }
+        if (v.i0 != upper_row) resize_across(upper, x + v.i0 * W, h, n);
+        if (v.i1 != v.i0 && v.i1 != lower_row) {
+            resize_across(lower, x + v.i1 * W, h, n);
+            lower_row = v.i1;
+        }
+        upper_row = v.i0;
+        resize_down(y + i * WO, upper, v.i1 == v.i0 ? upper : lower, v, n);
     }
 }
 
 int cpu_resize(float *y, const float *x, int64_t R, int64_t H, int64_t W, int64_t HO, int64_t WO,
                int align)
 {
-    enum { RUN = 256 }; /* column taps serve every row of a map */
-    int64_t runs = (WO + RUN - 1) / RUN;
+    int64_t runs = (WO + AXIS - 1) / AXIS; /* column taps serve every row of a map */
     if (H == HO && W == WO) {
         memcpy(y, x, (size_t)(R * H * W) * sizeof(float)); /* every position falls on a pixel */
         return 0;
     }
     #pragma omp parallel for if (R * HO * WO > CPU_GRAIN)
     for (int64_t t = 0; t < R * runs; t++) {                    /* t: map, run of columns */
-        const float *map = x + t / runs * H * W;
-        int64_t first = t % runs * RUN, n = cpu_min(RUN, WO - first);
-        tap h[RUN];
+        int64_t first = t % runs * AXIS, n = cpu_min(AXIS, WO - first);
+        tap h[AXIS];
         for (int64_t j = 0; j < n; j++) h[j] = resize_tap(first + j, W, WO, align);
-        for (int64_t i = 0; i < HO; i++) {
-            tap v = resize_tap(i, H, HO, align);
-            resize_run(y + (t / runs * HO + i) * WO + first, map + v.i0 * W, map + v.i1 * W, v, h,
-                       n);
-        }
+        resize_columns(y + t / runs * HO * WO + first, x + t / runs * H * W, h, n, H, W, HO, WO,
+                       align);
     }
     return 0;
 }
@@ -57,9 +80,6 @@ int cpu_resize(float *y, const float *x, int64_t R, int64_t H, int64_t W, int64_
 /* ---- resize, backward ----
  * A row of dx gathers the rows of dy that read it, weighted, into one row; then each pixel the
  * columns of that.  Sums are double. */
-
-/* Outputs of an axis are looked at so many at a time. */
-enum { AXIS = 256 };
 
 /* sum (n) += s y (n) */
 GM_CLONES static void add_weighted(double *restrict sum, double s, const float *y, int64_t n)

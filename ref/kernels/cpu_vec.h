@@ -112,6 +112,13 @@ static inline float cpu_sigmoid(float x)
     return x < 0 ? e * large : large;
 }
 
+/* Its derivative, sigmoid(x) sigmoid(-x). */
+static inline float cpu_sigmoid_slope(float x)
+{
+    float e = cpu_exp(x < 0 ? x : -x), large = 1.0f / (1.0f + e);
+    return e * large * large;
+}
+
 /* log(1 + e), 0 <= e <= 1: twice the area hyperbolic tangent of e / (2 + e), which is at most 1/3;
  * its series up to the 15th power. */
 static inline float cpu_log1p(float e)
@@ -137,7 +144,11 @@ static inline float cpu_from_f16(uint16_t h)
     return gm_float_of_bits(sign | (u < 0x0400 ? small : normal));
 }
 
-/* cpu_vec.c: dst (n) = src (n) of a weight type, as float. */
+/* cpu_quant.c: blocks of a quantised type as float; their product with x (blocks * GM_BLOCK). */
+void cpu_unpack(float *dst, const uint8_t *src, gm_dtype type, int64_t blocks);
+float cpu_dot_quantised(const uint8_t *w, gm_dtype type, const float *x, int64_t blocks);
+
+/* cpu_vec.c: dst (n) = src (n) of a weight or quantised type (at and n whole blocks), as float. */
 void cpu_widen(float *dst, const void *src, gm_dtype type, int64_t at, int64_t n);
 /* y (n) += s x (n) */
 void cpu_axpy(float *y, float s, const float *x, int64_t n);

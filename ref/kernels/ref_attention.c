@@ -111,7 +111,7 @@ int ref_attention(float *y, const float *q, const float *k, const float *v, cons
  *
  * over every head that reads the key.  A query that sees no key adds nothing. */
 
-typedef struct { double max, total, d; } query_sums;    /* total: of exp(score - max) */
+typedef struct { double max, total, d; } query_sums;    /* total: the sum that P is divided by */
 
 typedef struct {
     const gm_attn *s;
