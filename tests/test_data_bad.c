@@ -114,7 +114,7 @@ static const bad_case BAD[] = {
       GM_PROBLEM_MASK, "found other text" },
     { "grandf", GROUNDED("a ball", "[2,6]", "[{\"size\":[48]}]"), GM_PROBLEM_MASK, "size [height" },
     { "grandf", GROUNDED("a ball", "[2,6]", "[true]"), GM_PROBLEM_MASK, "runs, a polygon or" },
-    { "grandf", GROUNDED("a ball", "[2,6]", "[[1,2,3,4,5]]"), GM_PROBLEM_MASK, "three points" },
+    { "grandf", GROUNDED("a ball", "[2,6]", "[[1,2,3,4]]"), GM_PROBLEM_MASK, "three points" },
     { "grandf", GROUNDED("a ball", "[2,6]", "[[1,2,3,4,5,1e9]]"), GM_PROBLEM_MASK, "100000" },
     { "grandf", GROUNDED("a ball", "[2,6]", "[\"none.png\"]"), GM_PROBLEM_MASK, "none.png" },
     { "grandf", GROUNDED("a ball", "[2,6]", "null"), GM_PROBLEM_MASK, "runs, a polygon or" },

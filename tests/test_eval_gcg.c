@@ -148,6 +148,25 @@ START_TEST(broken_predictions)
 }
 END_TEST
 
+/* True masks as polygons, of an image whose size the mask file says. */
+START_TEST(polygons)
+{
+    gm_gcg g;
+    gm_gcg_scores s;
+    set_up();
+    write_file("val_gcg_coco_mask_gt.json",
+               "{\"images\":[{\"id\":10,\"height\":2,\"width\":3}],\"annotations\":[{\"id\":1,"
+               "\"image_id\":10,\"segmentation\":[[0,0,2,0,2,2,0,2],[1,0,3,0,3,2,1,2]],\"area\":6,"
+               "\"iscrowd\":0}]}");
+    gm_predictions *p = score(&g, &s, DIR, DIR "/pred");
+    near("AP50", s.ap[1], 1);
+    near("mIoU", s.each_miou[0], 1);
+    gm_predictions_free(p);
+    gm_gcg_scores_free(&s);
+    gm_gcg_free(&g);
+}
+END_TEST
+
 START_TEST(masks_of_two_sizes)
 {
     gm_gcg g;
@@ -182,7 +201,7 @@ START_TEST(broken_truth)
         { "mask",
           "{" IMAGES ",\"annotations\":[{\"id\":1,\"image_id\":9,\"area\":6,\"iscrowd\":0,"
                      "\"segmentation\":[[1,2]]}]}",
-          "three points or more, or a box" },
+          "three points or more" },
         { "caption", "[]", "wanted an object with a list called images" },
         { "caption", "{\"images\":[],\"annotations\":[]}", "no image in it" },
         { "caption", "{\"images\":[{\"id\":5}],\"annotations\":[]}", "image 5 has no caption" },
@@ -251,6 +270,7 @@ Suite *test_eval_gcg(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, the_golden_set);
     tcase_add_test(t, broken_predictions);
+    tcase_add_test(t, polygons);
     tcase_add_test(t, masks_of_two_sizes);
     tcase_add_test(t, broken_truth);
     tcase_add_test(t, the_program);

@@ -194,7 +194,7 @@ START_TEST(broken_referring_truth)
         { "[{\"id\":1,\"image\":\"a\",\"expression\":\"x\",\"segmentation\":[" FULL
           ",{\"size\":[3,2],\"counts\":\"06\"}]}]", "wanted a mask of 3 x 2 pixels" },
         { "[{\"id\":1,", "the file ends at byte 9" },
-        { "[{\"id\":1,\"image\":\"a\",\"expression\":\"x\",\"segmentation\":[[1,2,3,4]]}]",
+        { "[{\"id\":1,\"image\":\"a\",\"expression\":\"x\",\"segmentation\":[[1,2,3,4,5,6]]}]",
           "a polygon without the image's height and width" },
         { "[{\"id\":1,\"image\":\"a\",\"expression\":\"x\",\"height\":4,\"width\":4,"
           "\"segmentation\":[[1,2,3,4,5]]}]", "wanted x and y in turn" },
