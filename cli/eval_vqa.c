@@ -134,7 +134,7 @@ static int write_lines(const eval_call *c, const gm_qa_set *s, gm_error *e)
         free(path);
     }
     if (gm_commit(&w, e) != 0) return -1;
-    printf("%lld answers in %s, %lld missing\n", (long long)(s->n - missing), c->o.answers,
+    printf("%s: %lld written, %lld missing\n", c->o.answers, (long long)(s->n - missing),
            (long long)missing);
     return missing ? 1 : 0;
 }

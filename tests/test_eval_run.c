@@ -165,7 +165,7 @@ START_TEST(regions_and_questions)
     ck_assert_int_eq(shell("$G eval answers --truth %s/q.jsonl --answers %s/a.jsonl " NANO, DIR,
                            DIR), 1);
     wanted(complained(), "none.png: cannot open");
-    wanted(said(), "1 answers in");
+    wanted(said(), "a.jsonl: 1 written, 1 missing");
     ck_assert_int_eq(shell("cat %s/a.jsonl", DIR), 0);
     ck_assert_str_eq(said(), "{\"question_id\":\"a\",\"prompt\":\"How many shapes are there?\","
                              "\"text\":\"There are two shapes.\",\"answer_id\":\"glamm-a\","
