@@ -34,7 +34,12 @@ typedef struct {
 enum { EVAL_NUMBERS = 32, EVAL_COLUMNS = 12 };
 
 /* A curve of the report: y over x, both 0..1; bars: a histogram of n bars over 0..1, heights y. */
-typedef struct { const char *title, *x_label, *y_label; const double *y; int n; bool bars; } eval_curve;
+typedef struct {
+    const char *title, *x_label, *y_label;
+    const double *y;
+    int n;
+    bool bars;
+} eval_curve;
 
 /* What an item of the report shows; all of it is its own (eval_item_free). */
 typedef struct {

@@ -25,10 +25,10 @@ typedef struct {
 static const char *published(const char *truth, const char *split)
 {
     static const char *const all[][3] = {
-        { "refcoco", "val", "79.5" }, { "refcoco", "testA", "83.2" }, { "refcoco", "testB", "76.9" },
-        { "refcoco+", "val", "72.6" }, { "refcoco+", "testA", "78.7" },
-        { "refcoco+", "testB", "64.6" }, { "refcocog", "val", "74.2" },
-        { "refcocog", "test", "74.9" },
+        { "refcoco", "val", "79.5" },    { "refcoco", "testA", "83.2" },
+        { "refcoco", "testB", "76.9" },  { "refcoco+", "val", "72.6" },
+        { "refcoco+", "testA", "78.7" }, { "refcoco+", "testB", "64.6" },
+        { "refcocog", "val", "74.2" },   { "refcocog", "test", "74.9" },
     };
     size_t n = strlen(truth), m;
     while (n && truth[n - 1] == '/') n--;
