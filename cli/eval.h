@@ -63,6 +63,8 @@ typedef struct {
     int n, headline;            /* numbers of the headline come first, then a blank line */
     const char *unit;           /* "images", "expressions", .. */
     int64_t items, missing, extra;
+    bool shared;                /* the folder may hold predictions of other splits */
+    const char *first_extra;    /* one of the extra predictions' ids */
     const gm_texts *problems;
     /* one row an item */
     int64_t rows;

@@ -163,7 +163,10 @@ int eval_finish(const eval_call *c, const eval_result *r)
     gm_error e = { "" };
     for (int64_t i = 0; i < r->problems->n; i++)
         fprintf(stderr, "glamm eval: %s\n", r->problems->text[i]);
-    if (c->o.strict && r->problems->n) {
+    if (r->extra)
+        fprintf(stderr, "glamm eval: %s: %lld predictions of other %s, such as %s\n", c->o.pred,
+                (long long)r->extra, r->unit, r->first_extra);
+    if (c->o.strict && (r->problems->n || (r->extra && !r->shared))) {
         fprintf(stderr, "glamm eval: stopped, for --strict\n");
         return 1;
     }

@@ -125,6 +125,8 @@ static int fill(work *w, eval_result *r, const gm_seg_sums *sums, gm_error *e)
     r->headline = r->n;
     add_precisions(r, w);
     r->items = w->set.asked, r->missing = w->set.missing, r->extra = w->set.extra;
+    gm_predictions_left(w->p, &r->first_extra);
+    r->shared = true;                   /* val, testA, .. */
     r->problems = &w->set.problems;
     r->curve[0] = (eval_curve){ "Expressions by their IoU", "IoU", "share", w->bars, BARS, true };
     r->curves = 1;

@@ -77,6 +77,17 @@ START_TEST(stored_predictions_score_the_same)
 }
 END_TEST
 
+/* What `glamm run` writes about the same images is scored alike. */
+START_TEST(results_of_run_are_read)
+{
+    set_up();
+    ck_assert_int_eq(shell(GCG " --json > %s/a.json && $G run models/nano models/nano/scenes --out "
+                           "%s/run > %s/said && $G eval gcg --truth %s --pred %s/run --json > "
+                           "%s/b.json && cmp %s/a.json %s/b.json", DIR, DIR, DIR, DIR, DIR, DIR,
+                           DIR, DIR), 0);
+}
+END_TEST
+
 START_TEST(a_foreign_prediction_stays)
 {
     set_up();
@@ -217,6 +228,7 @@ Suite *test_eval_run(void)
     tcase_set_timeout(t, 120);
     tcase_add_test(t, predictions_resume);
     tcase_add_test(t, stored_predictions_score_the_same);
+    tcase_add_test(t, results_of_run_are_read);
     tcase_add_test(t, a_foreign_prediction_stays);
     tcase_add_test(t, locks);
     tcase_add_test(t, ranks_share_the_work);

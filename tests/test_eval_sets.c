@@ -318,6 +318,7 @@ START_TEST(conversations)
     ck_assert_int_eq(shell("$G eval vqa --truth %s/truth.json --pred %s/found.jsonl --csv "
                            "%s/out.csv", DIR, DIR, DIR), 0);
     ck_assert(strstr(said(), "exact            33.3\nrelaxed          66.7\n"));
+    ck_assert(strstr(complained(), "1 predictions of other questions, such as z"));
     ck_assert_int_eq(shell("cat %s/out.csv", DIR), 0);
     ck_assert_str_eq(said(), "id,exact,relaxed,found,truth\n\"a-1\",1,1,\"Two.\",\"Two.\"\n"
                              "\"a-2\",0,1,\"yes\",\"Yes.\"\n\"b\",0,0,\"\",\"So.\"\n");
