@@ -306,9 +306,9 @@ static int put_page(FILE *f, const eval_call *c, const eval_result *r, gm_error 
         put_table(f, r, r->headline, r->n);
         fputs("</details>", f);
     }
-    fputs("</div>", f);
+    fputs("</div><div class=\"top\">", f);
     for (int k = 0; k < r->curves; k++) put_curve(f, &r->curve[k]);
-    fputs("</div>\n", f);
+    fputs("</div></div>\n", f);
     int bad = r->item && r->rows ? put_cards(f, c, r, e) : 0;
     fprintf(f, "</body></html>\n");
     return bad;
