@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include "../ref/tensor.h"
 
-/* x's values as `type` (x's own, or a float type for a float type); where a is set, x is a matrix
- * (out, in) and scale b (out, rank) a (rank, in), in float, is added before the one rounding
- * (QUIRKS C4). */
+/* x's values as `type` (x's own; for a float type a float or quantised one); where a is set, x is a
+ * matrix (out, in) and scale b (out, rank) a (rank, in), in float, is added before the one rounding
+ * (QUIRKS C4).  heads > 0: x (heads HD, in) is written with the rows of each head in the order 0,
+ * HD / 2, 1, HD / 2 + 1, ..., as llama.cpp wants q and k (its rotary pairs are neighbours;
+ * convert_hf_to_gguf.py, LlamaModel.permute). */
 typedef struct {
     const char *name;
     gm_tensor x;
@@ -15,6 +17,7 @@ typedef struct {
     const float *a, *b;
     int64_t rank;
     float scale;
+    int64_t heads;
 } gm_out_tensor;
 
 size_t gm_out_bytes(const gm_out_tensor *t);

@@ -232,8 +232,8 @@ START_TEST(torch_files_that_lie)
     patched(old, "\x6c\xfc\x9c\x46", 4, 0, 0, "\x6d", 1, "not one that torch.save wrote");
     patched(old, "M\xe9\x03", 3, 0, 0, "M\xea\x03", 3, "unknown version");
     patched(old, "little_endian", 13, 0, 15, "\x89", 1, "big-endian");
-    refused("hello", 5, "wanted a safetensors or torch file");
-    refused("", 0, "wanted a safetensors or torch file");
+    refused("hello", 5, "wanted a safetensors, torch or GGUF file");
+    refused("", 0, "wanted a safetensors, torch or GGUF file");
 }
 END_TEST
 
