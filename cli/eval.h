@@ -78,7 +78,8 @@ typedef struct {
     /* the report's: fills an item for a row */
     int (*item)(void *user, int64_t row, eval_item *out, gm_error *e);
     void *user;
-    /* adds to the JSON what is not in the numbers; 0, or -1 when out of memory; NULL: nothing */
+    /* adds to the JSON what is not in the numbers, the items' own included; 0, or -1 when out of
+     * memory; NULL: the rows are written under "per_item" */
     int (*json)(void *user, json_t *o);
 } eval_result;
 

@@ -89,14 +89,15 @@ static json_t *all_numbers(const eval_result *r, int *bad)
         if (isnan(n->value) && n->why)
             *bad |= json_object_set_new(why, n->key ? n->key : n->label, json_string(n->why));
     }
-    for (int64_t i = 0; i < r->rows; i++) {
+    for (int64_t i = 0; !r->json && i < r->rows; i++) {
         json_t *row = json_object();
         for (int k = 0; k < r->columns; k++)
             *bad |= json_object_set_new(row, r->column[k],
                                         number_or_null(r->cell[i * r->columns + k]));
         *bad |= json_object_set_new(rows, r->id[i], row);
     }
-    *bad |= json_object_set_new(o, "per_item", rows);
+    if (r->json) json_decref(rows);
+    else *bad |= json_object_set_new(o, "per_item", rows);
     *bad |= json_object_set_new(o, "not_computed", why);
     *bad |= json_object_set_new(o, r->unit, json_integer(r->items));
     *bad |= json_object_set_new(o, "missing_predictions", json_integer(r->missing));
