@@ -38,9 +38,6 @@ static int more_json(void *user, json_t *o)
         json_t *one = json_object();
         bad |= json_object_set_new(one, "miou", json_real(w->s.each_miou[i]));
         bad |= json_object_set_new(one, "labels", json_integer(w->g.image[i].labels.n));
-        if (w->s.each_found[0])
-            bad |= json_object_set_new(one, "true_positives",
-                                       json_integer(w->s.each_found[0][i]));
         const int64_t *found = w->s.each_found[recall_mode(w->call)];
         if (found) bad |= json_object_set_new(one, "true_positives", json_integer(found[i]));
         bad |= json_object_set_new(images, w->g.image[i].id, one);
