@@ -34,7 +34,12 @@ typedef struct {
 enum { EVAL_NUMBERS = 32, EVAL_COLUMNS = 12 };
 
 /* A curve of the report: y over x, both 0..1; bars: a histogram of n bars over 0..1, heights y. */
-typedef struct { const char *title, *x_label, *y_label; const double *y; int n; bool bars; } eval_curve;
+typedef struct {
+    const char *title, *x_label, *y_label;
+    const double *y;
+    int n;
+    bool bars;
+} eval_curve;
 
 /* What an item of the report shows; all of it is its own (eval_item_free). */
 typedef struct {
@@ -58,6 +63,8 @@ typedef struct {
     int n, headline;            /* numbers of the headline come first, then a blank line */
     const char *unit;           /* "images", "expressions", .. */
     int64_t items, missing, extra;
+    bool shared;                /* the folder may hold predictions of other splits */
+    const char *first_extra;    /* one of the extra predictions' ids */
     const gm_texts *problems;
     /* one row an item */
     int64_t rows;
@@ -71,7 +78,8 @@ typedef struct {
     /* the report's: fills an item for a row */
     int (*item)(void *user, int64_t row, eval_item *out, gm_error *e);
     void *user;
-    /* adds to the JSON what is not in the numbers; 0, or -1 when out of memory; NULL: nothing */
+    /* adds to the JSON what is not in the numbers, the items' own included; 0, or -1 when out of
+     * memory; NULL: the rows are written under "per_item" */
     int (*json)(void *user, json_t *o);
 } eval_result;
 
