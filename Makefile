@@ -23,7 +23,12 @@ endif
 
 LIB_C   := $(wildcard ref/*.c ref/kernels/*.c io/*.c eval/*.c train/*.c)
 LIB_C   := $(filter-out io/jpeg_turbo.c io/jpeg_stb.c train/comm_%.c,$(LIB_C)) $(wildcard io/jpeg_$(JPEG).c)
+# MPI=1: training by several processes (docs/TRAINING.md).
 LIB_C   += train/comm_$(if $(MPI),mpi,none).c
+ifdef MPI
+LDLIBS  += $(shell pkg-config --libs ompi-c)
+$(B)/train/comm_mpi.o: EXTRA := $(shell pkg-config --cflags ompi-c)
+endif
 CLI_C   := $(wildcard cli/*.c)
 TEST_C  := $(wildcard tests/test_*.c)
 # What suites share; programs of their own (golden*, fuzz*, verify*) are built by tests/*.mk.
@@ -96,4 +101,4 @@ clean:
 	rm -rf $(B)
 .PHONY: all clean
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
-include $(wildcard tests/*.mk bench/*.mk gpu/*.mk)
+include $(wildcard tests/*.mk bench/*.mk train/*.mk gpu/*.mk)

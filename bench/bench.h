@@ -28,9 +28,24 @@ extern const int bench_nrows, bench_gpu_nrows;
 
 /* rows.c: of at most 15 values. */
 double bench_median(const double *x, int n);
+/* Seconds; of processor time when there is one thread. */
+double bench_now(void);
+/* One run of something: its seconds, or a negative number when it failed. */
+typedef double (*bench_timed)(void *what);
+/* n runs (at most 15) between n + 1 of sgemm: seconds and ratio of r, from its gflop; adds to its
+ * note. */
+int bench_beside(bench_result *r, bench_timed run, void *what, int n);
 
-/* nano.c: a row. */
+/* backward.c: rows. */
+int bench_linear_dx(bench_result *r, bool quick);
+int bench_linear_dw(bench_result *r, bool quick);
+int bench_lora(bench_result *r, bool quick);
+int bench_attention_back(bench_result *r, bool quick);
+int bench_conv_back(bench_result *r, bool quick);
+
+/* nano.c, shapes.c: a row each. */
 int bench_nano(bench_result *r, bool quick);
+int bench_shapes(bench_result *r, bool quick);
 
 /* child.c: runs a row in a process of its own, so that its memory and processor time are its
  * own. */

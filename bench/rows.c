@@ -27,7 +27,7 @@ double bench_median(const double *x, int n)
 }
 
 /* One thread is timed by its processor time, which other programs disturb little. */
-static double now(void)
+double bench_now(void)
 {
     return omp_get_max_threads() == 1 ? (double)clock() / CLOCKS_PER_SEC : gm_seconds();
 }
@@ -48,10 +48,10 @@ static yardstick yardstick_new(void)
 
 static double sgemm_seconds(yardstick *s)
 {
-    double start = now();
+    double start = bench_now();
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, GR, GN, GK, 1, s->x.data, GK, s->w.data,
                 GK, 0, s->y.data, GN);
-    return now() - start;
+    return bench_now() - start;
 }
 
 /* Something to time, over a context of the cpu table. */
@@ -72,30 +72,23 @@ static int subject_open(subject *s, bench_result *r)
 static double subject_seconds(subject *s, subject_fn run)
 {
     gm_mark m = gm_scope(s->c);
-    double start = now();
+    double start = bench_now();
     run(s);
-    double t = now() - start;
+    double t = bench_now() - start;
     gm_scope_end(s->c, m, GM_NONE);
     return t;
 }
 
-/* n runs between n + 1 of sgemm.  Each run is the weighted sum of parts (weights may be negative:
- * what one block costs is the difference of two runs). */
-static int measure(bench_result *r, subject *parts, const double *weight, int nparts,
-                   subject_fn run, int n)
+int bench_beside(bench_result *r, bench_timed run, void *what, int n)
 {
-    yardstick y = yardstick_new();
+    static yardstick y; /* once in a process */
     double seconds[MAX_REPEATS], ratio[MAX_REPEATS], rate[MAX_REPEATS];
+    if (!y.x.data) y = yardstick_new();
     sgemm_seconds(&y);                                          /* wakes the threads */
     double before = sgemm_seconds(&y);
     for (int i = 0; i < n; i++) {
-        seconds[i] = 0;
-        for (int p = 0; p < nparts; p++) {
-            seconds[i] += weight[p] * subject_seconds(&parts[p], run);
-            if (gm_ok(parts[p].c)) continue;
-            snprintf(r->note, sizeof r->note, "%.380s", gm_error_text(parts[p].c));
-            return -1;
-        }
+        seconds[i] = run(what);
+        if (seconds[i] < 0) return -1;
         double after = sgemm_seconds(&y), yard = (before + after) / 2;
         ratio[i] = r->gflop / seconds[i] / (SGEMM_GFLOP / yard);
         rate[i] = SGEMM_GFLOP / yard;
@@ -106,6 +99,36 @@ static int measure(bench_result *r, subject *parts, const double *weight, int np
     snprintf(r->note + strlen(r->note), sizeof r->note - strlen(r->note),
              "%d runs; sgemm %.0f GFLOP/s beside them", n, bench_median(rate, n));
     return 0;
+}
+
+/* A module as the weighted sum of parts (weights may be negative: what one block costs is the
+ * difference of two runs). */
+typedef struct {
+    bench_result *r;
+    subject *part;
+    const double *weight;
+    int nparts;
+    subject_fn run;
+} module;
+
+static double module_seconds(void *what)
+{
+    module *m = what;
+    double seconds = 0;
+    for (int p = 0; p < m->nparts; p++) {
+        seconds += m->weight[p] * subject_seconds(&m->part[p], m->run);
+        if (gm_ok(m->part[p].c)) continue;
+        snprintf(m->r->note, sizeof m->r->note, "%.380s", gm_error_text(m->part[p].c));
+        return -1;
+    }
+    return seconds;
+}
+
+static int measure(bench_result *r, subject *parts, const double *weight, int nparts,
+                   subject_fn run, int n)
+{
+    module m = { r, parts, weight, nparts, run };
+    return bench_beside(r, module_seconds, &m, n);
 }
 
 static int row_sgemm(bench_result *r, bool quick)
@@ -223,5 +246,11 @@ const bench_row bench_rows[] = {
     { "region", "region encoder, 1024 channels, 192 x 192 top level, one box, f32", row_region },
     { "decode", "one row times 11008 x 4096 in bf16", row_decode },
     { "nano", "glamm run models/nano, start to written overlay", bench_nano },
+    { "lin-dx", "linear_backward, dx of LLaMA-7B's shapes in bf16, 640 rows", bench_linear_dx },
+    { "lin-dw", "linear_backward, dw of LLaMA-7B's shapes, 640 rows", bench_linear_dw },
+    { "lora", "linear_backward of one LoRA pair of rank 8 at 4096, 640 rows", bench_lora },
+    { "attn-bk", "attention_backward, 640 causal tokens, 32 heads of 128", bench_attention_back },
+    { "conv-bk", "conv2d_backward, 3x3, 1024 channels at 48 x 48, dx and dw", bench_conv_back },
+    { "shapes", "train/shapes.h, a grounded caption with picture and masks", bench_shapes },
 };
 const int bench_nrows = sizeof bench_rows / sizeof *bench_rows;

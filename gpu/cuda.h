@@ -141,5 +141,15 @@ int cuda_attention(float *y, const float *q, const float *k, const float *v, con
 size_t cuda_attention_scratch(const gm_attn *s);
 int cuda_argmax(int32_t *y, const float *x, int64_t R, int64_t C);
 int cuda_finite(int32_t *y, const float *x, int64_t N);
+int cuda_fill(float *y, int64_t N, float value);
+int cuda_cross_entropy(float *y, const float *x, const int32_t *label, int64_t R, int64_t C);
+int cuda_cross_entropy_backward(float *dx, const float *dy, const float *x, const int32_t *label,
+                                int64_t R, int64_t C);
+int cuda_bce(float *y, const float *x, const float *t, int64_t N, int64_t P);
+int cuda_bce_backward(float *dx, const float *dy, const float *x, const float *t, int64_t N,
+                      int64_t P);
+int cuda_dice(float *y, const float *x, const float *t, int64_t N, int64_t P);
+int cuda_dice_backward(float *dx, const float *dy, const float *x, const float *t, int64_t N,
+                       int64_t P);
 
 #endif

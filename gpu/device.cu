@@ -107,7 +107,10 @@ static gm_kernels make_table()
     t.groupnorm = cuda_groupnorm, t.resize = cuda_resize, t.roi_align = cuda_roi_align;
     t.softmax = cuda_softmax, t.attention = cuda_attention;
     t.attention_scratch = cuda_attention_scratch;
-    t.argmax = cuda_argmax, t.finite = cuda_finite;
+    t.argmax = cuda_argmax, t.finite = cuda_finite, t.fill = cuda_fill;
+    t.cross_entropy = cuda_cross_entropy, t.bce = cuda_bce, t.dice = cuda_dice;
+    t.cross_entropy_backward = cuda_cross_entropy_backward;
+    t.bce_backward = cuda_bce_backward, t.dice_backward = cuda_dice_backward;
     return t;
 }
 

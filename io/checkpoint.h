@@ -13,6 +13,9 @@ void gm_checkpoint_free(gm_checkpoint *k);
 const gm_config *gm_checkpoint_config(const gm_checkpoint *k);
 gm_weights *gm_checkpoint_weights(gm_checkpoint *k);
 const char *gm_checkpoint_path(const gm_checkpoint *k);
+/* The small files beside the weights (folder.h). */
+struct gm_folder;
+const struct gm_folder *gm_checkpoint_folder(const gm_checkpoint *k);
 
 /* Every stored tensor, in file order (for info and --check). */
 typedef struct { const char *name, *file; gm_tensor tensor; bool used; } gm_stored;

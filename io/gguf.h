@@ -2,8 +2,8 @@
  * docs/gguf.md; versions 2 and 3, little-endian. */
 #ifndef GM_IO_GGUF_H
 #define GM_IO_GGUF_H
-#include <stdio.h>
 #include "file.h"
+#include "tensor_out.h"
 
 /* The format's numbers. */
 typedef enum {
@@ -47,25 +47,31 @@ const char *gm_gguf_next_text(const uint8_t **at, size_t *length);
 /* The bytes of a U8 or I8 array, or of a text; NULL when it is neither. */
 const uint8_t *gm_gguf_bytes(const gm_gguf_value *v, size_t *n);
 
-/* ---- writing ---- */
+/* ---- writing (gguf_write.c) ---- */
 
 typedef struct gm_gguf_writer gm_gguf_writer;
 
-/* Keys and tensors are collected, then written in one go: to a temporary name, then renamed.  The
- * first failure sticks and is reported by gm_gguf_write. */
+/* Keys are collected; the first failure sticks and is reported by gm_gguf_write. */
 gm_gguf_writer *gm_gguf_new(void);
 void gm_gguf_free(gm_gguf_writer *w);
 void gm_gguf_set_int(gm_gguf_writer *w, const char *key, gm_gguf_type type, int64_t v);
 void gm_gguf_set_float(gm_gguf_writer *w, const char *key, float v);
 void gm_gguf_set_text(gm_gguf_writer *w, const char *key, const char *v);
-void gm_gguf_set_texts(gm_gguf_writer *w, const char *key, const char *const *v, int64_t n);
-/* n elements of a plain type, as they lie in memory. */
+/* An array of n elements of a plain type, as they lie in memory. */
 void gm_gguf_set_array(gm_gguf_writer *w, const char *key, gm_gguf_type type, const void *v,
                        int64_t n);
-/* produce writes the tensor's bytes (gm_type_bytes of type and sizes) when its turn comes; 0 or
- * -1.  user must live until then. */
-void gm_gguf_add(gm_gguf_writer *w, const char *name, gm_dtype type, int nd, const int64_t *dim,
-                 int (*produce)(void *user, FILE *f), void *user);
-int gm_gguf_write(gm_gguf_writer *w, const char *path, gm_error *e);
+/* An array of n texts, of which text(user, i) is number i. */
+void gm_gguf_set_texts(gm_gguf_writer *w, const char *key, const char *(*text)(void *user, int64_t i),
+                       void *user, int64_t n);
+/* The file: keys, then tensors in this order, to a temporary name, then renamed.  The CRC-32 of
+ * each tensor's bytes stands in the array GM_GGUF_SUMS.  done (may be NULL) is told the bytes
+ * written, now and then. */
+#define GM_GGUF_SUMS "glamm.tensor_crc32"
+int gm_gguf_write(gm_gguf_writer *w, const char *path, const gm_out_tensor *t, int64_t n,
+                  void (*done)(void *user, uint64_t bytes), void *user, gm_error *e);
+
+/* Holds each tensor of the file against GM_GGUF_SUMS: 0, or an error that names the first that
+ * differs.  A file without the key is an error. */
+int gm_gguf_verify(const char *path, gm_error *e);
 
 #endif

@@ -1,4 +1,5 @@
 /* See ref/weights.h and weights.h. */
+#include "../ref/kernels/typed.h"
 #include "weights.h"
 
 #include <stdio.h>
@@ -189,9 +190,10 @@ static void note(gm_weights *w, gm_notes *t, const char *text)
     t->n += t->text[t->n] != NULL;
 }
 
-static bool is_float(gm_dtype type)
+/* What kernels read: any float type, of matrices the quantised ones, too. */
+static bool is_known(gm_tensor x)
 {
-    return type == GM_F32 || type == GM_BF16 || type == GM_F16;
+    return gm_is_weight_type(x.type) || (x.nd == 2 && gm_is_matrix_type(x.type, x.dim[1]));
 }
 
 /* "(32, ?)": sizes demanded, -1 any. */
@@ -219,7 +221,7 @@ static gm_weight_entry *demand(gm_weights *w, int nd, const int64_t *dim, const 
         return NULL;
     }
     t->used = true;
-    bool same = t->x.nd == nd && is_float(t->x.type);
+    bool same = t->x.nd == nd && is_known(t->x);
     for (int i = 0; same && i < nd; i++) same = dim[i] < 0 || dim[i] == t->x.dim[i];
     if (same) return t;
     char text[GM_NAME_MAX + 300], want[120], found[120];

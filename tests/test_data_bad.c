@@ -203,6 +203,20 @@ START_TEST(phrases_inside_others_are_left_out)
 }
 END_TEST
 
+START_TEST(phrases_that_touch_stay)
+{
+    gm_data *d;
+    gm_sample s = only_sample("grandf",
+        "[{\"file_name\":\"0.png\",\"caption\":\"sunflower \\\"]}\",\"groundings\":{"
+        "\"a\":{\"token_positives\":[3,9],\"rle_masks\":" FULL "},"
+        "\"b\":{\"token_positives\":[0,3],\"rle_masks\":" FULL "}}}]", &d);
+    ck_assert_str_eq(s.turn[1], "<p> sun </p> [SEG]<p> flower </p> [SEG] \"]}");
+    ck_assert_int_eq(gm_data_left_out(d), 0);
+    gm_sample_free(&s);
+    gm_data_close(d);
+}
+END_TEST
+
 /* In whatever order the refs stand, and with capitals (Q26). */
 START_TEST(sentences_are_trimmed_in_the_captions_order)
 {
@@ -402,6 +416,7 @@ Suite *test_data_bad(void)
     tcase_add_loop_test(c, a_file_that_is_none_is_named, 0, sizeof CLOSED / sizeof *CLOSED);
     tcase_add_loop_test(c, a_bad_record_is_named, 0, sizeof BAD / sizeof *BAD);
     tcase_add_test(c, phrases_inside_others_are_left_out);
+    tcase_add_test(c, phrases_that_touch_stay);
     tcase_add_test(c, sentences_are_trimmed_in_the_captions_order);
     tcase_add_test(c, a_mask_may_be_a_picture);
     tcase_add_test(c, bad_records_are_skipped);
