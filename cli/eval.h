@@ -22,6 +22,7 @@ typedef struct {
     model_settings ms;
     ask_settings as;
     terminal t;
+    bool failed;                /* the model could not make every prediction: exit status 1 */
 } eval_call;
 
 /* One number of the whole set. */
@@ -88,7 +89,8 @@ int eval_rows(eval_result *r, int64_t rows, gm_error *e);
 void eval_result_free(eval_result *r);
 eval_number *eval_add(eval_result *r, const char *key, const char *label, double value);
 
-/* Names what is wrong, then prints, and writes the files asked for.  The exit status. */
+/* Names what is wrong, then prints, and writes the files asked for.  The exit status: 1 also when
+ * the model failed for some items. */
 int eval_finish(const eval_call *c, const eval_result *r);
 int eval_failed(const gm_error *e);
 /* eval_report.c: o.report/index.html and its pictures. */

@@ -175,5 +175,5 @@ int eval_finish(const eval_call *c, const eval_result *r)
     if (!c->o.json) print_table(r);
     if (!bad && c->o.csv) bad = write_csv(c->o.csv, r, &e);
     if (!bad && c->o.report) bad = eval_report_write(c, r, &e);
-    return bad ? eval_failed(&e) : 0;
+    return bad ? eval_failed(&e) : c->failed;
 }

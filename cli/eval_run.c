@@ -255,6 +255,7 @@ int eval_predict(eval_call *c, const eval_job *j)
                 (long long)t.kept, c->o.pred);
     if (t.failed) fprintf(stderr, "glamm eval: %lld of %lld failed\n", (long long)t.failed,
                           (long long)j->n);
+    c->failed = t.failed > 0;
     gm_session_free(w.session);
     gm_model_free(w.model);
     gm_image_free(&w.image);
