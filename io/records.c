@@ -233,6 +233,11 @@ static int compare_ids(const void *a, const void *b)
     return x->place < y->place ? -1 : x->place > y->place;
 }
 
+void gm_record_ids_sort(gm_record_id *ids, int64_t n)
+{
+    if (n) qsort(ids, (size_t)n, sizeof *ids, compare_ids);
+}
+
 gm_record_id *gm_records_ids(const gm_records *r, int list, const char *key, int64_t *n,
                              gm_error *e)
 {
@@ -247,7 +252,7 @@ gm_record_id *gm_records_ids(const gm_records *r, int list, const char *key, int
         ids[*n].place = i;
         if (gm_records_int(r, list, i, key, &ids[*n].id)) ++*n;
     }
-    qsort(ids, (size_t)*n, sizeof *ids, compare_ids);
+    gm_record_ids_sort(ids, *n);
     return ids;
 }
 
