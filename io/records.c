@@ -35,6 +35,16 @@ static const char *skip_text(const char *s, const char *end)
     return s < end ? s + 1 : NULL;
 }
 
+/* Ends a number or a word: white space, or what JSON is built of. */
+static bool ends_scalar(char c)
+{
+    switch (c) {
+        case ' ': case '\n': case '\t': case '\r': case '"': case '{': case '}': case '[': case ']':
+        case ',': case ':': return true;
+        default: return false;
+    }
+}
+
 /* Past the value that starts at s, or NULL when it does not close. */
 static const char *skip_value(const char *s, const char *end)
 {
@@ -54,8 +64,7 @@ static const char *skip_value(const char *s, const char *end)
             if (depth == 0) return NULL;
             s++;
         } else {
-            while (s < end && !strchr(" \n\t\r\"{}[],:", *s)) s++;
-            if (s < end && *s == 0) return NULL;        /* strchr finds the 0 as well */
+            while (s < end && !ends_scalar(*s)) s++;
         }
     } while (depth > 0);
     return s;
