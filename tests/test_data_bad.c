@@ -386,10 +386,11 @@ START_TEST(lines_in_files_and_folders)
     int64_t n;
     gm_error e = { "" };
     static const char text[] = "# sets\n\nlr = 3e-4\n data = grandf a.json rate=2\r\ndata=llava b\n"
-                               "vg_region \"c d\"\ndatabase = x\n";
+                               "vg_region \"c d\"\ndatabase = x\nvalue = y\nval = llava e\n";
     write_file(DIR "/lines.txt", text, strlen(text));
     ck_assert_msg(gm_data_lines(DIR "/lines.txt", &line, &n, &e) == 0, "%s", e.text);
-    ck_assert_int_eq(n, 3);
+    ck_assert_int_eq(n, 4);
+    ck_assert_str_eq(line[3], "llava e");
     ck_assert_str_eq(line[0], "grandf a.json rate=2");
     ck_assert_str_eq(line[1], "llava b");
     ck_assert_str_eq(line[2], "vg_region \"c d\"");

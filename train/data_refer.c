@@ -66,13 +66,6 @@ static int add_ref(refer *r, const gm_pickle_value *ref, const char *wanted, con
     return 0;
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-    const gm_record_id *x = a, *y = b;
-    if (x->id != y->id) return x->id < y->id ? -1 : 1;
-    return x->place < y->place ? -1 : x->place > y->place;
-}
-
 static int read_refs(gm_set *s, refer *r, const char *path, gm_error *e)
 {
     size_t n;
@@ -89,7 +82,7 @@ static int read_refs(gm_set *s, refer *r, const char *path, gm_error *e)
     if (bad) return -1;
     int64_t *image = r->record;
     for (int64_t i = 0; i < r->expressions; i++) image[i] = r->of_image[i].id;
-    qsort(r->of_image, (size_t)r->expressions, sizeof *r->of_image, compare_ids);
+    gm_record_ids_sort(r->of_image, r->expressions);
     for (int64_t i = 0; i < r->expressions; i++)
         if (gm_record_find(r->of_image, r->expressions, image[i], NULL)->place == i)
             r->record[s->n++] = image[i];
