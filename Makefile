@@ -75,7 +75,8 @@ $(B)/ref/kernels/cpu_%.o: EXTRA := -O3 -ffp-contract=fast -fno-math-errno -fno-t
 $(B)/train/adamw.o: EXTRA := -O3 -fno-math-errno -fno-trapping-math
 $(B)/ref/kernels/x86_avx512.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -ffp-contract=fast
 $(B)/ref/kernels/x86_avx2.o: EXTRA := -O3 -mavx2 -mfma -mf16c -ffp-contract=fast
-$(B)/io/os.o $(B)/ref/plugin.o: EXTRA := -D_POSIX_C_SOURCE=200809L
+$(B)/io/os.o: EXTRA := -D_DEFAULT_SOURCE
+$(B)/ref/plugin.o: EXTRA := -D_POSIX_C_SOURCE=200809L
 # The stb headers declare static functions that are not built here; sums over damaged files may wrap.
 $(B)/io/stb.o $(B)/io/font.o: EXTRA := -Wno-unused-function -fwrapv
 
