@@ -25,10 +25,11 @@ static void print_stage(const gm_train_config *c, const gm_train_memory *m)
     row("masters", m->masters, values);
     row("gradients", m->gradients, values);
     row("moments", m->moments, "AdamW's two");
-    row("pixels", m->host, "of one micro-batch, on the host");
+    row("program", m->program, "libraries and data sets");
     for (int k = 0; k < GM_SET_KINDS; k++)
         if (m->pass[k] > 0) row(name[k], m->pass[k], "the most that forward and backward pass hold");
-    row("in all, about", m->total, "what stays, and the largest pass");
+    row("passes in turn", m->run, "with freed blocks that are kept");
+    row("in all, about", m->total, "what stays, and the passes in turn");
     double free_bytes = (double)gm_available_memory();
     printf("  %-20s %12s  available now: %s\n", "this machine", size_text(free_bytes, size),
            m->total <= free_bytes ? "it fits"

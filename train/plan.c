@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "../io/checkpoint.h"
+#include "../io/os.h"
 #include "../ref/tape.h"
 #include "trainer.h"
 
@@ -29,29 +30,37 @@ static double frozen_bytes(const gm_trainer *t)
     return sum;
 }
 
-/* Pixels and masks on the host, copied once more into the context. */
-static double host_bytes(const gm_trainer *t)
+/* A context whose peak begins at 0. */
+static int fresh(gm_trainer *t, gm_error *e)
 {
-    double S = (double)t->m->net.clip.S, Z = (double)gm_sam_side(&t->m->net);
-    return 4 * (double)t->o->batch * 3 * (S * S + Z * Z);
+    gm_ctx *c = gm_ctx_new(&t->m->kernels, NULL);
+    if (!c) return gm_fail(e, "out of memory");
+    gm_ctx_free(t->c);
+    t->c = c;
+    gm_set_checkpointing(c, t->o->checkpointing);
+    return 0;
 }
 
+static int peak_of(gm_trainer *t, gm_set_kind kind, int64_t number, double *most, gm_error *e)
+{
+    gm_train_report r = { .kind = kind };
+    size_t peak;
+    if (gm_trainer_micro_batch(t, kind, number, 1, &r, e) != 0) return -1;
+    gm_memory_use(t->c, NULL, &peak);
+    if ((double)peak > *most) *most = (double)peak;
+    return 0;
+}
+
+/* Each kind alone; then all in turn in one context, as in a run: freed blocks of one size are kept
+ * while others are asked for. */
 static int measure(gm_trainer *t, gm_train_memory *p, gm_error *e)
 {
-    for (int k = 0; k < GM_SET_KINDS; k++) {
-        for (int64_t i = 0; has_kind(t->data, (gm_set_kind)k) && i < TRIES; i++) {
-            gm_train_report r = { .kind = (gm_set_kind)k };
-            size_t peak;
-            gm_ctx *c = gm_ctx_new(&t->m->kernels, NULL);       /* its peak is this one's */
-            if (!c) return gm_fail(e, "out of memory");
-            gm_ctx_free(t->c);
-            t->c = c;
-            gm_set_checkpointing(c, t->o->checkpointing);
-            if (gm_trainer_micro_batch(t, r.kind, i, 1, &r, e) != 0) return -1;
-            gm_memory_use(c, NULL, &peak);
-            if ((double)peak > p->pass[k]) p->pass[k] = (double)peak;
-        }
-    }
+    for (int k = 0; k < GM_SET_KINDS; k++)
+        for (int64_t i = 0; has_kind(t->data, (gm_set_kind)k) && i < TRIES; i++)
+            if (fresh(t, e) || peak_of(t, (gm_set_kind)k, i, &p->pass[k], e)) return -1;
+    if (fresh(t, e) != 0) return -1;
+    for (int64_t i = 0; i < 4 * TRIES; i++)
+        if (peak_of(t, gm_data_kind(t->data, i), i, &p->run, e) != 0) return -1;
     return 0;
 }
 
@@ -59,9 +68,9 @@ int gm_train_memory_plan(gm_train_memory *p, const gm_train_config *o, const gm_
                          gm_error *e)
 {
     gm_trainer t = { .planning = true };
-    double most = 0;
     *p = (gm_train_memory){ 0 };
     int bad = gm_trainer_open(&t, o, log, e);
+    p->program = (double)gm_peak_rss();
     if (!bad) bad = measure(&t, p, e);
     if (!bad) {
         double each = 4 * (double)gm_params_count(&t.ps);
@@ -69,10 +78,7 @@ int gm_train_memory_plan(gm_train_memory *p, const gm_train_config *o, const gm_
         p->frozen = frozen_bytes(&t);
         p->masters = p->gradients = each;
         p->moments = 2 * each;
-        p->host = host_bytes(&t);
-        for (int k = 0; k < GM_SET_KINDS; k++)
-            if (p->pass[k] > most) most = p->pass[k];
-        p->total = p->frozen + p->masters + p->gradients + p->moments + p->host + most;
+        p->total = p->frozen + p->masters + p->gradients + p->moments + p->program + p->run;
     }
     gm_trainer_close(&t);
     return bad;

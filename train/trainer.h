@@ -55,7 +55,8 @@ typedef struct {
     double frozen;              /* weights that do not train, mapped, and their float copies */
     double masters, gradients, moments;
     double pass[GM_SET_KINDS];  /* the most that forward and backward pass hold; 0: no such data */
-    double host;                /* pixels and masks of one micro-batch */
+    double run;                 /* all of these in turn, with freed blocks that are kept */
+    double program;             /* what this process takes without all that */
     double total;
     int64_t values;             /* that train */
 } gm_train_memory;
