@@ -43,8 +43,9 @@ int bench_lora(bench_result *r, bool quick);
 int bench_attention_back(bench_result *r, bool quick);
 int bench_conv_back(bench_result *r, bool quick);
 
-/* nano.c: a row. */
+/* nano.c, shapes.c: a row each. */
 int bench_nano(bench_result *r, bool quick);
+int bench_shapes(bench_result *r, bool quick);
 
 /* child.c: runs a row in a process of its own, so that its memory and processor time are its
  * own. */

@@ -1,7 +1,7 @@
-# glamm eval beside pycocotools and pycocoevalcap: docs/EVAL.md.  make bench-eval [IMAGES=5000] [ORIGINALS=200]
+# glamm eval beside pycocotools and pycocoevalcap: docs/EVAL.md.  make bench-eval [IMAGES=5000] [ORIGINALS=400]
 # [EVAL_PYTHON=..]; without it a venv with both is made in build/ from PyPI.  Their METEOR and tokenizer need java.
 IMAGES      ?= 5000
-ORIGINALS   ?= 200
+ORIGINALS   ?= 400
 EVAL_PYTHON ?= $(B)/eval-venv/bin/python
 $(B)/make-eval-set: $(B)/bench/eval/make_set.o $(B)/libglamm.a
 	$(CC) $(SAN) -fopenmp $^ $(LDLIBS) -o $@

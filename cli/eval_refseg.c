@@ -25,10 +25,10 @@ typedef struct {
 static const char *published(const char *truth, const char *split)
 {
     static const char *const all[][3] = {
-        { "refcoco", "val", "79.5" }, { "refcoco", "testA", "83.2" }, { "refcoco", "testB", "76.9" },
-        { "refcoco+", "val", "72.6" }, { "refcoco+", "testA", "78.7" },
-        { "refcoco+", "testB", "64.6" }, { "refcocog", "val", "74.2" },
-        { "refcocog", "test", "74.9" },
+        { "refcoco", "val", "79.5" },    { "refcoco", "testA", "83.2" },
+        { "refcoco", "testB", "76.9" },  { "refcoco+", "val", "72.6" },
+        { "refcoco+", "testA", "78.7" }, { "refcoco+", "testB", "64.6" },
+        { "refcocog", "val", "74.2" },   { "refcocog", "test", "74.9" },
     };
     size_t n = strlen(truth), m;
     while (n && truth[n - 1] == '/') n--;
@@ -125,6 +125,8 @@ static int fill(work *w, eval_result *r, const gm_seg_sums *sums, gm_error *e)
     r->headline = r->n;
     add_precisions(r, w);
     r->items = w->set.asked, r->missing = w->set.missing, r->extra = w->set.extra;
+    gm_predictions_left(w->p, &r->first_extra);
+    r->shared = true;                   /* val, testA, .. */
     r->problems = &w->set.problems;
     r->curve[0] = (eval_curve){ "Expressions by their IoU", "IoU", "share", w->bars, BARS, true };
     r->curves = 1;

@@ -262,10 +262,11 @@ static void print_check(const info *f)
 
 static void print_device(const gm_engine *g)
 {
-    char lacks[600];
-    int n = gm_backend_lacks(g, lacks, sizeof lacks);
-    printf("  device               %s\n  slots on the CPU     %s\n", g->device.description,
-           n ? lacks : "none");
+    char lacks[2][1200];
+    for (int i = 0; i < 2; i++)
+        if (!gm_backend_lacks(g, i, lacks[i], sizeof lacks[i])) strcpy(lacks[i], "none");
+    printf("  device               %s\n  slots on the CPU     %s\n  backward, on the CPU %s\n",
+           g->device.description, lacks[0], lacks[1]);
     if (g->device.caution) printf("  note                 %s\n", g->device.caution);
 }
 
@@ -288,10 +289,11 @@ static void print_text(const info *f, const info_settings *s)
 
 static json_t *device_json(const gm_engine *g)
 {
-    char lacks[600];
-    gm_backend_lacks(g, lacks, sizeof lacks);
-    json_t *j = json_pack("{ss ss}", "description", g->device.description, "slots_on_the_cpu",
-                          lacks);
+    char forward[1200], backward[1200];
+    gm_backend_lacks(g, false, forward, sizeof forward);
+    gm_backend_lacks(g, true, backward, sizeof backward);
+    json_t *j = json_pack("{ss ss ss}", "description", g->device.description, "slots_on_the_cpu",
+                          forward, "backward_slots_on_the_cpu", backward);
     if (g->device.caution) json_object_set_new(j, "note", json_string(g->device.caution));
     return j;
 }

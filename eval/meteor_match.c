@@ -1,7 +1,6 @@
 /* METEOR's matchers: every way in which words of two lines may be matched.
  * edu.cmu.meteor.aligner.ExactMatcher, StemMatcher, SynonymMatcher, ParaphraseMatcher */
 #include <stdlib.h>
-#include <string.h>
 #include "meteor_parts.h"
 
 typedef struct {
@@ -74,10 +73,11 @@ static int64_t lower_bound(const gm_paraphrases *p, int64_t low, int64_t high, i
 static int add_phrase(const matcher *s, int side, int64_t at, const gm_paraphrase *f)
 {
     const gm_meteor_line *other = &s->line[1 - side];
-    const int64_t *to = s->k->phrases->words + f->to;
+    const int32_t *to = s->k->phrases->words + f->to;
     for (int64_t i = 0; i + f->nto <= other->n; i++) {
-        if (other->word[i] != to[0]) continue;
-        if (memcmp(other->word + i, to, (size_t)f->nto * sizeof *to) != 0) continue;
+        int32_t same = 0;
+        while (same < f->nto && other->word[i + same] == to[same]) same++;
+        if (same < f->nto) continue;
         gm_meteor_match match = { .stage = 3 };
         match.start[side] = at;
         match.length[side] = f->nfrom;

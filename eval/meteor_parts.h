@@ -51,7 +51,8 @@ void gm_meteor_words_free(gm_meteor_word *word, int64_t n);
 
 typedef struct { int64_t from, to; int32_t nfrom, nto; } gm_paraphrase;     /* places in .words */
 typedef struct {
-    int64_t *words, nwords, room;       /* vocabulary numbers, one phrase behind the other */
+    int32_t *words;                     /* vocabulary numbers, one phrase behind the other */
+    int64_t nwords, room;
     gm_paraphrase *phrase;                  /* sorted by their `from` words, then as in the file */
     int64_t n, phrases;                 /* phrases: room */
     int64_t lines, kept;                /* while reading: lines so far, words that stay */

@@ -28,12 +28,13 @@ static int32_t add_words(gm_paraphrases *p, gm_vocabulary *v, const char *s, siz
             return 0;
         }
         if (k && p->nwords == p->room) {
-            int64_t room = 2 * p->room + 1024, *more = realloc(p->words, (size_t)room * sizeof *more);
+            int64_t room = p->room + p->room / 2 + 1024;
+            int32_t *more = realloc(p->words, (size_t)room * sizeof *more);
             if (!more) return -1;
             p->words = more;
             p->room = room;
         }
-        if (k) p->words[p->nwords++] = number;
+        if (k) p->words[p->nwords++] = (int32_t)number;
     }
     return (int32_t)(p->nwords - before);
 }
@@ -41,7 +42,7 @@ static int32_t add_words(gm_paraphrases *p, gm_vocabulary *v, const char *s, siz
 static int add_phrase(gm_paraphrases *p, gm_paraphrase f)
 {
     if (p->n == p->phrases) {
-        int64_t room = 2 * p->phrases + 256;
+        int64_t room = p->phrases + p->phrases / 2 + 256;
         gm_paraphrase *more = realloc(p->phrase, (size_t)room * sizeof *more);
         if (!more) return -1;
         p->phrase = more;
@@ -67,27 +68,34 @@ int gm_paraphrases_line(gm_paraphrases *p, gm_vocabulary *v, const char *s, size
     return add_phrase(p, p->current);
 }
 
-typedef struct { const int64_t *words; gm_paraphrase f; int64_t place; } sorted;
+typedef struct { const int32_t *from; int64_t place; int32_t n; } sorted;
 
 static int compare(const void *a, const void *b)
 {
     const sorted *x = a, *y = b;
-    for (int32_t i = 0; i < x->f.nfrom && i < y->f.nfrom; i++) {
-        int64_t p = x->words[x->f.from + i], q = y->words[y->f.from + i];
-        if (p != q) return p < q ? -1 : 1;
-    }
-    if (x->f.nfrom != y->f.nfrom) return x->f.nfrom < y->f.nfrom ? -1 : 1;
+    for (int32_t i = 0; i < x->n && i < y->n; i++)
+        if (x->from[i] != y->from[i]) return x->from[i] < y->from[i] ? -1 : 1;
+    if (x->n != y->n) return x->n < y->n ? -1 : 1;
     return x->place < y->place ? -1 : 1;
 }
 
 int gm_paraphrases_sort(gm_paraphrases *p)
 {
     sorted *s = malloc(((size_t)p->n + 1) * sizeof *s);
-    if (!s) return -1;
-    for (int64_t i = 0; i < p->n; i++) s[i] = (sorted){ p->words, p->phrase[i], i };
+    gm_paraphrase *phrase = malloc(((size_t)p->n + 1) * sizeof *phrase);
+    if (!s || !phrase) {
+        free(s);
+        free(phrase);
+        return -1;
+    }
+    for (int64_t i = 0; i < p->n; i++)
+        s[i] = (sorted){ p->words + p->phrase[i].from, i, p->phrase[i].nfrom };
     qsort(s, (size_t)p->n, sizeof *s, compare);
-    for (int64_t i = 0; i < p->n; i++) p->phrase[i] = s[i].f;
+    for (int64_t i = 0; i < p->n; i++) phrase[i] = p->phrase[s[i].place];
     free(s);
+    free(p->phrase);
+    p->phrase = phrase;
+    p->phrases = p->n;
     return 0;
 }
 

@@ -2,7 +2,6 @@
 #include "segmentation.h"
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include "json.h"
 #include "polygon.h"
 
@@ -48,12 +47,12 @@ static int read_mask(gm_rle *r, const json_t *o, gm_error *e)
                   : read_runs(r, list, height, width, e);
 }
 
-/* The numbers of list into xy; false unless there are four, or six or more in pairs, all finite and
- * not far outside. */
+/* The numbers of list into xy; false unless there are six or more, in pairs, all finite and not far
+ * outside. */
 static bool numbers(double *xy, const json_t *list, int64_t n)
 {
     double length = 0;
-    bool good = n == 4 || (n >= 6 && n % 2 == 0);
+    bool good = n >= 6 && n % 2 == 0;
     for (int64_t i = 0; good && i < n; i++) {
         const json_t *one = json_array_get(list, (size_t)i);
         xy[i] = json_number_value(one);
@@ -66,19 +65,14 @@ static bool numbers(double *xy, const json_t *list, int64_t n)
 static int read_polygon(gm_rle *r, const json_t *list, int64_t height, int64_t width, gm_error *e)
 {
     int64_t n = (int64_t)json_array_size(list), points = n / 2;
-    double *xy = malloc((size_t)(n + 8) * sizeof *xy);
+    double *xy = malloc((size_t)(n + 1) * sizeof *xy);
     if (!xy) return gm_fail(e, "polygon: out of memory for %lld points", (long long)points);
     int bad = 0;
     if (!numbers(xy, list, n))
-        bad = gm_fail(e, "wanted a polygon of x, y in turn, three points or more, or a box, each "
+        bad = gm_fail(e, "wanted x and y in turn in a polygon of three points or more, each "
                       "within 100000 pixels, found %lld values", (long long)n);
     else if (height < 1 || width < 1)
         bad = gm_fail(e, "a polygon without the image's height and width");
-    if (!bad && n == 4) {                       /* a box: its corners */
-        double x = xy[0], y = xy[1], right = x + xy[2], low = y + xy[3];
-        memcpy(xy, (double[]){ x, y, x, low, right, low, right, y }, 8 * sizeof *xy);
-        points = 4;
-    }
     if (!bad)
         bad = gm_rle_polygons(r, (const double *[]){ xy }, &points, 1, height, width, e);
     free(xy);

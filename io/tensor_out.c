@@ -49,7 +49,7 @@ int gm_out_write(FILE *f, const gm_out_tensor *t, uint32_t *crc)
 {
     int64_t n = gm_numel(t->x), in = t->x.nd ? t->x.dim[t->x.nd - 1] : 1;
     if (crc) *crc = 0;
-    if (t->type == t->x.type && !t->a && !t->heads) return put(f, t->x.data, gm_out_bytes(t), crc);
+    if (t->type == t->x.type && !t->a && !t->heads && !t->make) return put(f, t->x.data, gm_out_bytes(t), crc);
     int64_t rows = in ? n / in : 0, step = in && in < CHUNK ? CHUNK / in : 1;
     float *block = malloc((size_t)(step * in + 1) * sizeof *block);
     int bad = block ? 0 : -1;
@@ -57,8 +57,11 @@ int gm_out_write(FILE *f, const gm_out_tensor *t, uint32_t *crc)
         int64_t k = rows - r < step ? rows - r : step;
         for (int64_t i = 0; i < k; i++) {
             int64_t from = source_row(t, r + i);
-            gm_to_float(block + i * in, (const char *)t->x.data + gm_type_bytes(t->x.type, from * in),
-                        t->x.type, in);
+            if (t->make) t->make(t->user, block + i * in, from);
+            else
+                gm_to_float(block + i * in,
+                            (const char *)t->x.data + gm_type_bytes(t->x.type, from * in),
+                            t->x.type, in);
             if (t->a) gm_lora_row(block + i * in, t->a, t->b, in, t->rank, t->scale, from);
         }
         narrow(block, t->type, k * in);

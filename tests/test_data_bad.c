@@ -114,7 +114,7 @@ static const bad_case BAD[] = {
       GM_PROBLEM_MASK, "found other text" },
     { "grandf", GROUNDED("a ball", "[2,6]", "[{\"size\":[48]}]"), GM_PROBLEM_MASK, "size [height" },
     { "grandf", GROUNDED("a ball", "[2,6]", "[true]"), GM_PROBLEM_MASK, "runs, a polygon or" },
-    { "grandf", GROUNDED("a ball", "[2,6]", "[[1,2,3,4,5]]"), GM_PROBLEM_MASK, "three points" },
+    { "grandf", GROUNDED("a ball", "[2,6]", "[[1,2,3,4]]"), GM_PROBLEM_MASK, "three points" },
     { "grandf", GROUNDED("a ball", "[2,6]", "[[1,2,3,4,5,1e9]]"), GM_PROBLEM_MASK, "100000" },
     { "grandf", GROUNDED("a ball", "[2,6]", "[\"none.png\"]"), GM_PROBLEM_MASK, "none.png" },
     { "grandf", GROUNDED("a ball", "[2,6]", "null"), GM_PROBLEM_MASK, "runs, a polygon or" },
@@ -198,6 +198,20 @@ START_TEST(phrases_inside_others_are_left_out)
     ck_assert_int_eq(gm_rle_area(&s.mask[0]), 0);
     ck_assert(gm_rle_area(&s.mask[1]) > 0 && gm_rle_area(&s.mask[1]) < 100);
     ck_assert_int_eq(gm_data_left_out(d), 2);
+    gm_sample_free(&s);
+    gm_data_close(d);
+}
+END_TEST
+
+START_TEST(phrases_that_touch_stay)
+{
+    gm_data *d;
+    gm_sample s = only_sample("grandf",
+        "[{\"file_name\":\"0.png\",\"caption\":\"sunflower \\\"]}\",\"groundings\":{"
+        "\"a\":{\"token_positives\":[3,9],\"rle_masks\":" FULL "},"
+        "\"b\":{\"token_positives\":[0,3],\"rle_masks\":" FULL "}}}]", &d);
+    ck_assert_str_eq(s.turn[1], "<p> sun </p> [SEG]<p> flower </p> [SEG] \"]}");
+    ck_assert_int_eq(gm_data_left_out(d), 0);
     gm_sample_free(&s);
     gm_data_close(d);
 }
@@ -372,10 +386,11 @@ START_TEST(lines_in_files_and_folders)
     int64_t n;
     gm_error e = { "" };
     static const char text[] = "# sets\n\nlr = 3e-4\n data = grandf a.json rate=2\r\ndata=llava b\n"
-                               "vg_region \"c d\"\ndatabase = x\n";
+                               "vg_region \"c d\"\ndatabase = x\nvalue = y\nval = llava e\n";
     write_file(DIR "/lines.txt", text, strlen(text));
     ck_assert_msg(gm_data_lines(DIR "/lines.txt", &line, &n, &e) == 0, "%s", e.text);
-    ck_assert_int_eq(n, 3);
+    ck_assert_int_eq(n, 4);
+    ck_assert_str_eq(line[3], "llava e");
     ck_assert_str_eq(line[0], "grandf a.json rate=2");
     ck_assert_str_eq(line[1], "llava b");
     ck_assert_str_eq(line[2], "vg_region \"c d\"");
@@ -402,6 +417,7 @@ Suite *test_data_bad(void)
     tcase_add_loop_test(c, a_file_that_is_none_is_named, 0, sizeof CLOSED / sizeof *CLOSED);
     tcase_add_loop_test(c, a_bad_record_is_named, 0, sizeof BAD / sizeof *BAD);
     tcase_add_test(c, phrases_inside_others_are_left_out);
+    tcase_add_test(c, phrases_that_touch_stay);
     tcase_add_test(c, sentences_are_trimmed_in_the_captions_order);
     tcase_add_test(c, a_mask_may_be_a_picture);
     tcase_add_test(c, bad_records_are_skipped);

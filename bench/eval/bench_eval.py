@@ -1,13 +1,13 @@
 """make bench-eval: `glamm eval gcg` beside pycocotools and pycocoevalcap on the same files, in one run.
 usage: bench_eval.py GLAMM MAKE_SET WORK_DIR [--images N] [--originals N] [--python PYTHON]
-The originals score the first set (N images, default 200: they take seconds an image), ours both; seconds, peak memory, ratio, and the
+The originals score the first set (N images, default 400: they take seconds an image), ours both; seconds, peak memory, ratio, and the
 largest difference of the numbers.  Without a python that has pycocotools and pycocoevalcap only ours runs."""
 import argparse, json, os, resource, subprocess, sys, time
 
 a = argparse.ArgumentParser()
 for k in ("glamm", "make_set", "work"): a.add_argument(k)
 a.add_argument("--images", type=int, default=5000)
-a.add_argument("--originals", type=int, default=200)
+a.add_argument("--originals", type=int, default=400)
 a.add_argument("--python", default=sys.executable)
 a = a.parse_args()
 

@@ -1,5 +1,6 @@
 /* Quantised rows: blocks of 32 as llama.cpp stores them (kernels.h), unpacked, or multiplied as
  * they lie: sixteen sums side by side, so that nothing is added across before the end of the row. */
+#include "cpu_dots.h"
 #include "cpu_vec.h"
 
 enum { HALF = GM_BLOCK / 2, Q8 = 34, Q4 = 18, Q4_MIN = 20, AHEAD = 2048 };
@@ -94,8 +95,12 @@ void cpu_unpack(float *dst, const uint8_t *src, gm_dtype type, int64_t blocks)
     else unpack_q4_1(dst, src, blocks);
 }
 
+static const cpu_dots PLAIN = { "plain C", dot_q8_0, dot_q4_0, dot_q4_1 };
+
 float cpu_dot_quantised(const uint8_t *w, gm_dtype type, const float *x, int64_t blocks)
 {
-    if (type == GM_Q8_0) return dot_q8_0(w, x, blocks);
-    return type == GM_Q4_0 ? dot_q4_0(w, x, blocks) : dot_q4_1(w, x, blocks);
+    const cpu_dots *best = cpu_dots_x86();
+    if (!best) best = &PLAIN;
+    if (type == GM_Q8_0) return best->q8_0(w, x, blocks);
+    return type == GM_Q4_0 ? best->q4_0(w, x, blocks) : best->q4_1(w, x, blocks);
 }

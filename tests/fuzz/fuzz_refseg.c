@@ -1,5 +1,5 @@
-/* A folder of referring expressions as evaluation reads it: bytes up to the first zero-zero pair are
- * instances.json, the rest is the pickle. */
+/* A folder of referring expressions as evaluation reads it: bytes up to the first zero-zero pair
+ * are instances.json, the rest is the pickle. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
