@@ -71,6 +71,8 @@ CLONES  := $(if $(SAN)$(findstring clang,$(shell $(CC) --version)),,$(shell echo
              $(CC) -Werror -x c -c -o /dev/null - 2>/dev/null && echo '$(CLONES)'))
 $(B)/ref/kernels/cpu_%.o: EXTRA := -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wno-pass-failed \
   '-DGM_CLONES=$(CLONES)' -DGM_PREFETCH=__builtin_prefetch
+# Kernels that do nothing with what they are given.
+$(B)/ref/kernels/none.o: EXTRA := -Wno-unused-parameter
 # The optimiser's loops: vectorised; errno, which nothing here reads, would forbid it.
 $(B)/train/adamw.o: EXTRA := -O3 -fno-math-errno -fno-trapping-math
 $(B)/ref/kernels/x86_avx512.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -ffp-contract=fast
