@@ -23,8 +23,8 @@ typedef struct {
     int (*run)(bench_result *r, bool quick);
 } bench_row;
 
-extern const bench_row bench_rows[];
-extern const int bench_nrows;
+extern const bench_row bench_rows[], bench_gpu_rows[]; /* the CPU's; gpu.c: with --gpu */
+extern const int bench_nrows, bench_gpu_nrows;
 
 /* rows.c: of at most 15 values. */
 double bench_median(const double *x, int n);
@@ -43,8 +43,9 @@ int bench_lora(bench_result *r, bool quick);
 int bench_attention_back(bench_result *r, bool quick);
 int bench_conv_back(bench_result *r, bool quick);
 
-/* nano.c: a row. */
+/* nano.c, shapes.c: a row each. */
 int bench_nano(bench_result *r, bool quick);
+int bench_shapes(bench_result *r, bool quick);
 
 /* child.c: runs a row in a process of its own, so that its memory and processor time are its
  * own. */

@@ -1,4 +1,4 @@
-/* bench [--quick] [--json] [--only NAME]: the table of docs/SPEED.md on this machine. */
+/* bench [--gpu] [--quick] [--json] [--only NAME]: the table of docs/SPEED.md on this machine. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,11 +10,13 @@ static const double BUSY = 0.10;
 
 static int misused(void)
 {
-    fprintf(stderr, "usage: bench [--quick] [--json] [--only NAME]\n"
+    fprintf(stderr, "usage: bench [--gpu] [--quick] [--json] [--only NAME]\n"
+                    "  --gpu    the rows of backend cuda; --quick: small sizes, which prove nothing\n"
                     "  --quick  estimate the large modules from single blocks\n"
                     "  --json   one JSON object instead of the table\n"
                     "  --only   one row:");
     for (int i = 0; i < bench_nrows; i++) fprintf(stderr, " %s", bench_rows[i].name);
+    for (int i = 0; i < bench_gpu_nrows; i++) fprintf(stderr, " %s", bench_gpu_rows[i].name);
     fprintf(stderr, "\n");
     return 2;
 }
@@ -22,7 +24,7 @@ static int misused(void)
 static void print(const bench_row *row, const bench_result *r, int bad)
 {
     if (bad) {
-        printf("%-8s failed: %s\n", row->name, r->note);
+        printf("%-16s failed: %s\n", row->name, r->note);
         return;
     }
     char rate[20] = "", ratio[20] = "", target[20] = "";
@@ -30,7 +32,7 @@ static void print(const bench_row *row, const bench_result *r, int bad)
     if (r->ratio > 0) snprintf(ratio, sizeof ratio, "%.1f %%", 100 * r->ratio);
     if (r->target > 0 && r->ratio > 0) snprintf(target, sizeof target, "%.0f %%", 100 * r->target);
     else if (r->target > 0) snprintf(target, sizeof target, "%.0f s", r->target);
-    printf("%-8s %9.4f %9s %9s %8s %9.0f  %s%s\n", row->name, r->seconds, rate, ratio, target,
+    printf("%-16s %9.4f %9s %9s %8s %9.0f  %s%s\n", row->name, r->seconds, rate, ratio, target,
            r->peak_mb, r->others > BUSY ? "MACHINE BUSY  " : "", r->note);
 }
 
@@ -46,11 +48,12 @@ static json_t *as_json(const bench_row *row, const bench_result *r, int bad)
 int main(int argc, char **argv)
 {
     gm_calm_threads(argv);
-    bool quick = false, json = false;
+    bool quick = false, json = false, gpu = false;
     const char *only = NULL;
     int failed = 0, ran = 0;
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--quick")) quick = true;
+        else if (!strcmp(argv[i], "--gpu")) gpu = true;
         else if (!strcmp(argv[i], "--json")) json = true;
         else if (!strcmp(argv[i], "--only") && i + 1 < argc) only = argv[++i];
         else return misused();
@@ -59,16 +62,18 @@ int main(int argc, char **argv)
     json_t *list = json_array();
     bench_machine(machine, sizeof machine);
     if (!json)
-        printf("%s\n\n%-8s %9s %9s %9s %8s %9s\n", machine, "row", "seconds", "GFLOP/s", "of sgemm",
-               "target", "peak MB");
-    for (int i = 0; i < bench_nrows; i++) {
+        printf("%s\n\n%-16s %9s %9s %9s %8s %9s\n", machine, "row", "seconds", "GFLOP/s",
+               gpu ? "share" : "of sgemm", "target", "peak MB");
+    if (only && strncmp(only, "gpu-", 4) == 0) gpu = true;
+    const bench_row *rows = gpu ? bench_gpu_rows : bench_rows;
+    for (int i = 0; i < (gpu ? bench_gpu_nrows : bench_nrows); i++) {
         bench_result r;
-        if (only && strcmp(only, bench_rows[i].name)) continue;
-        int bad = bench_in_child(&bench_rows[i], quick, &r);
+        if (only && strcmp(only, rows[i].name)) continue;
+        int bad = bench_in_child(&rows[i], quick, &r);
         failed += bad != 0;
         ran++;
-        if (json) json_array_append_new(list, as_json(&bench_rows[i], &r, bad));
-        else print(&bench_rows[i], &r, bad);
+        if (json) json_array_append_new(list, as_json(&rows[i], &r, bad));
+        else print(&rows[i], &r, bad);
         fflush(stdout);
     }
     if (json) {

@@ -251,5 +251,6 @@ const bench_row bench_rows[] = {
     { "lora", "linear_backward of one LoRA pair of rank 8 at 4096, 640 rows", bench_lora },
     { "attn-bk", "attention_backward, 640 causal tokens, 32 heads of 128", bench_attention_back },
     { "conv-bk", "conv2d_backward, 3x3, 1024 channels at 48 x 48, dx and dw", bench_conv_back },
+    { "shapes", "train/shapes.h, a grounded caption with picture and masks", bench_shapes },
 };
 const int bench_nrows = sizeof bench_rows / sizeof *bench_rows;

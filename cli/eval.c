@@ -16,16 +16,16 @@ static const command_text TEXT = {
              "and counted; such a prediction counts as an empty one.\n"
              "\n"
              "Tasks, and their files\n"
-             "  gcg      T: folder with {val,test}_gcg_coco_{caption,mask}_gt.json; P: ID.json with\n"
-             "           caption, phrases, pred_masks\n"
+             "  gcg      T: folder with {val,test}_gcg_coco_{caption,mask}_gt.json;\n"
+             "           P: ID.json with caption, phrases, pred_masks\n"
              "  refseg   T: folder with instances.json and refs(..).p, or a list of expressions;\n"
-             "           P: ID.json with the masks of an image's expressions, or one entry for each\n"
+             "           P: ID.json with the masks of an image's expressions, or one for each\n"
              "  region   T: COCO file with bbox and caption; P: lists of {image_id, caption}\n"
              "  caption  T: COCO captions; P: lists of {image_id, caption}\n"
              "  vqa      T: LLaVA conversations or .jsonl questions with answers; P: .jsonl of\n"
              "           {question_id, text}\n"
-             "  answers  T: .jsonl of {question_id, image, text}, as LLaVA-Bench has them; --model\n"
-             "           answers them into --answers FILE\n"
+             "  answers  T: .jsonl of {question_id, image, text}, as LLaVA-Bench has them;\n"
+             "           --model answers them into --answers FILE\n"
              "P is a folder with a JSON for each image, or of lists, or one .json or .jsonl file.\n"
              "\n"
              "Examples\n"
@@ -55,12 +55,13 @@ static const option ROWS[] = {
     { "bert", 0, OPTION_TEXT, AT(bert), "DIR",
       "gcg: folder of bert-base-uncased, which mask recall compares texts by.", 0, 0 },
     { "recall-mode", 0, OPTION_CHOICE, AT(recall_mode), "released|paper",
-      "gcg: mask recall as the released script computes it (default), or as the paper says.", 0, 0 },
+      "gcg: mask recall as the released script computes it (default), or as the paper says.", 0,
+      0 },
     { "model", 0, OPTION_TEXT, AT(model), "MODEL",
       "Lets this model make the predictions first: one ID.json each in the folder --pred. What is "
       "there already is kept; several processes may share the folder.", 0, 0 },
-    { "images", 0, OPTION_TEXT, AT(images), "DIR", "The folder of the images: for --model, and for the pictures of --report.", 0,
-      0 },
+    { "images", 0, OPTION_TEXT, AT(images), "DIR",
+      "The folder of the images: for --model, and for the pictures of --report.", 0, 0 },
     { "answers", 0, OPTION_TEXT, AT(answers), "FILE",
       "answers: the JSON Lines to write (LLaVA's format); FILE.parts holds what is done.", 0, 0 },
     { "redo", 0, OPTION_FLAG, AT(redo), NULL, "With --model: predict anew what is there.", 0, 0 },

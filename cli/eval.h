@@ -22,6 +22,7 @@ typedef struct {
     model_settings ms;
     ask_settings as;
     terminal t;
+    bool failed;                /* the model could not make every prediction: exit status 1 */
 } eval_call;
 
 /* One number of the whole set. */
@@ -34,7 +35,12 @@ typedef struct {
 enum { EVAL_NUMBERS = 32, EVAL_COLUMNS = 12 };
 
 /* A curve of the report: y over x, both 0..1; bars: a histogram of n bars over 0..1, heights y. */
-typedef struct { const char *title, *x_label, *y_label; const double *y; int n; bool bars; } eval_curve;
+typedef struct {
+    const char *title, *x_label, *y_label;
+    const double *y;
+    int n;
+    bool bars;
+} eval_curve;
 
 /* What an item of the report shows; all of it is its own (eval_item_free). */
 typedef struct {
@@ -58,6 +64,8 @@ typedef struct {
     int n, headline;            /* numbers of the headline come first, then a blank line */
     const char *unit;           /* "images", "expressions", .. */
     int64_t items, missing, extra;
+    bool shared;                /* the folder may hold predictions of other splits */
+    const char *first_extra;    /* one of the extra predictions' ids */
     const gm_texts *problems;
     /* one row an item */
     int64_t rows;
@@ -71,7 +79,8 @@ typedef struct {
     /* the report's: fills an item for a row */
     int (*item)(void *user, int64_t row, eval_item *out, gm_error *e);
     void *user;
-    /* adds to the JSON what is not in the numbers; 0, or -1 when out of memory; NULL: nothing */
+    /* adds to the JSON what is not in the numbers, the items' own included; 0, or -1 when out of
+     * memory; NULL: the rows are written under "per_item" */
     int (*json)(void *user, json_t *o);
 } eval_result;
 
@@ -80,7 +89,8 @@ int eval_rows(eval_result *r, int64_t rows, gm_error *e);
 void eval_result_free(eval_result *r);
 eval_number *eval_add(eval_result *r, const char *key, const char *label, double value);
 
-/* Names what is wrong, then prints, and writes the files asked for.  The exit status. */
+/* Names what is wrong, then prints, and writes the files asked for.  The exit status: 1 also when
+ * the model failed for some items. */
 int eval_finish(const eval_call *c, const eval_result *r);
 int eval_failed(const gm_error *e);
 /* eval_report.c: o.report/index.html and its pictures. */

@@ -58,6 +58,7 @@ enum { BARS = 20 };
 typedef struct {
     eval_call *call;
     gm_caption_set set;
+    gm_predictions *p;
     eval_result *result;
     bool regions;
     double bars[BARS];          /* captions by their ROUGE-L */
@@ -103,6 +104,7 @@ static int fill(work *w, eval_result *r, gm_error *e)
     r->headline = r->n;
     eval_add_bleu_rouge(r, &s->all);
     r->items = s->n, r->missing = s->missing, r->extra = s->extra;
+    gm_predictions_left(w->p, &r->first_extra);
     r->problems = &s->problems;
     static const char *const column[] = { "Bleu_4", "METEOR", "ROUGE_L", "CIDEr" };
     r->columns = 4;
@@ -176,18 +178,17 @@ int eval_captions(eval_call *c, bool regions)
     eval_result r = { 0 };
     work w = { .call = c, .result = &r, .regions = regions };
     gm_error e = { "" };
-    gm_predictions *p = NULL;
     int status = 0, bad = gm_caption_set_read(&w.set, c->o.truth, regions, &e);
     const eval_job job = { w.set.n, ask, answer, &w };
     if (!bad && c->o.model) status = eval_predict(c, &job);
     if (!bad && !status) {
         w.set.meteor = c->o.meteor;
-        p = gm_predictions_open(c->o.pred, GM_CAPTION_KEYS, &w.set.problems, &e);
-        bad = !p || gm_caption_set_score(&w.set, p, &e) || fill(&w, &r, &e);
+        w.p = gm_predictions_open(c->o.pred, GM_CAPTION_KEYS, &w.set.problems, &e);
+        bad = !w.p || gm_caption_set_score(&w.set, w.p, &e) || fill(&w, &r, &e);
         if (!bad) status = eval_finish(c, &r);
     }
     if (bad) status = eval_failed(&e);
-    gm_predictions_free(p);
+    gm_predictions_free(w.p);
     eval_result_free(&r);
     gm_caption_set_free(&w.set);
     return status == EVAL_DONE ? 0 : status;

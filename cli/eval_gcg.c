@@ -147,6 +147,8 @@ static int fill(work *w, eval_result *r, gm_error *e)
         if (i != 1) eval_add(r, NULL, GM_AP_NAMES[i], s->ap[i] < 0 ? NAN : s->ap[i])->why =
             "no true mask of this size";
     r->items = g->captioned, r->missing = g->missing, r->extra = g->extra;
+    gm_predictions_left(w->p, &r->first_extra);
+    r->shared = true;                   /* val and test */
     r->problems = &g->problems;
     r->columns = 7;
     memcpy(r->column, column, sizeof column);

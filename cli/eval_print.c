@@ -89,14 +89,15 @@ static json_t *all_numbers(const eval_result *r, int *bad)
         if (isnan(n->value) && n->why)
             *bad |= json_object_set_new(why, n->key ? n->key : n->label, json_string(n->why));
     }
-    for (int64_t i = 0; i < r->rows; i++) {
+    for (int64_t i = 0; !r->json && i < r->rows; i++) {
         json_t *row = json_object();
         for (int k = 0; k < r->columns; k++)
             *bad |= json_object_set_new(row, r->column[k],
                                         number_or_null(r->cell[i * r->columns + k]));
         *bad |= json_object_set_new(rows, r->id[i], row);
     }
-    *bad |= json_object_set_new(o, "per_item", rows);
+    if (r->json) json_decref(rows);
+    else *bad |= json_object_set_new(o, "per_item", rows);
     *bad |= json_object_set_new(o, "not_computed", why);
     *bad |= json_object_set_new(o, r->unit, json_integer(r->items));
     *bad |= json_object_set_new(o, "missing_predictions", json_integer(r->missing));
@@ -163,7 +164,10 @@ int eval_finish(const eval_call *c, const eval_result *r)
     gm_error e = { "" };
     for (int64_t i = 0; i < r->problems->n; i++)
         fprintf(stderr, "glamm eval: %s\n", r->problems->text[i]);
-    if (c->o.strict && r->problems->n) {
+    if (r->extra)
+        fprintf(stderr, "glamm eval: %s: %lld predictions of other %s, such as %s\n", c->o.pred,
+                (long long)r->extra, r->unit, r->first_extra);
+    if (c->o.strict && (r->problems->n || (r->extra && !r->shared))) {
         fprintf(stderr, "glamm eval: stopped, for --strict\n");
         return 1;
     }
@@ -171,5 +175,5 @@ int eval_finish(const eval_call *c, const eval_result *r)
     if (!c->o.json) print_table(r);
     if (!bad && c->o.csv) bad = write_csv(c->o.csv, r, &e);
     if (!bad && c->o.report) bad = eval_report_write(c, r, &e);
-    return bad ? eval_failed(&e) : 0;
+    return bad ? eval_failed(&e) : c->failed;
 }

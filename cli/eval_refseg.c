@@ -4,6 +4,7 @@
 #include <string.h>
 #include "../eval/refseg.h"
 #include "../io/os.h"
+#include "../ref/model_open.h"
 #include "eval_run.h"
 
 enum { BARS = 20 };
@@ -24,10 +25,10 @@ typedef struct {
 static const char *published(const char *truth, const char *split)
 {
     static const char *const all[][3] = {
-        { "refcoco", "val", "79.5" }, { "refcoco", "testA", "83.2" }, { "refcoco", "testB", "76.9" },
-        { "refcoco+", "val", "72.6" }, { "refcoco+", "testA", "78.7" },
-        { "refcoco+", "testB", "64.6" }, { "refcocog", "val", "74.2" },
-        { "refcocog", "test", "74.9" },
+        { "refcoco", "val", "79.5" },    { "refcoco", "testA", "83.2" },
+        { "refcoco", "testB", "76.9" },  { "refcoco+", "val", "72.6" },
+        { "refcoco+", "testA", "78.7" }, { "refcoco+", "testB", "64.6" },
+        { "refcocog", "val", "74.2" },   { "refcocog", "test", "74.9" },
     };
     size_t n = strlen(truth), m;
     while (n && truth[n - 1] == '/') n--;
@@ -113,9 +114,9 @@ static int fill(work *w, eval_result *r, const gm_seg_sums *sums, gm_error *e)
     const char *split = o->split ? o->split : "val";
     r->task = "refseg";
     r->unit = "expressions";
-    r->about = w->released ? "protocol: released - of each image at most three expressions, drawn at "
-                          "random, with the answers given (teacher-forced)"
-                        : "protocol: all - every expression alone, answered freely";
+    r->about = w->released ? "protocol: released - at most three expressions of an image, drawn at "
+                             "random; answers given (teacher-forced)"
+                           : "protocol: all - every expression alone, answered freely";
     if (fill_rows(w, r, e) != 0) return -1;
     eval_number *n = eval_add(r, "ciou", "cIoU", gm_ciou(sums));
     n->paper[0] = published(o->truth, split);
@@ -124,6 +125,8 @@ static int fill(work *w, eval_result *r, const gm_seg_sums *sums, gm_error *e)
     r->headline = r->n;
     add_precisions(r, w);
     r->items = w->set.asked, r->missing = w->set.missing, r->extra = w->set.extra;
+    gm_predictions_left(w->p, &r->first_extra);
+    r->shared = true;                   /* val, testA, .. */
     r->problems = &w->set.problems;
     r->curve[0] = (eval_curve){ "Expressions by their IoU", "IoU", "share", w->bars, BARS, true };
     r->curves = 1;
@@ -183,14 +186,67 @@ static int answer_freely(const work *w, const gm_ref_image *m, json_t *list, eva
     return 0;
 }
 
+/* A template of the prompts' list, drawn as the training classes draw it. */
+static int64_t draw(const gm_prompts *p, const char *list, uint64_t *state)
+{
+    int64_t first = gm_prompts_training(p, list), n = gm_prompts_count(p, list) - first;
+    return n > 0 ? first + (int64_t)(gm_ref_random(state) % (uint64_t)n) : first;
+}
+
+/* The turns of m's conversation, every answer given: RefCOCO_Segm_ds.py create_conversations.
+ * turn[2k] malloc'ed, turn[2k + 1] the prompts'. */
+static int make_turns(const work *w, const gm_ref_image *m, const gm_prompts *p, char **turn,
+                      gm_error *e)
+{
+    uint64_t state = gm_ref_seed((uint64_t)w->call->o.seed + 1, m->id);
+    for (int64_t k = 0; k < m->nasked; k++) {
+        const gm_ask q = { .task = GM_REFER, .text = w->set.expression[m->asked[k]].text };
+        turn[2 * k] = gm_prompt_user(p, &q, draw(p, "refer", &state), k == 0, 0, e);
+        if (!turn[2 * k]) return -1;
+        turn[2 * k + 1] = (char *)gm_prompts_template(p, "refer_answers",
+                                                      draw(p, "refer_answers", &state), e);
+        if (!turn[2 * k + 1]) return -1;
+    }
+    return 0;
+}
+
+/* The released protocol: masks of the answers that are given. */
+static int answer_forced(const work *w, const gm_ref_image *m, json_t *list, eval_worker *worker,
+                         gm_error *e)
+{
+    int64_t N = m->nasked, masks = 0, H = worker->image.height, W = worker->image.width;
+    char **turn = calloc((size_t)(2 * N) + 1, sizeof *turn);
+    float *logits = NULL;
+    int bad = turn ? make_turns(w, m, worker->model->prompts, turn, e)
+                   : gm_fail(e, "out of memory for the questions");
+    if (!bad)
+        bad = gm_forced_masks(worker->model, &worker->image, (const char *const *)turn, 2 * N,
+                              &logits, &masks, e);
+    for (int64_t k = 0; !bad && k < N; k++) {
+        char *counts = k < masks ? gm_rle_from_logits(logits + k * H * W, H, W, e) : NULL;
+        json_t *mask = !counts ? empty_mask(H, W)
+                               : json_pack("{s[I,I] ss}", "size", (json_int_t)H, (json_int_t)W,
+                                           "counts", counts);
+        const gm_expression *x = &w->set.expression[m->asked[k]];
+        if (json_array_append_new(list, expression_json(x, turn[2 * k + 1], mask)) != 0)
+            bad = gm_fail(e, "out of memory for the answers");
+        free(counts);
+    }
+    for (int64_t k = 0; turn && k < N; k++) free(turn[2 * k]);
+    free(turn);
+    free(logits);
+    return bad;
+}
+
 static json_t *answer(void *user, int64_t i, eval_worker *worker, gm_error *e)
 {
     const work *w = user;
     const gm_ref_image *m = &w->set.image[w->item[i]];
     json_t *list = json_array();
-    int bad = answer_freely(w, m, list, worker, e);
-    json_t *o = bad ? NULL : json_pack("{so sO}", "image_id", eval_id_json(m->id), "expressions",
-                                       list);
+    int bad = w->released ? answer_forced(w, m, list, worker, e)
+                          : answer_freely(w, m, list, worker, e);
+    json_t *o = bad ? NULL : json_pack("{so ss sO}", "image_id", eval_id_json(m->id), "protocol",
+                                       w->released ? "released" : "all", "expressions", list);
     json_decref(list);
     if (!o) gm_fail(e, "out of memory for the answers");
     return o;

@@ -11,24 +11,24 @@
 enum { SHOWN = 12 };                    /* items of each kind, the worst and the best */
 
 static const char STYLE[] =
-    "body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;padding:24px;max-width:1180px;"
-    "color:#1d1d22;background:#fbfbfa}h1{font-size:26px;margin:0 0 4px}h2{font-size:20px;"
-    "margin:36px 0 12px}p.sub{color:#66666d;margin:0 0 20px}table{border-collapse:collapse}"
-    "td,th{padding:3px 18px 3px 0;text-align:right;font-variant-numeric:tabular-nums}"
-    "td:first-child,th:first-child{text-align:left}th{font-weight:600;color:#66666d;"
-    "border-bottom:1px solid #d8d8d4}.why{color:#8a8a90;text-align:left;font-size:13px;max-width:200px;line-height:1.3}.top{display:flex;"
-    "flex-wrap:wrap;gap:32px;align-items:flex-start}figure{margin:0}figcaption{font-size:14px;"
-    "color:#66666d}.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(520px,1fr));"
-    "gap:18px}@media(max-width:600px){.cards{grid-template-columns:1fr}}.card{background:#fff;"
-    "border:1px solid #e3e3df;border-radius:8px;padding:14px;overflow-wrap:anywhere}.card h3{"
-    "font-size:15px;margin:0 0 8px;display:flex;justify-content:space-between;gap:12px}.chips{"
-    "font-weight:400;color:#66666d;text-align:right}.card h3 span:first-child{white-space:nowrap}.pair{display:grid;grid-template-columns:1fr 1fr;gap:10px}"
-    ".pair>div{min-width:0}.pair img{width:100%;border-radius:4px;display:block}.label{font-size:"
-    "12px;letter-spacing:.04em;text-transform:uppercase;color:#8a8a90;margin:0 0 2px}.q{"
-    "font-style:italic;margin:0 0 8px}.text{margin:6px 0 10px;font-size:15px}mark{padding:1px 4px;"
-    "border-radius:4px;color:inherit}svg text{font:12px system-ui,sans-serif;fill:#66666d}"
-    "details{margin:16px 0}pre{white-space:pre-wrap;font-size:13px;background:#f1f1ee;padding:12px;"
-    "border-radius:6px}";
+    "body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;padding:24px;max-width:1180px;color:#1"
+    "d1d22;background:#fbfbfa}h1{font-size:26px;margin:0 0 4px}h2{font-size:20px;margin:36px 0 12"
+    "px}p.sub{color:#66666d;margin:0 0 20px}table{border-collapse:collapse}td,th{padding:3px 18px"
+    " 3px 0;text-align:right;font-variant-numeric:tabular-nums}td:first-child,th:first-child{text"
+    "-align:left}th{font-weight:600;color:#66666d;border-bottom:1px solid #d8d8d4}.why{color:#8a8"
+    "a90;text-align:left;font-size:13px;max-width:200px;line-height:1.3}.top{display:flex;flex-wr"
+    "ap:wrap;gap:32px;align-items:flex-start}figure{margin:0}figcaption{font-size:14px;color:#666"
+    "66d}.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(520px,1fr));gap:18px}@"
+    "media(max-width:600px){.cards{grid-template-columns:1fr}}.card{background:#fff;border:1px so"
+    "lid #e3e3df;border-radius:8px;padding:14px;overflow-wrap:anywhere}.card h3{font-size:15px;ma"
+    "rgin:0 0 8px;display:flex;justify-content:space-between;gap:12px}.chips{font-weight:400;colo"
+    "r:#66666d;text-align:right}.card h3 span:first-child{white-space:nowrap}.pair{display:grid;g"
+    "rid-template-columns:1fr 1fr;gap:10px}.pair>div{min-width:0}.pair img{width:100%;border-radi"
+    "us:4px;display:block}.label{font-size:12px;letter-spacing:.04em;text-transform:uppercase;col"
+    "or:#8a8a90;margin:0 0 2px}.q{font-style:italic;margin:0 0 8px}.text{margin:6px 0 10px;font-s"
+    "ize:15px}mark{padding:1px 4px;border-radius:4px;color:inherit}svg text{font:12px system-ui,s"
+    "ans-serif;fill:#66666d}details{margin:16px 0}pre{white-space:pre-wrap;font-size:13px;backgro"
+    "und:#f1f1ee;padding:12px;border-radius:6px}";
 
 /* ---- text ---- */
 
@@ -60,8 +60,8 @@ static const char *find_phrase(const char *from, const char *phrase)
     return NULL;
 }
 
-/* A text, phrase k on a light tint of colour[k] (NULL: of mask k's); those it does not hold are left
- * out. */
+/* A text, phrase k on a light tint of colour[k] (NULL: of mask k's); those that it does not hold
+ * are left out. */
 static void put_caption(FILE *f, const char *text, const gm_texts *phrases, int64_t masks,
                         const int64_t *colour, int64_t behind)
 {
@@ -116,7 +116,8 @@ static void put_curve(FILE *f, const eval_curve *c)
     double most = 0;
     for (int i = 0; i < c->n; i++) most = fmax(most, c->y[i]);
     if (!c->bars || most == 0) most = 1;
-    fprintf(f, "<figure><svg width=\"%d\" height=\"%d\" role=\"img\">", W + LEFT + 14, H + TOP + 42);
+    fprintf(f, "<figure><svg width=\"%d\" height=\"%d\" role=\"img\">", W + LEFT + 14,
+            H + TOP + 42);
     for (int k = 0; k <= 4; k++) {
         double y = TOP + H - H * k / 4.0;
         fprintf(f, "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#e3e3df\"/>", LEFT,
@@ -126,7 +127,8 @@ static void put_curve(FILE *f, const eval_curve *c)
         fprintf(f, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.2g</text>",
                 LEFT + W * k / 4.0, TOP + H + 16, k / 4.0);
     }
-    if (!c->bars) fputs("<polyline fill=\"none\" stroke=\"#2176ff\" stroke-width=\"2\" points=\"", f);
+    if (!c->bars)
+        fputs("<polyline fill=\"none\" stroke=\"#2176ff\" stroke-width=\"2\" points=\"", f);
     for (int i = 0; i < c->n; i++) {
         double h = H * c->y[i] / most;
         if (c->bars)
@@ -207,8 +209,8 @@ static int put_sides(FILE *f, const eval_call *c, const eval_item *m, const char
     return bad;
 }
 
-static int put_card(FILE *f, const eval_call *c, const eval_result *r, int64_t row, const char *kind,
-                    int number, gm_error *e)
+static int put_card(FILE *f, const eval_call *c, const eval_result *r, int64_t row,
+                    const char *kind, int number, gm_error *e)
 {
     eval_item m = { 0 };
     int bad = r->item(r->user, row, &m, e);
@@ -278,8 +280,8 @@ static int put_page(FILE *f, const eval_call *c, const eval_result *r, gm_error 
 {
     fprintf(f, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta "
                "name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>glamm eval "
-               "%s</title><style>%s</style></head><body>\n<h1>glamm eval %s</h1>\n<p class=\"sub\">",
-            r->task, STYLE, r->task);
+               "%s</title><style>%s</style></head><body>\n<h1>glamm eval %s</h1>\n<p "
+               "class=\"sub\">", r->task, STYLE, r->task);
     fprintf(f, "%lld %s, %lld without a prediction, %lld predictions of others; truth <b>",
             (long long)r->items, r->unit, (long long)r->missing, (long long)r->extra);
     put(f, c->o.truth);
@@ -304,9 +306,9 @@ static int put_page(FILE *f, const eval_call *c, const eval_result *r, gm_error 
         put_table(f, r, r->headline, r->n);
         fputs("</details>", f);
     }
-    fputs("</div>", f);
+    fputs("</div><div class=\"top\">", f);
     for (int k = 0; k < r->curves; k++) put_curve(f, &r->curve[k]);
-    fputs("</div>\n", f);
+    fputs("</div></div>\n", f);
     int bad = r->item && r->rows ? put_cards(f, c, r, e) : 0;
     fprintf(f, "</body></html>\n");
     return bad;

@@ -182,7 +182,7 @@ static void find_rank(int64_t *rank, int64_t *size)
 }
 
 typedef enum { TO_DO, DONE, FAILED } state;
-typedef struct { int64_t made, kept, failed, busy; } tally;
+typedef struct { int64_t made, kept, failed, busy; char lock[400]; } tally;
 
 /* Item i, unless another process has it. */
 static void one_item(tally *t, eval_worker *w, const eval_job *j, int64_t i, state *s)
@@ -193,7 +193,7 @@ static void one_item(tally *t, eval_worker *w, const eval_job *j, int64_t i, sta
     int bad = ticket_make(&k, w->call, j, i, &e) || is_there(&k, &there, &e);
     int mine = bad || (there && !redo) ? -2 : gm_claim(k.lock, &e);
     if (mine == -1) bad = 1;
-    if (mine == 0) t->busy++;
+    if (mine == 0 && !t->busy++) snprintf(t->lock, sizeof t->lock, "%s", k.lock);
     if (mine == 1) {
         bad = is_there(&k, &there, &e);                     /* made meanwhile? */
         if (!bad && (redo || !there)) {
@@ -227,7 +227,8 @@ static void all_items(tally *t, eval_worker *w, const eval_job *j, state *s, int
         }
         if (!t->busy || w->hopeless) return;
         if (!told && w->call->t.notes)
-            fprintf(stderr, "waiting for %lld of other processes\n", (long long)t->busy);
+            fprintf(stderr, "waiting for %lld of other processes (%s)\n", (long long)t->busy,
+                    t->lock);
         told = true;
         gm_sleep(0.5);
     }
@@ -254,6 +255,7 @@ int eval_predict(eval_call *c, const eval_job *j)
                 (long long)t.kept, c->o.pred);
     if (t.failed) fprintf(stderr, "glamm eval: %lld of %lld failed\n", (long long)t.failed,
                           (long long)j->n);
+    c->failed = t.failed > 0;
     gm_session_free(w.session);
     gm_model_free(w.model);
     gm_image_free(&w.image);

@@ -38,8 +38,8 @@ int eval_predict(eval_call *c, const eval_job *j);
 
 /* One question about the worker's image, as the first of a conversation. */
 gm_answer *eval_ask(eval_worker *w, const question *q, gm_error *e);
-/* o.images/FILE, or o.images/ID with the ending of a picture that is there; malloc'ed, NULL when out
- * of memory. */
+/* o.images/FILE, or o.images/ID with the ending of a picture that is there; malloc'ed, NULL when
+ * out of memory. */
 char *eval_image_path(const eval_call *c, const char *file, const char *id);
 /* COCO's run-length mask of answer a's mask k; NULL with an error. */
 json_t *eval_mask_json(const gm_answer *a, int64_t k, gm_error *e);

@@ -6,7 +6,7 @@
 #include "../io/os.h"
 #include "eval_run.h"
 
-typedef struct { eval_call *call; gm_qa_set set; } work;
+typedef struct { eval_call *call; gm_qa_set set; gm_predictions *p; } work;
 
 /* ---- the report ---- */
 
@@ -32,6 +32,7 @@ static int fill(work *w, eval_result *r, gm_error *e)
     r->headline = r->n;
     r->about = "exact: letter by letter; relaxed: without case, punctuation and white space";
     r->items = s->n, r->missing = s->missing, r->extra = s->extra;
+    gm_predictions_left(w->p, &r->first_extra);
     r->problems = &s->problems;
     r->columns = 2;
     r->rank = 1;
@@ -92,17 +93,16 @@ int eval_vqa(eval_call *c)
     eval_result r = { 0 };
     work w = { .call = c };
     gm_error e = { "" };
-    gm_predictions *p = NULL;
     int status = 0, bad = gm_qa_set_read(&w.set, c->o.truth, true, &e);
     const eval_job job = { w.set.n, ask, answer, &w };
     if (!bad && c->o.model) status = eval_predict(c, &job);
     if (!bad && !status) {
-        p = gm_predictions_open(c->o.pred, GM_QA_KEYS, &w.set.problems, &e);
-        bad = !p || gm_qa_set_score(&w.set, p, &e) || fill(&w, &r, &e);
+        w.p = gm_predictions_open(c->o.pred, GM_QA_KEYS, &w.set.problems, &e);
+        bad = !w.p || gm_qa_set_score(&w.set, w.p, &e) || fill(&w, &r, &e);
         if (!bad) status = eval_finish(c, &r);
     }
     if (bad) status = eval_failed(&e);
-    gm_predictions_free(p);
+    gm_predictions_free(w.p);
     eval_result_free(&r);
     gm_qa_set_free(&w.set);
     return status == EVAL_DONE ? 0 : status;
@@ -134,7 +134,7 @@ static int write_lines(const eval_call *c, const gm_qa_set *s, gm_error *e)
         free(path);
     }
     if (gm_commit(&w, e) != 0) return -1;
-    printf("%lld answers in %s, %lld missing\n", (long long)(s->n - missing), c->o.answers,
+    printf("%s: %lld written, %lld missing\n", c->o.answers, (long long)(s->n - missing),
            (long long)missing);
     return missing ? 1 : 0;
 }

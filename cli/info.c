@@ -93,7 +93,7 @@ static void count_parameters(info *f)
         while (*m->prefix && strncmp(s->name, m->prefix, strlen(m->prefix)) != 0) m++;
         m->tensors++;
         m->parameters += gm_numel(s->tensor);
-        m->bytes += (double)gm_numel(s->tensor) * (double)gm_type_size(s->tensor.type);
+        m->bytes += (double)gm_bytes(s->tensor);
         m->types |= 1 << s->tensor.type;
     }
 }
@@ -267,10 +267,11 @@ static void print_check(const info *f)
 
 static void print_device(const gm_engine *g)
 {
-    char lacks[600];
-    int n = gm_backend_lacks(g, lacks, sizeof lacks);
-    printf("  device               %s\n  slots on the CPU     %s\n", g->device.description,
-           n ? lacks : "none");
+    char lacks[2][1200];
+    for (int i = 0; i < 2; i++)
+        if (!gm_backend_lacks(g, i, lacks[i], sizeof lacks[i])) strcpy(lacks[i], "none");
+    printf("  device               %s\n  slots on the CPU     %s\n  backward, on the CPU %s\n",
+           g->device.description, lacks[0], lacks[1]);
     if (g->device.caution) printf("  note                 %s\n", g->device.caution);
 }
 
@@ -290,6 +291,17 @@ static void print_text(const info *f, const info_settings *s)
 }
 
 /* ---- JSON ---- */
+
+static json_t *device_json(const gm_engine *g)
+{
+    char forward[1200], backward[1200];
+    gm_backend_lacks(g, false, forward, sizeof forward);
+    gm_backend_lacks(g, true, backward, sizeof backward);
+    json_t *j = json_pack("{ss ss ss}", "description", g->device.description, "slots_on_the_cpu",
+                          forward, "backward_slots_on_the_cpu", backward);
+    if (g->device.caution) json_object_set_new(j, "note", json_string(g->device.caution));
+    return j;
+}
 
 static json_t *sizes_json(const info *f)
 {
@@ -358,6 +370,7 @@ static void print_json(const info *f, const info_settings *s)
                           "architecture", sizes_json(f), "modules", modules, "memory_bytes", plan,
                           "jpeg_reader", gm_jpeg_reader(), "kernels", f->kernels.name, "blas",
                           f->blas);
+    if (j && f->engine.library) json_object_set_new(j, "device", device_json(&f->engine));
     if (j && s->check) json_object_set(j, "not_finite", bad);
     if (j && s->tensors) json_object_set_new(j, "tensors", tensors_json(f));
     if (j) json_dumpf(j, stdout, JSON_INDENT(1));

@@ -18,6 +18,8 @@ static const command COMMANDS[] = {
     { "chat", cmd_chat, "a conversation about one image" },
     { "info", cmd_info, "architecture, parameters, memory plan of a model" },
     { "trace", cmd_trace, "the output of every module: store, compare, replace, draw" },
+    { "convert", cmd_convert, "write a model as GGUF, with smaller weights if wanted" },
+    { "synth", cmd_synth, "write a checkpoint of random weights, of any released size" },
     { "tokenize", cmd_tokenize, "text to token ids and pieces, and back" },
     { "train", cmd_train, "fine-tune a model, or train one from nothing" },
     { "shapes", cmd_shapes, "draw scenes of coloured shapes, with masks and texts" },

@@ -93,7 +93,7 @@ int trace_add(trace_list *l, const char *name, gm_tensor x, gm_error *e)
         l->item = more;
         l->room = room;
     }
-    size_t bytes = (size_t)gm_numel(x) * gm_type_size(x.type);
+    size_t bytes = gm_bytes(x);
     traced *t = &l->item[l->n];
     *t = (traced){ gm_copy_text(name), x };
     t->x.data = malloc(bytes ? bytes : 1);
@@ -160,7 +160,7 @@ static void on_tap(void *user, gm_ctx *c, const char *name, gm_tensor x)
         if (strcmp(j->name, name) != 0) continue;
         j->used = true;
         if (gm_numel(j->x) == gm_numel(x) && j->x.type == x.type) {
-            memcpy(x.data, j->x.data, (size_t)gm_numel(x) * gm_type_size(x.type));
+            memcpy(x.data, j->x.data, gm_bytes(x));
             continue;
         }
         char want[100], found[100];

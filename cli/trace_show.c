@@ -58,7 +58,7 @@ static int show_row(const char *wanted, gm_tensor x, int64_t row, gm_error *e)
     int64_t C = x.nd ? x.dim[x.nd - 1] : 1, rows = C ? gm_numel(x) / C : 0;
     if (row < 0 || row >= rows)
         return gm_fail(e, "--show %s: wanted a row below %lld", wanted, (long long)rows);
-    gm_tensor y = { .data = (char *)x.data + (size_t)(row * C) * gm_type_size(x.type), .dim = { C },
+    gm_tensor y = { .data = (char *)x.data + gm_type_bytes(x.type, row * C), .dim = { C },
                     .nd = 1, .type = x.type };
     show(wanted, y);
     if (C > 1) show_runners_up(y);

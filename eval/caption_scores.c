@@ -6,7 +6,7 @@
 #include "meteor.h"
 #include "ptb.h"
 
-/* text[i] of n becomes its tokens, out[i] (malloc'ed); the tokeniser sees them one after another. */
+/* text[i] of n becomes its tokens, out[i] (malloc'ed); the tokeniser sees one after another. */
 static int tokenise(char **out, const char *const *text, int64_t n, gm_error *e)
 {
     const char *next = NULL;

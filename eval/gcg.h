@@ -13,6 +13,7 @@
 typedef struct {
     char *id;
     char *file;                 /* the truth's file_name, or NULL */
+    int64_t height, width;      /* as the mask file says, for polygons; 0: unknown */
     int64_t number;             /* of ids that are numbers: they sort as numbers */
     /* in the caption file; else it counts for average precision alone */
     bool captioned;

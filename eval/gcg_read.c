@@ -5,6 +5,7 @@
 #include <string.h>
 #include "../io/json.h"
 #include "../io/os.h"
+#include "../io/segmentation.h"
 
 enum { NAME = 600 };
 
@@ -64,6 +65,13 @@ typedef struct {
     bool indexed;               /* known holds this file's images */
 } reading;
 
+/* height and width of an image's entry into m, where both are there. */
+static int read_size(gm_gcg_image *m, const json_t *o, const char *path, gm_error *e)
+{
+    return gm_json_int(o, "height", 1, UINT32_MAX, &m->height, path, e) ||
+           gm_json_int(o, "width", 1, UINT32_MAX, &m->width, path, e) ? -1 : 0;
+}
+
 static int add_image(reading *r, const json_t *o, int64_t number, gm_error *e)
 {
     gm_gcg *g = r->g;
@@ -73,7 +81,8 @@ static int add_image(reading *r, const json_t *o, int64_t number, gm_error *e)
     if (!name)
         return gm_fail(e, "%s: image %lld: wanted an id, a text or a whole number", r->path,
                        (long long)number);
-    if (!r->captions && gm_ids_find(&r->known, name) >= 0) return 0;
+    int64_t known = r->captions ? -1 : gm_ids_find(&r->known, name);
+    if (known >= 0) return read_size(&g->image[known], o, r->path, e);
     if (g->n == r->room) {
         r->room = r->room ? 2 * r->room : 64;
         gm_gcg_image *more = realloc(g->image, (size_t)r->room * sizeof *more);
@@ -84,7 +93,8 @@ static int add_image(reading *r, const json_t *o, int64_t number, gm_error *e)
     *m = (gm_gcg_image){ .id = gm_copy_text(name), .captioned = r->captions,
                          .file = file ? gm_copy_text(file) : NULL,
                          .number = json_integer_value(id), .caption = gm_copy_text("") };
-    return m->id && m->caption && (m->file || !file) ? 0 : out_of_memory(e);
+    if (!m->id || !m->caption || (file && !m->file)) return out_of_memory(e);
+    return r->captions ? 0 : read_size(m, o, r->path, e);
 }
 
 /* ---- annotations ---- */
@@ -112,8 +122,9 @@ static int add_caption(reading *r, const json_t *o, const char *what, gm_error *
     return gm_texts_add(&m->captions, caption, e);
 }
 
-/* A true mask of category 1; without a place only what is beside the mask is checked. */
-static int true_mask(gm_true_mask *t, const json_t *o, bool whole, const char *what, gm_error *e)
+/* A true mask of category 1; without its image only what is beside the mask is read. */
+static int true_mask(gm_true_mask *t, const json_t *o, const gm_gcg_image *m, const char *what,
+                     gm_error *e)
 {
     const json_t *id = json_object_get(o, "id"), *area = json_object_get(o, "area");
     const json_t *crowd = json_object_get(o, "iscrowd");
@@ -122,7 +133,10 @@ static int true_mask(gm_true_mask *t, const json_t *o, bool whole, const char *w
     *t = (gm_true_mask){ .area = json_number_value(area),
                          .crowd = json_is_true(crowd) || json_integer_value(crowd) != 0,
                          .id_is_0 = json_number_value(id) == 0 };
-    return whole ? gm_mask_read(&t->mask, json_object_get(o, "segmentation"), what, e) : 0;
+    gm_error why = { "" };
+    const json_t *s = json_object_get(o, "segmentation");
+    if (!m || gm_segmentation_read(&t->mask, s, m->height, m->width, &why) == 0) return 0;
+    return gm_fail(e, "%s: %s", what, why.text);
 }
 
 static int add_mask(reading *r, const json_t *o, gm_json_place place, const char *what, gm_error *e)
@@ -133,7 +147,7 @@ static int add_mask(reading *r, const json_t *o, gm_json_place place, const char
     int64_t i = owner(r, o, what, e);
     if (i < 0) return -1;
     if (json_is_integer(category) && json_integer_value(category) != 1) return 0;
-    if (true_mask(&t, o, false, what, e) != 0) return -1;
+    if (true_mask(&t, o, NULL, what, e) != 0) return -1;
     if (g->nmasks == g->mask_room) {
         g->mask_room = g->mask_room ? 2 * g->mask_room : 256;
         gm_gcg_mask *more = realloc(g->mask, (size_t)g->mask_room * sizeof *more);
@@ -271,7 +285,7 @@ int gm_gcg_true_masks(gm_gcg_masks *m, const gm_gcg *g, int64_t i, gm_error *e)
         snprintf(what, sizeof what, "%s: the annotation at byte %llu", g->masks_path,
                  (unsigned long long)place.offset);
         json_t *o = gm_json_read_at(g->masks_path, place, e);
-        int bad = o ? true_mask(&m->truth[k], o, true, what, e) : -1;
+        int bad = o ? true_mask(&m->truth[k], o, image, what, e) : -1;
         json_decref(o);
         if (bad) return -1;
         m->ntruth++;
@@ -318,7 +332,9 @@ static int read_found(gm_gcg_masks *m, const json_t *o, const char *what, gm_err
     if (!m->found) return out_of_memory(e);
     json_array_foreach(list, i, one) {
         json_t *mask = list == own ? json_object_get(one, "segmentation") : one;
-        if (gm_mask_read(&m->found[i], mask, what, e) != 0) return -1;
+        gm_error why = { "" };
+        if (gm_segmentation_part(&m->found[i], mask, 0, 0, &why) != 0)
+            return gm_fail(e, "%s: %s", what, why.text);
         m->nfound++;
     }
     return 0;

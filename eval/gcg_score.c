@@ -128,7 +128,8 @@ static int all_captions(gm_gcg_scores *s, const gm_gcg *g, gm_error *e)
         found[i] = g->image[i].caption;
         truth[i] = g->image[i].captions;
     }
-    if (!bad) bad = gm_score_captions(&s->caption, s->each, found, truth, g->captioned, g->meteor, e);
+    if (!bad)
+        bad = gm_score_captions(&s->caption, s->each, found, truth, g->captioned, g->meteor, e);
     free(found);
     free(truth);
     return bad;

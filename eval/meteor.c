@@ -19,7 +19,7 @@ typedef struct {
     gm_meteor_lists lists;
     gm_vocabulary vocabulary;
     gm_meteor_word *word;
-    gm_phrases phrases;
+    gm_paraphrases phrases;
     text *found, *truth;                /* truth: image by image, at first[image] .. */
     int64_t *first, images, ntruth, truths;     /* truths: room */
 } meteor;
@@ -191,7 +191,7 @@ int gm_meteor(double *corpus, double *each, const gm_caption *c, int64_t n, cons
     int bad = gm_meteor_lists_read(&m.lists, folder, e);
     if (!bad && cut_all(&m, c, n) != 0) bad = out_of_memory(e);
     if (!bad) bad = gm_meteor_words(&m.word, &m.vocabulary, &m.lists, e);
-    if (!bad && folder) bad = gm_phrases_read(&m.phrases, &m.vocabulary, folder, e);
+    if (!bad && folder) bad = gm_paraphrases_read(&m.phrases, &m.vocabulary, folder, e);
     if (!bad) bad = score_all(corpus, each, &m, e);
     release(&m);
     return bad;

@@ -6,55 +6,62 @@
 
 enum { BEAM = 40, NONE = -1 };
 
-/* What a path has decided so far. */
+/* What a path has decided so far: its keys.  Only those of the best BEAM are worked out (state). */
 typedef struct {
     int64_t order;              /* in the list: equal paths keep it */
     int64_t weight[2];          /* matched words, weighed and cut to whole numbers each time */
     int64_t chunks, distance;
     int64_t next;               /* the first true word that is open */
     int64_t end;                /* the found word behind the last match, NONE after a gap */
-    int64_t *match;             /* (true words): the match that starts there, or NONE */
-    bool *used[2];              /* words taken */
+    int64_t parent, taken;      /* state it goes on from; the match it adds to it, or NONE */
 } path;
 
-typedef struct { path *path; int64_t n, room; void *arrays; } paths;
+typedef struct {
+    int64_t *match;             /* (true words): the match that starts there, or NONE */
+    bool *used[2];              /* words taken */
+} state;
 
 typedef struct {
     const gm_meteor_matches *m;
     int64_t n[2];               /* words of the two lines */
-    size_t bytes;               /* of one path's arrays */
+    size_t bytes;               /* of one state */
+    path *path;                 /* candidates */
+    int64_t npaths;
+    state now[BEAM], then[BEAM];
+    char *arrays;               /* of both */
 } search;
 
-static int make_room(paths *p, const search *s, int64_t room)
+static int make_room(search *s)
 {
-    *p = (paths){ malloc((size_t)room * sizeof *p->path), 0, room,
-                  malloc((size_t)room * s->bytes) };
-    if (!p->path || !p->arrays) return -1;
-    for (int64_t i = 0; i < room; i++) {
-        char *at = (char *)p->arrays + (size_t)i * s->bytes;
-        p->path[i].match = (int64_t *)at;
-        p->path[i].used[0] = (bool *)(at + (size_t)s->n[1] * sizeof(int64_t));
-        p->path[i].used[1] = p->path[i].used[0] + s->n[0];
+    int64_t most = 0;
+    for (int64_t i = 0; i < s->n[1]; i++) {
+        int64_t matches = s->m->first[i + 1] - s->m->first[i];
+        if (matches > most) most = matches;
+    }
+    size_t numbers = (size_t)s->n[1] * sizeof(int64_t);
+    s->bytes = (numbers + (size_t)(s->n[0] + s->n[1])) / sizeof(int64_t) * sizeof(int64_t) +
+               sizeof(int64_t);                         /* the next one is aligned */
+    s->path = malloc((size_t)(BEAM * (most + 1)) * sizeof *s->path);
+    s->arrays = malloc(2 * BEAM * s->bytes);
+    if (!s->path || !s->arrays) return -1;
+    for (int i = 0; i < 2 * BEAM; i++) {
+        char *at = s->arrays + (size_t)i * s->bytes;
+        state *one = i < BEAM ? &s->now[i] : &s->then[i - BEAM];
+        one->match = (int64_t *)at;
+        one->used[0] = (bool *)(at + numbers);
+        one->used[1] = one->used[0] + s->n[0];
     }
     return 0;
 }
 
-static void free_paths(paths *p)
-{
-    free(p->path);
-    free(p->arrays);
-}
-
 /* Appends a copy, which is returned. */
-static path *append(paths *to, const path *p, const search *s)
+static path *append(search *s, const path *p, int64_t parent, int64_t taken)
 {
-    path *new = &to->path[to->n], own = *new;
+    path *new = &s->path[s->npaths];
     *new = *p;
-    new->match = own.match;
-    new->used[0] = own.used[0];
-    new->used[1] = own.used[1];
-    memcpy(new->match, p->match, s->bytes);     /* all three arrays */
-    new->order = to->n++;
+    new->order = s->npaths++;
+    new->parent = parent;
+    new->taken = taken;
     return new;
 }
 
@@ -69,7 +76,7 @@ static int compare(const void *a, const void *b)
     return more < 0 ? -1 : more > 0;
 }
 
-static bool is_free(const path *p, const gm_meteor_match *m)
+static bool is_free(const state *p, const gm_meteor_match *m)
 {
     for (int k = 0; k < 2; k++)
         for (int64_t i = 0; i < m->length[k]; i++)
@@ -77,7 +84,7 @@ static bool is_free(const path *p, const gm_meteor_match *m)
     return true;
 }
 
-static void use(path *p, const gm_meteor_match *m, int64_t number)
+static void use(state *p, const gm_meteor_match *m, int64_t number)
 {
     for (int k = 0; k < 2; k++)
         for (int64_t i = 0; i < m->length[k]; i++) p->used[k][m->start[k] + i] = true;
@@ -99,36 +106,36 @@ static int64_t way(const gm_meteor_match *m)
     return llabs(m->start[1] - m->start[0]);
 }
 
-/* All that may follow `p` at true word i.  The distance of a match goes to the path without it, so
- * that later matches of the same word are charged for the earlier ones: as the original has it. */
-static void extend(paths *to, path *p, int64_t i, const search *s)
+/* All that may follow path p, number k of the best, at true word i.  The distance of a match goes to
+ * the path without it, so that later matches of the same word are charged for the earlier ones: as
+ * the original has it. */
+static void extend(search *s, path p, int64_t k, int64_t i)
 {
     const gm_meteor_matches *m = s->m;
-    if (p->used[1][i]) {
-        if (i >= p->next) {                     /* a match that was settled before the search */
-            if (p->match[p->next] == NONE) return;
-            const gm_meteor_match *fixed = &m->match[p->match[p->next]];
-            count(p, fixed);
-            p->distance += way(fixed);
+    const state *here = &s->now[k];
+    if (here->used[1][i]) {
+        if (i >= p.next) {                      /* a match that was settled before the search */
+            if (here->match[p.next] == NONE) return;
+            const gm_meteor_match *fixed = &m->match[here->match[p.next]];
+            count(&p, fixed);
+            p.distance += way(fixed);
         }
-        append(to, p, s);
+        append(s, &p, k, NONE);
         return;
     }
-    for (int64_t k = m->first[i]; k < m->first[i + 1]; k++) {
-        if (!is_free(p, &m->match[k])) continue;
-        path *new = append(to, p, s);
-        use(new, &m->match[k], k);
-        count(new, &m->match[k]);
-        p->distance += way(&m->match[k]);
+    for (int64_t j = m->first[i]; j < m->first[i + 1]; j++) {
+        if (!is_free(here, &m->match[j])) continue;
+        count(append(s, &p, k, j), &m->match[j]);
+        p.distance += way(&m->match[j]);
     }
-    p->chunks += p->end != NONE;                /* a word without a match ends a chunk */
-    p->end = NONE;
-    p->next++;
-    append(to, p, s);
+    p.chunks += p.end != NONE;                  /* a word without a match ends a chunk */
+    p.end = NONE;
+    p.next++;
+    append(s, &p, k, NONE);
 }
 
 /* Matches that nothing competes with are settled. */
-static void settle(path *p, const search *s)
+static void settle(state *p, const search *s)
 {
     const gm_meteor_matches *m = s->m;
     for (int64_t t = 0; t < s->n[1]; t++) {
@@ -142,39 +149,44 @@ static void settle(path *p, const search *s)
     }
 }
 
-static int beam_search(paths *now, paths *then, const search *s)
+/* The best candidates become `best`, their states s->now; how many. */
+static int64_t choose(path best[BEAM], search *s)
 {
-    int64_t most = 0;
+    int64_t n = s->npaths < BEAM ? s->npaths : BEAM;
+    qsort(s->path, (size_t)s->npaths, sizeof *s->path, compare);
+    memcpy(best, s->path, (size_t)n * sizeof *best);
+    for (int64_t k = 0; k < n; k++) {
+        memcpy(s->then[k].match, s->now[best[k].parent].match, s->bytes);   /* all three arrays */
+        if (best[k].taken != NONE) use(&s->then[k], &s->m->match[best[k].taken], best[k].taken);
+    }
+    for (int k = 0; k < BEAM; k++) {
+        state other = s->now[k];
+        s->now[k] = s->then[k];
+        s->then[k] = other;
+    }
+    s->npaths = 0;
+    return n;
+}
+
+/* The best path's state. */
+static const state *beam_search(search *s)
+{
+    path best[BEAM] = { { .end = NONE } };
+    int64_t n = 1;
+    memset(s->now[0].match, 0xFF, (size_t)s->n[1] * sizeof(int64_t));       /* NONE */
+    memset(s->now[0].used[0], 0, (size_t)(s->n[0] + s->n[1]));
+    settle(&s->now[0], s);
     for (int64_t i = 0; i < s->n[1]; i++) {
-        int64_t matches = s->m->first[i + 1] - s->m->first[i];
-        if (matches > most) most = matches;
+        for (int64_t k = 0; k < n; k++) extend(s, best[k], k, i);
+        if (s->npaths == 0) append(s, &best[0], 0, NONE);
+        n = choose(best, s);
     }
-    if (make_room(now, s, BEAM * (most + 1)) != 0 || make_room(then, s, BEAM * (most + 1)) != 0)
-        return -1;
-    path *start = &now->path[now->n++];
-    start->order = start->weight[0] = start->weight[1] = start->chunks = start->distance = 0;
-    start->next = 0;
-    start->end = NONE;
-    memset(start->match, 0xFF, (size_t)s->n[1] * sizeof *start->match);     /* NONE */
-    memset(start->used[0], 0, (size_t)(s->n[0] + s->n[1]));
-    settle(start, s);
-    for (int64_t i = 0; i < s->n[1]; i++) {
-        qsort(now->path, (size_t)now->n, sizeof *now->path, compare);
-        then->n = 0;
-        for (int64_t k = 0; k < BEAM && k < now->n; k++) extend(then, &now->path[k], i, s);
-        if (then->n == 0) append(then, &now->path[0], s);
-        paths other = *now;
-        *now = *then;
-        *then = other;
+    for (int64_t k = 0; k < n; k++) {
+        best[k].chunks += best[k].end != NONE;
+        append(s, &best[k], k, NONE);
     }
-    qsort(now->path, (size_t)now->n, sizeof *now->path, compare);
-    if (now->n > BEAM) now->n = BEAM;
-    for (int64_t k = 0; k < now->n; k++) {
-        now->path[k].chunks += now->path[k].end != NONE;
-        now->path[k].order = k;
-    }
-    qsort(now->path, (size_t)now->n, sizeof *now->path, compare);
-    return 0;
+    choose(best, s);
+    return &s->now[0];
 }
 
 static void add_match(gm_meteor_stats *st, const gm_meteor_match *m, const gm_meteor_known *k,
@@ -190,7 +202,7 @@ static void add_match(gm_meteor_stats *st, const gm_meteor_match *m, const gm_me
 }
 
 /* Runs of matches that are neighbours in both lines.  Aligner.getCountAndChunks */
-static int64_t chunks_of(const path *best, const search *s)
+static int64_t chunks_of(const state *best, const search *s)
 {
     int64_t chunks = 0, end = NONE;
     for (int64_t t = 0; t < s->n[1];) {
@@ -211,24 +223,21 @@ static int64_t chunks_of(const path *best, const search *s)
 int gm_meteor_align(gm_meteor_stats *st, const gm_meteor_known *k, const gm_meteor_line line[2])
 {
     gm_meteor_matches m;
-    paths now = { 0 }, then = { 0 };
+    search s = { .m = &m, .n = { line[0].n, line[1].n } };
     *st = (gm_meteor_stats){ .length = { (double)line[0].n, (double)line[1].n } };
     for (int side = 0; side < 2; side++)
         for (int64_t i = 0; i < line[side].n; i++)
             st->functions[side] += k->word[line[side].word[i] - 1].function;
     int bad = gm_meteor_match_lines(&m, k, line);
-    search s = { &m, { line[0].n, line[1].n },
-                 (size_t)line[1].n * sizeof(int64_t) + (size_t)(line[0].n + line[1].n) };
-    s.bytes = (s.bytes + sizeof(int64_t)) / sizeof(int64_t) * sizeof(int64_t);  /* aligned, not 0 */
-    if (!bad) bad = beam_search(&now, &then, &s);
+    if (!bad) bad = make_room(&s);
     if (!bad) {
-        const path *best = &now.path[0];
+        const state *best = beam_search(&s);
         for (int64_t t = 0; t < line[1].n; t++)
             if (best->match[t] != NONE) add_match(st, &m.match[best->match[t]], k, line);
         st->chunks = (double)chunks_of(best, &s);
     }
-    free_paths(&now);
-    free_paths(&then);
+    free(s.path);
+    free(s.arrays);
     gm_meteor_matches_free(&m);
     return bad;
 }

@@ -1,7 +1,6 @@
 /* METEOR's matchers: every way in which words of two lines may be matched.
  * edu.cmu.meteor.aligner.ExactMatcher, StemMatcher, SynonymMatcher, ParaphraseMatcher */
 #include <stdlib.h>
-#include <string.h>
 #include "meteor_parts.h"
 
 typedef struct {
@@ -58,12 +57,12 @@ static int single_words(const matcher *s, int stage)
 
 /* The first phrase of [low, high) whose word at `depth` is not before `word`. Those that end there
  * come first. */
-static int64_t lower_bound(const gm_phrases *p, int64_t low, int64_t high, int32_t depth,
+static int64_t lower_bound(const gm_paraphrases *p, int64_t low, int64_t high, int32_t depth,
                            int64_t word)
 {
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
-        const gm_phrase *f = &p->phrase[middle];
+        const gm_paraphrase *f = &p->phrase[middle];
         if (f->nfrom <= depth || p->words[f->from + depth] < word) low = middle + 1;
         else high = middle;
     }
@@ -71,13 +70,14 @@ static int64_t lower_bound(const gm_phrases *p, int64_t low, int64_t high, int32
 }
 
 /* Matches of one phrase, found at `at` of line `side`, with what it may become in the other line. */
-static int add_phrase(const matcher *s, int side, int64_t at, const gm_phrase *f)
+static int add_phrase(const matcher *s, int side, int64_t at, const gm_paraphrase *f)
 {
     const gm_meteor_line *other = &s->line[1 - side];
-    const int64_t *to = s->k->phrases->words + f->to;
+    const int32_t *to = s->k->phrases->words + f->to;
     for (int64_t i = 0; i + f->nto <= other->n; i++) {
-        if (other->word[i] != to[0]) continue;
-        if (memcmp(other->word + i, to, (size_t)f->nto * sizeof *to) != 0) continue;
+        int32_t same = 0;
+        while (same < f->nto && other->word[i + same] == to[same]) same++;
+        if (same < f->nto) continue;
         gm_meteor_match match = { .stage = 3 };
         match.start[side] = at;
         match.length[side] = f->nfrom;
@@ -91,7 +91,7 @@ static int add_phrase(const matcher *s, int side, int64_t at, const gm_phrase *f
 /* Phrases of line `side`: at each place the shortest first, then in the table's order. */
 static int phrases(const matcher *s, int side)
 {
-    const gm_phrases *p = s->k->phrases;
+    const gm_paraphrases *p = s->k->phrases;
     const gm_meteor_line *line = &s->line[side];
     for (int64_t at = 0; at < line->n; at++) {
         int64_t low = 0, high = p->n;

@@ -49,22 +49,23 @@ void gm_meteor_words_free(gm_meteor_word *word, int64_t n);
 
 /* ---- Paraphrases ---- */
 
-typedef struct { int64_t from, to; int32_t nfrom, nto; } gm_phrase;     /* places in .words */
+typedef struct { int64_t from, to; int32_t nfrom, nto; } gm_paraphrase;     /* places in .words */
 typedef struct {
-    int64_t *words, nwords, room;       /* vocabulary numbers, one phrase behind the other */
-    gm_phrase *phrase;                  /* sorted by their `from` words, then as in the file */
+    int32_t *words;                     /* vocabulary numbers, one phrase behind the other */
+    int64_t nwords, room;
+    gm_paraphrase *phrase;                  /* sorted by their `from` words, then as in the file */
     int64_t n, phrases;                 /* phrases: room */
     int64_t lines, kept;                /* while reading: lines so far, words that stay */
-    gm_phrase current;
-} gm_phrases;
+    gm_paraphrase current;
+} gm_paraphrases;
 
 /* From folder/data/paraphrase-en.gz the pairs whose words are all in v.  gm_paraphrases_free in any
  * case. */
-int gm_phrases_read(gm_phrases *p, gm_vocabulary *v, const char *folder, gm_error *e);
+int gm_paraphrases_read(gm_paraphrases *p, gm_vocabulary *v, const char *folder, gm_error *e);
 /* Its parts: the table's lines one after the other, and the sorting; -1 when out of memory. */
-int gm_phrases_line(gm_phrases *p, gm_vocabulary *v, const char *s, size_t n);
-int gm_phrases_sort(gm_phrases *p);
-void gm_paraphrases_free(gm_phrases *p);
+int gm_paraphrases_line(gm_paraphrases *p, gm_vocabulary *v, const char *s, size_t n);
+int gm_paraphrases_sort(gm_paraphrases *p);
+void gm_paraphrases_free(gm_paraphrases *p);
 
 /* ---- Alignment ---- */
 
@@ -88,7 +89,7 @@ typedef struct {
 
 typedef struct {
     const gm_meteor_word *word;
-    const gm_phrases *phrases;
+    const gm_paraphrases *phrases;
     int stages;
 } gm_meteor_known;
 

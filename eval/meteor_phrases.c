@@ -15,7 +15,7 @@ static int out_of_memory(gm_error *e)
 }
 
 /* The words of one line behind p->words; their number, 0 when one is unknown, -1 without memory. */
-static int32_t add_words(gm_phrases *p, gm_vocabulary *v, const char *s, size_t n)
+static int32_t add_words(gm_paraphrases *p, gm_vocabulary *v, const char *s, size_t n)
 {
     int64_t before = p->nwords;
     for (size_t i = 0, k; i < n; i += k) {
@@ -28,21 +28,22 @@ static int32_t add_words(gm_phrases *p, gm_vocabulary *v, const char *s, size_t 
             return 0;
         }
         if (k && p->nwords == p->room) {
-            int64_t room = 2 * p->room + 1024, *more = realloc(p->words, (size_t)room * sizeof *more);
+            int64_t room = p->room + p->room / 2 + 1024;
+            int32_t *more = realloc(p->words, (size_t)room * sizeof *more);
             if (!more) return -1;
             p->words = more;
             p->room = room;
         }
-        if (k) p->words[p->nwords++] = number;
+        if (k) p->words[p->nwords++] = (int32_t)number;
     }
     return (int32_t)(p->nwords - before);
 }
 
-static int add_phrase(gm_phrases *p, gm_phrase f)
+static int add_phrase(gm_paraphrases *p, gm_paraphrase f)
 {
     if (p->n == p->phrases) {
-        int64_t room = 2 * p->phrases + 256;
-        gm_phrase *more = realloc(p->phrase, (size_t)room * sizeof *more);
+        int64_t room = p->phrases + p->phrases / 2 + 256;
+        gm_paraphrase *more = realloc(p->phrase, (size_t)room * sizeof *more);
         if (!more) return -1;
         p->phrase = more;
         p->phrases = room;
@@ -51,12 +52,12 @@ static int add_phrase(gm_phrases *p, gm_phrase f)
     return 0;
 }
 
-int gm_phrases_line(gm_phrases *p, gm_vocabulary *v, const char *s, size_t n)
+int gm_paraphrases_line(gm_paraphrases *p, gm_vocabulary *v, const char *s, size_t n)
 {
     int place = (int)(p->lines++ % 3);          /* probability, phrase, what it may become */
     if (place == 1) {
         p->nwords = p->kept;
-        p->current = (gm_phrase){ .from = p->kept, .nfrom = add_words(p, v, s, n) };
+        p->current = (gm_paraphrase){ .from = p->kept, .nfrom = add_words(p, v, s, n) };
         return p->current.nfrom < 0 ? -1 : 0;
     }
     if (place == 0 || p->current.nfrom == 0) return 0;
@@ -67,37 +68,44 @@ int gm_phrases_line(gm_phrases *p, gm_vocabulary *v, const char *s, size_t n)
     return add_phrase(p, p->current);
 }
 
-typedef struct { const int64_t *words; gm_phrase f; int64_t place; } sorted;
+typedef struct { const int32_t *from; int64_t place; int32_t n; } sorted;
 
 static int compare(const void *a, const void *b)
 {
     const sorted *x = a, *y = b;
-    for (int32_t i = 0; i < x->f.nfrom && i < y->f.nfrom; i++) {
-        int64_t p = x->words[x->f.from + i], q = y->words[y->f.from + i];
-        if (p != q) return p < q ? -1 : 1;
-    }
-    if (x->f.nfrom != y->f.nfrom) return x->f.nfrom < y->f.nfrom ? -1 : 1;
+    for (int32_t i = 0; i < x->n && i < y->n; i++)
+        if (x->from[i] != y->from[i]) return x->from[i] < y->from[i] ? -1 : 1;
+    if (x->n != y->n) return x->n < y->n ? -1 : 1;
     return x->place < y->place ? -1 : 1;
 }
 
-int gm_phrases_sort(gm_phrases *p)
+int gm_paraphrases_sort(gm_paraphrases *p)
 {
     sorted *s = malloc(((size_t)p->n + 1) * sizeof *s);
-    if (!s) return -1;
-    for (int64_t i = 0; i < p->n; i++) s[i] = (sorted){ p->words, p->phrase[i], i };
+    gm_paraphrase *phrase = malloc(((size_t)p->n + 1) * sizeof *phrase);
+    if (!s || !phrase) {
+        free(s);
+        free(phrase);
+        return -1;
+    }
+    for (int64_t i = 0; i < p->n; i++)
+        s[i] = (sorted){ p->words + p->phrase[i].from, i, p->phrase[i].nfrom };
     qsort(s, (size_t)p->n, sizeof *s, compare);
-    for (int64_t i = 0; i < p->n; i++) p->phrase[i] = s[i].f;
+    for (int64_t i = 0; i < p->n; i++) phrase[i] = p->phrase[s[i].place];
     free(s);
+    free(p->phrase);
+    p->phrase = phrase;
+    p->phrases = p->n;
     return 0;
 }
 
 /* Lines of a chunk; what is left of the last, without its end, moves to the front.  Its length, -1
  * without memory. */
-static int64_t read_lines(gm_phrases *p, gm_vocabulary *v, char *chunk, size_t n)
+static int64_t read_lines(gm_paraphrases *p, gm_vocabulary *v, char *chunk, size_t n)
 {
     char *at = chunk, *end;
     while ((end = memchr(at, '\n', n - (size_t)(at - chunk))) != NULL) {
-        if (gm_phrases_line(p, v, at, (size_t)(end - at)) != 0) return -1;
+        if (gm_paraphrases_line(p, v, at, (size_t)(end - at)) != 0) return -1;
         at = end + 1;
     }
     size_t left = n - (size_t)(at - chunk);
@@ -105,7 +113,7 @@ static int64_t read_lines(gm_phrases *p, gm_vocabulary *v, char *chunk, size_t n
     return (int64_t)left;
 }
 
-static int read_table(gm_phrases *p, gm_vocabulary *v, gzFile file, char *chunk, const char *path,
+static int read_table(gm_paraphrases *p, gm_vocabulary *v, gzFile file, char *chunk, const char *path,
                       gm_error *e)
 {
     int64_t left = 0;
@@ -118,32 +126,32 @@ static int read_table(gm_phrases *p, gm_vocabulary *v, gzFile file, char *chunk,
     if (got < 0 || status == Z_BUF_ERROR)
         return gm_fail(e, "%s: the packed bytes are damaged or cut off", path);
     if (left == CHUNK) return gm_fail(e, "%s: a line is longer than %d bytes", path, CHUNK);
-    if (left && gm_phrases_line(p, v, chunk, (size_t)left) != 0) return out_of_memory(e);
+    if (left && gm_paraphrases_line(p, v, chunk, (size_t)left) != 0) return out_of_memory(e);
     if (p->lines == 0 || p->lines % 3 != 0)
         return gm_fail(e, "%s: wanted groups of three lines, found %lld lines", path,
                        (long long)p->lines);
     return 0;
 }
 
-int gm_phrases_read(gm_phrases *p, gm_vocabulary *v, const char *folder, gm_error *e)
+int gm_paraphrases_read(gm_paraphrases *p, gm_vocabulary *v, const char *folder, gm_error *e)
 {
     char *path = gm_path_join(folder, "data/paraphrase-en.gz"), *chunk = malloc(CHUNK);
     gzFile file = path && chunk ? gzopen(path, "rb") : NULL;
     int bad = 0;
-    *p = (gm_phrases){ 0 };
+    *p = (gm_paraphrases){ 0 };
     if (!path || !chunk) bad = out_of_memory(e);
     else if (!file) bad = gm_fail(e, "%s: cannot be opened: %s", path, strerror(errno));
     else bad = read_table(p, v, file, chunk, path, e);
-    if (!bad && gm_phrases_sort(p) != 0) bad = out_of_memory(e);
+    if (!bad && gm_paraphrases_sort(p) != 0) bad = out_of_memory(e);
     if (file) gzclose(file);
     free(chunk);
     free(path);
     return bad;
 }
 
-void gm_paraphrases_free(gm_phrases *p)
+void gm_paraphrases_free(gm_paraphrases *p)
 {
     free(p->words);
     free(p->phrase);
-    *p = (gm_phrases){ 0 };
+    *p = (gm_paraphrases){ 0 };
 }

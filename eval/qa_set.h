@@ -20,8 +20,8 @@ typedef struct {
 } gm_qa_set;
 
 /* path: a list of {"id", "image", "conversations": [{"from": "human", "value"}, {"from": "gpt",
- * "value"}, ..]}: every turn is a question of its own, called ID when it is the only one, else ID-1,
- * ID-2, ..; "<image>" and white space around it are taken out.  Or .jsonl of {"question_id",
+ * "value"}, ..]}: every turn is a question of its own, called ID when it is the only one, else
+ * ID-1, ID-2, ..; "<image>" and white space around it are taken out.  Or .jsonl of {"question_id",
  * "image", "text" (the question), "answer" or "answers": [..]}; without answers (LLaVA-Bench's
  * questions) unless answers_wanted.  gm_qa_set_free in any case. */
 int gm_qa_set_read(gm_qa_set *s, const char *path, bool answers_wanted, gm_error *e);

@@ -59,6 +59,10 @@ typedef enum {
 /* The draw depends on the seed and the image's id alone. */
 int gm_ref_choose(gm_ref_set *s, gm_ref_protocol protocol, uint64_t seed, gm_error *e);
 
+/* Random numbers that depend on a seed and an image's id: the state, and the next one. */
+uint64_t gm_ref_seed(uint64_t seed, const char *id);
+uint64_t gm_ref_random(uint64_t *state);
+
 /* The true mask, pixel by pixel, malloc'ed: how many polygons or runs cover it (RefCOCO_Segm_ds.py:
  * their sum; of several annotations, as gRefCOCO has them, the bitwise or).  height, width: the
  * image's, or those of the mask when the truth does not say. */

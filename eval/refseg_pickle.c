@@ -3,39 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../io/os.h"
-#include "../io/pickle.h"
-#include "../io/text.h"
+#include "../io/refer.h"
 #include "refseg.h"
-
-static bool is_text(const gm_pickle_value *v)
-{
-    return v && (v->kind == GM_P_STR || v->kind == GM_P_BYTES);
-}
 
 /* A text or whole number as text, malloc'ed; NULL for others. */
 static char *text_of(const gm_pickle_value *v)
 {
-    gm_text t = { 0 };
     char number[32];
-    if (is_text(v)) {
-        gm_text_add(&t, v->u.text.s, v->u.text.n);
-    } else if (v && v->kind == GM_P_INT) {
-        snprintf(number, sizeof number, "%" PRId64, v->u.i);
-        gm_text_adds(&t, number);
-    } else {
-        return NULL;
-    }
-    return gm_text_take(&t);
-}
-
-/* REFER.getRefIds: testA, testB, testC by their last letter, test by the word, others as they
- * stand. */
-static bool in_split(const char *of, const char *split)
-{
-    if (strcmp(split, "testA") == 0 || strcmp(split, "testB") == 0 || strcmp(split, "testC") == 0)
-        return strchr(of, split[4]) != NULL;
-    if (strcmp(split, "test") == 0) return strstr(of, "test") != NULL;
-    return strcmp(of, split) == 0;
+    int64_t i;
+    if (!gm_refer_number(v, &i)) return gm_refer_text(v);
+    snprintf(number, sizeof number, "%" PRId64, i);
+    return gm_copy_text(number);
 }
 
 /* The annotations of a ref: one id, or gRefCOCO's list, in which -1 means none. */
@@ -85,7 +63,7 @@ static int add_ref(gm_ref_set *s, const gm_pickle_value *ref, const char *split,
 {
     char *of = text_of(gm_pickle_get(ref, "split")), *id = text_of(gm_pickle_get(ref, "image_id"));
     int bad = of && id ? 0 : gm_fail(e, "wanted a split and an image_id");
-    if (!bad && in_split(of, split)) {
+    if (!bad && gm_refer_in_split(of, split)) {
         int64_t image = gm_ids_find(ids, id);
         if (image < 0) bad = gm_fail(e, "image %s is not in instances.json", id);
         else bad = add_sentences(s, image, ref, wanted, e);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "../io/json.h"
 #include "../io/os.h"
+#include "../io/refer.h"
 #include "refseg.h"
 
 static int out_of_memory(gm_error *e)
@@ -105,32 +106,6 @@ static int read_instances(gm_ref_set *s, const gm_ids *wanted, gm_error *e)
     return bad || more < 0 ? -1 : 0;
 }
 
-/* The pickle of a REFER folder, malloc'ed: refs(umd).p for refcocog, refs(unc).p for the others,
- * as the release has it; else the only one there is. */
-static char *find_refs(const char *folder, gm_error *e)
-{
-    char **names;
-    int64_t n, found = -1, count = 0;
-    size_t length = strlen(folder);
-    while (length && folder[length - 1] == '/') length--;
-    bool g = length >= 8 && strncmp(folder + length - 8, "refcocog", 8) == 0;
-    if (gm_list_dir(folder, &names, &n, e) != 0) return NULL;
-    for (int64_t i = 0; i < n; i++) {
-        size_t l = strlen(names[i]);
-        if (strncmp(names[i], "refs(", 5) || l < 3 || strcmp(names[i] + l - 3, ").p")) continue;
-        bool usual = strcmp(names[i], g ? "refs(umd).p" : "refs(unc).p") == 0;
-        if (!count || usual) found = i;
-        count = usual ? -n : count + 1;
-    }
-    char *path = found >= 0 && count <= 1 ? gm_path_join(folder, names[found]) : NULL;
-    if (found < 0) gm_fail(e, "%s: wanted refs(..).p in it, found none", folder);
-    else if (count > 1) gm_fail(e, "%s: wanted one refs(..).p, found %lld", folder,
-                                (long long)count);
-    else if (!path) out_of_memory(e);
-    gm_free_list(names, n);
-    return path;
-}
-
 /* Ids of texts with their places, sorted; equal ones stay. */
 static int index_texts(gm_ids *ids, const gm_texts *t, gm_error *e)
 {
@@ -158,7 +133,7 @@ static int read_folder(gm_ref_set *s, const char *folder, const char *split, gm_
 {
     gm_ids images = { 0 }, ids = { 0 };
     gm_texts wanted = { 0 };
-    char *refs = find_refs(folder, e);
+    char *refs = gm_refer_pickle(folder, e);
     s->path = gm_path_join(folder, "instances.json");
     int bad = !refs ? -1 : s->path ? read_instances(s, NULL, e) : out_of_memory(e);
     if (!bad) bad = index_images(&images, s, e);

@@ -3,7 +3,7 @@
 #include <string.h>
 #include "../io/json.h"
 #include "../io/os.h"
-#include "../io/polygon.h"
+#include "../io/segmentation.h"
 #include "../io/text.h"
 #include "refseg.h"
 
@@ -19,7 +19,7 @@ static int out_of_memory(gm_error *e)
 /* ---- which are asked ---- */
 
 /* splitmix64 (Steele, Lea, Flood 2014). */
-static uint64_t next_random(uint64_t *state)
+uint64_t gm_ref_random(uint64_t *state)
 {
     uint64_t z = *state += 0x9e3779b97f4a7c15u;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -28,11 +28,11 @@ static uint64_t next_random(uint64_t *state)
 }
 
 /* FNV-1a of an id, so that an image's draw does not depend on the other images. */
-static uint64_t hash_id(const char *id)
+uint64_t gm_ref_seed(uint64_t seed, const char *id)
 {
     uint64_t h = 0xcbf29ce484222325u;
     for (; *id; id++) h = (h ^ (unsigned char)*id) * 0x100000001b3u;
-    return h;
+    return seed ^ h;
 }
 
 int gm_ref_choose(gm_ref_set *s, gm_ref_protocol protocol, uint64_t seed, gm_error *e)
@@ -40,14 +40,14 @@ int gm_ref_choose(gm_ref_set *s, gm_ref_protocol protocol, uint64_t seed, gm_err
     s->asked = 0;
     for (int64_t i = 0; i < s->nimages; i++) {
         gm_ref_image *m = &s->image[i];
-        uint64_t state = seed ^ hash_id(m->id);
+        uint64_t state = gm_ref_seed(seed, m->id);
         bool draw = protocol == GM_REF_RELEASED && m->n >= SAMPLE;
         m->asked = malloc((size_t)(m->n + 1) * sizeof *m->asked);
         if (!m->asked) return out_of_memory(e);
         memcpy(m->asked, s->by_image + m->first, (size_t)m->n * sizeof *m->asked);
         m->nasked = draw ? SAMPLE : m->n;
         for (int64_t k = 0; draw && k < SAMPLE; k++) {      /* the first steps of a shuffle */
-            int64_t other = k + (int64_t)(next_random(&state) % (uint64_t)(m->n - k));
+            int64_t other = k + (int64_t)(gm_ref_random(&state) % (uint64_t)(m->n - k));
             int64_t kept = m->asked[k];
             m->asked[k] = m->asked[other];
             m->asked[other] = kept;
@@ -60,37 +60,14 @@ int gm_ref_choose(gm_ref_set *s, gm_ref_protocol protocol, uint64_t seed, gm_err
 
 /* ---- masks ---- */
 
-/* A polygon [x, y, x, y, ..] in pixels. */
-static int read_polygon(gm_rle *r, const json_t *list, int64_t H, int64_t W, const char *what,
-                        gm_error *e)
-{
-    size_t n = json_array_size(list), i;
-    json_t *v;
-    gm_error why = { "" };
-    *r = (gm_rle){ 0 };
-    if (!H) return gm_fail(e, "%s: a polygon without the image's height and width", what);
-    double *xy = malloc((n + 1) * sizeof *xy);
-    if (!xy) return out_of_memory(e);
-    json_array_foreach(list, i, v) {
-        if (!json_is_number(v)) break;
-        xy[i] = json_number_value(v);
-    }
-    int bad = i < n || n == 0 || n % 2 ? gm_fail(&why, "wanted x and y in turn in a polygon") : 0;
-    const double *one = xy;
-    const int64_t points = (int64_t)n / 2;
-    if (!bad) bad = gm_rle_polygons(r, &one, &points, 1, H, W, &why);
-    free(xy);
-    return bad ? gm_fail(e, "%s: %s", what, why.text) : 0;
-}
-
 /* The pixels of one part are added to sum (H, W); its sizes fill in those that are unknown. */
 static int add_part(uint8_t **sum, int64_t *H, int64_t *W, const json_t *part, const char *what,
                     gm_error *e)
 {
     gm_rle r;
-    int bad = json_is_array(part) ? read_polygon(&r, part, *H, *W, what, e)
-                                  : gm_mask_read(&r, part, what, e);
-    if (bad) return -1;
+    gm_error why = { "" };
+    int bad = gm_segmentation_part(&r, part, *H, *W, &why);
+    if (bad) return gm_fail(e, "%s: %s", what, why.text);
     if (!*H) *H = r.height, *W = r.width;
     bool fits = r.height == *H && r.width == *W;
     uint8_t *mask = fits ? malloc((size_t)(*H * *W)) : NULL;
@@ -165,7 +142,9 @@ int gm_ref_found(gm_rle *r, const json_t *prediction, const gm_expression *x, co
     }
     *r = (gm_rle){ 0 };
     if (!mask) return 0;
-    return gm_mask_read(r, mask, what, e) == 0 ? 1 : -1;
+    gm_error why = { "" };
+    if (gm_segmentation_part(r, mask, 0, 0, &why) == 0) return 1;
+    return gm_fail(e, "%s: %s", what, why.text);
 }
 
 /* ---- scores ---- */

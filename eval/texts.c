@@ -61,49 +61,6 @@ const char *gm_id_text(const json_t *id, char number[32])
     return number;
 }
 
-/* Runs as numbers, which must add up to height x width (pycocotools' uncompressed form). */
-static int runs_read(gm_rle *r, const json_t *list, int64_t height, int64_t width, gm_error *e)
-{
-    size_t n = json_array_size(list), i;
-    int64_t left = height * width;
-    json_t *one;
-    uint32_t *count = malloc((n + 1) * sizeof *count);
-    if (!count) return out_of_memory(e);
-    json_array_foreach(list, i, one) {
-        int64_t v = json_integer_value(one);
-        if (!json_is_integer(one) || v < 0 || v > left) break;
-        count[i] = (uint32_t)v;
-        left -= v;
-    }
-    if (i < n || left || n == 0) {
-        free(count);
-        return gm_fail(e, "wanted runs that add up to %lld x %lld pixels", (long long)width,
-                       (long long)height);
-    }
-    *r = (gm_rle){ height, width, (int64_t)n, count };
-    return 0;
-}
-
-int gm_mask_read(gm_rle *r, const json_t *o, const char *what, gm_error *e)
-{
-    json_t *size = json_object_get(o, "size"), *list = json_object_get(o, "counts");
-    const char *counts = gm_json_text(o, "counts");
-    json_t *h = json_array_get(size, 0), *w = json_array_get(size, 1);
-    gm_error why = { "" };
-    int64_t height = json_integer_value(h), width = json_integer_value(w);
-    bool sized = json_array_size(size) == 2 && json_is_integer(h) && json_is_integer(w);
-    *r = (gm_rle){ 0 };
-    if (!sized || (!counts && !json_is_array(list)))
-        return gm_fail(e, "%s: wanted a mask: size [height, width], counts as compressed text or "
-                       "runs", what);
-    if (height < 1 || width < 1 || height > UINT32_MAX / width)
-        return gm_fail(e, "%s: wanted 1 to 2^32 - 1 pixels, found %lld x %lld", what,
-                       (long long)width, (long long)height);
-    int bad = counts ? gm_rle_parse(r, counts, height, width, &why)
-                     : runs_read(r, list, height, width, &why);
-    return bad ? gm_fail(e, "%s: %s", what, why.text) : 0;
-}
-
 static int by_id(const void *a, const void *b)
 {
     const gm_id *x = a, *y = b;

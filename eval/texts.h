@@ -15,12 +15,8 @@ int gm_texts_note(gm_texts *t, gm_error *e, const char *format, ...)
 int gm_texts_read(gm_texts *t, const json_t *list, const char *what, gm_error *e);
 void gm_texts_free(gm_texts *t);
 
-/* An id as text: a string as it stands, a whole number in decimal (into number); NULL for others. */
+/* An id as text: a string as it is, a whole number in decimal (into number); NULL for others. */
 const char *gm_id_text(const json_t *id, char number[32]);
-
-/* COCO's run-length mask {"size": [height, width], "counts": ".."}: compressed text, or a list of
- * runs. */
-int gm_mask_read(gm_rle *r, const json_t *o, const char *what, gm_error *e);
 
 /* Finds ids: places of a list, sorted by text. */
 typedef struct { const char *id; int64_t place; } gm_id;

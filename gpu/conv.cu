@@ -84,7 +84,8 @@ static int conv_image(float *y, const float *x, const void *w, const gm_conv *s,
         bad = p->type == GM_BF16 ? patches(static_cast<uint16_t *>(col), x, s, at, P)
                                  : patches(static_cast<float *>(col), x, s, at, P);
         if (!bad)
-            bad = gpu_product_nn(y + at, w, col, p->type, s->CO, P, p->K, p->pixels, onto, 1, 0, 0);
+            bad = gpu_product_nn(y + at, w, p->K, col, p->type, s->CO, P, p->K, p->pixels, onto, 1,
+                                 0, 0);
     }
     return bad;
 }
@@ -106,8 +107,8 @@ int cuda_conv2d(float *y, const float *x, const void *w, gm_dtype wt, const floa
         bad = gpu_status();
     }
     if (!bad && !p.panel)
-        return gpu_product_nn(y, w, x, GM_F32, s->CO, p.pixels, p.K, p.pixels, b != NULL, s->B,
-                              p.K * p.pixels, s->CO * p.pixels);
+        return gpu_product_nn(y, w, p.K, x, GM_F32, s->CO, p.pixels, p.K, p.pixels, b != NULL,
+                              s->B, p.K * p.pixels, s->CO * p.pixels);
     for (int64_t i = 0; !bad && i < s->B; i++)
         bad = conv_image(y + i * s->CO * p.pixels, x + i * s->CI * s->H * s->W, w, s, &p, b != NULL,
                          static_cast<char *>(scratch) + p.weight);

@@ -141,5 +141,56 @@ int cuda_attention(float *y, const float *q, const float *k, const float *v, con
 size_t cuda_attention_scratch(const gm_attn *s);
 int cuda_argmax(int32_t *y, const float *x, int64_t R, int64_t C);
 int cuda_finite(int32_t *y, const float *x, int64_t N);
+int cuda_fill(float *y, int64_t N, float value);
+int cuda_cross_entropy(float *y, const float *x, const int32_t *label, int64_t R, int64_t C);
+int cuda_cross_entropy_backward(float *dx, const float *dy, const float *x, const int32_t *label,
+                                int64_t R, int64_t C);
+int cuda_bce(float *y, const float *x, const float *t, int64_t N, int64_t P);
+int cuda_bce_backward(float *dx, const float *dy, const float *x, const float *t, int64_t N,
+                      int64_t P);
+int cuda_dice(float *y, const float *x, const float *t, int64_t N, int64_t P);
+int cuda_gather_backward(float *dx, const float *dy, const int32_t *rows, int64_t N, int64_t R,
+                         int64_t C);
+int cuda_transpose_backward(float *dx, const float *dy, int64_t B, int64_t R, int64_t C);
+int cuda_concat_backward(float *da, float *db, const float *dy, int64_t B, int64_t N, int64_t M);
+int cuda_slice_backward(float *dx, const float *dy, int64_t B, int64_t N, int64_t at, int64_t M);
+int cuda_repeat_backward(float *dx, const float *dy, int64_t B, int64_t N);
+int cuda_window_backward(float *dx, const float *dy, int64_t B, int64_t H, int64_t W, int64_t C,
+                         int64_t S);
+int cuda_unwindow_backward(float *dx, const float *dy, int64_t B, int64_t H, int64_t W, int64_t C,
+                           int64_t S);
+int cuda_round_bf16_backward(float *dx, const float *dy, int64_t N);
+int cuda_add_backward(float *da, float *db, const float *dy, int64_t N, int64_t M);
+int cuda_mul_backward(float *da, float *db, const float *dy, const float *a, const float *b,
+                      int64_t N, int64_t M);
+int cuda_scale_backward(float *dx, const float *dy, int64_t N, float s);
+int cuda_relu_backward(float *dx, const float *dy, const float *x, int64_t N);
+int cuda_gelu_backward(float *dx, const float *dy, const float *x, int64_t N);
+int cuda_quick_gelu_backward(float *dx, const float *dy, const float *x, int64_t N);
+int cuda_silu_backward(float *dx, const float *dy, const float *x, int64_t N);
+int cuda_sin_backward(float *dx, const float *dy, const float *x, int64_t N);
+int cuda_cos_backward(float *dx, const float *dy, const float *x, int64_t N);
+int cuda_rope_backward(float *dx, const float *dy, const float *angle, int64_t R, int64_t NH,
+                       int64_t HD);
+int cuda_linear_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
+                         const void *w, gm_dtype wt, int64_t R, int64_t N, int64_t K,
+                         void *scratch);
+size_t cuda_linear_backward_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K);
+int cuda_layernorm_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
+                            const float *w, int64_t R, int64_t C, float eps);
+int cuda_layernorm2d_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
+                              const float *w, int64_t B, int64_t C, int64_t HW, float eps);
+int cuda_rmsnorm_backward(float *dx, float *dw, const float *dy, const float *x, const float *w,
+                          int64_t R, int64_t C, float eps);
+int cuda_groupnorm_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
+                            const float *w, int64_t B, int64_t C, int64_t HW, int64_t G,
+                            float eps);
+int cuda_softmax_backward(float *dx, const float *dy, const float *y, int64_t R, int64_t C);
+int cuda_attention_backward(float *dq, float *dk, float *dv, float *drel_h, float *drel_w,
+                            const float *dy, const float *q, const float *k, const float *v,
+                            const float *y, const gm_attn *s, void *scratch);
+size_t cuda_attention_backward_scratch(const gm_attn *s);
+int cuda_dice_backward(float *dx, const float *dy, const float *x, const float *t, int64_t N,
+                       int64_t P);
 
 #endif

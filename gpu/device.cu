@@ -107,7 +107,37 @@ static gm_kernels make_table()
     t.groupnorm = cuda_groupnorm, t.resize = cuda_resize, t.roi_align = cuda_roi_align;
     t.softmax = cuda_softmax, t.attention = cuda_attention;
     t.attention_scratch = cuda_attention_scratch;
-    t.argmax = cuda_argmax, t.finite = cuda_finite;
+    t.argmax = cuda_argmax, t.finite = cuda_finite, t.fill = cuda_fill;
+    t.cross_entropy = cuda_cross_entropy, t.bce = cuda_bce, t.dice = cuda_dice;
+    t.cross_entropy_backward = cuda_cross_entropy_backward;
+    t.gather_backward = cuda_gather_backward;
+    t.transpose_backward = cuda_transpose_backward;
+    t.concat_backward = cuda_concat_backward;
+    t.slice_backward = cuda_slice_backward;
+    t.repeat_backward = cuda_repeat_backward;
+    t.window_backward = cuda_window_backward;
+    t.unwindow_backward = cuda_unwindow_backward;
+    t.round_bf16_backward = cuda_round_bf16_backward;
+    t.add_backward = cuda_add_backward;
+    t.mul_backward = cuda_mul_backward;
+    t.scale_backward = cuda_scale_backward;
+    t.relu_backward = cuda_relu_backward;
+    t.gelu_backward = cuda_gelu_backward;
+    t.quick_gelu_backward = cuda_quick_gelu_backward;
+    t.silu_backward = cuda_silu_backward;
+    t.sin_backward = cuda_sin_backward;
+    t.cos_backward = cuda_cos_backward;
+    t.rope_backward = cuda_rope_backward;
+    t.linear_backward = cuda_linear_backward;
+    t.linear_backward_scratch = cuda_linear_backward_scratch;
+    t.layernorm_backward = cuda_layernorm_backward;
+    t.layernorm2d_backward = cuda_layernorm2d_backward;
+    t.rmsnorm_backward = cuda_rmsnorm_backward;
+    t.groupnorm_backward = cuda_groupnorm_backward;
+    t.softmax_backward = cuda_softmax_backward;
+    t.attention_backward = cuda_attention_backward;
+    t.attention_backward_scratch = cuda_attention_backward_scratch;
+    t.bce_backward = cuda_bce_backward, t.dice_backward = cuda_dice_backward;
     return t;
 }
 

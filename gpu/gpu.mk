@@ -49,4 +49,14 @@ EMU_PROOF := $(B)/libglamm_emu.so $(B)/hollow_kernels.so
 check-emu: deps-check
 	@$(MAKE) --no-print-directory all $(PROOF) $(EMU_PROOF)
 	@bash tests/emu.sh $(B) all
-.PHONY: emu check-emu
+
+# What a bare machine with a GPU lacks of Debian's libraries, for gpu/run_on_gpu.sh there.  Run here.
+KIT      := libopenblas-openmp-dev libopenblas0-openmp libgfortran5 libquadmath0 libjansson-dev libjansson4 \
+            libturbojpeg0-dev libturbojpeg0 libstb-dev zlib1g-dev check libsubunit-dev libsubunit0
+gpu-kit:
+	@rm -rf build/gpu-kit && mkdir -p build/gpu-kit/root
+	cd build/gpu-kit && apt-get download -q $(KIT)
+	@cd build/gpu-kit && for d in *.deb; do dpkg-deb -x $$d root || exit 1; done && rm -rf *.deb root/usr/share && \
+	    find root -name '*.a' ! -name 'libcheck*' ! -name 'libz.a' -delete && tar -cJf kit.tar.xz root && rm -r root
+	@du -sh build/gpu-kit
+.PHONY: emu check-emu gpu-kit

@@ -62,6 +62,17 @@ int cuda_repeat(float *y, const float *x, int64_t B, int64_t N)
     return copy_rows(y, x, B, N, N, 0);
 }
 
+__global__ void k_fill(float *y, int64_t N, float value)
+{
+    for (int64_t i = gpu_first<int64_t>(); i < N; i += gpu_step<int64_t>()) y[i] = value;
+}
+
+int cuda_fill(float *y, int64_t N, float value)
+{
+    LAUNCH(k_fill, gpu_blocks(N, THREADS), THREADS, 0, gpu.stream, y, N, value);
+    return gpu_status();
+}
+
 /* ---- gather ---- */
 
 /* Bits, not values: a NaN's payload comes along, made quiet, as in ref/kernels/typed.h. */

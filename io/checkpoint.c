@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "config.h"
+#include "folder.h"
 #include "os.h"
 #include "shards.h"
 
@@ -13,30 +14,36 @@
 
 struct gm_checkpoint {
     char *path;
+    gm_folder folder;                   /* its small files */
     gm_config config;
     gm_weights *weights;
     gm_files files;
 };
 
-/* folder/name, read when it is there; *o stays NULL when it is not. */
-static int read_optional(const char *folder, const char *name, char **path, json_t **o, gm_error *e)
+/* The JSON file `name` of d; *o stays NULL when it is not there.  *path: for messages, malloc'ed. */
+static int read_optional(const gm_folder *d, const char *name, char **path, json_t **o, gm_error *e)
 {
+    size_t n;
     *o = NULL;
-    *path = gm_path_join(folder, name);
-    if (!*path) return gm_fail(e, "%s: out of memory", folder);
-    if (gm_is_file(*path)) *o = gm_json_read(*path, e);
-    return *o || !gm_is_file(*path) ? 0 : -1;
+    *path = gm_path_join(d->path, name);
+    if (!*path) return gm_fail(e, "%s: out of memory", d->path);
+    gm_error why = { "" };
+    char *text = gm_folder_text(d, name, &n, &why);
+    if (text) *o = gm_json_object(text, n, *path, e);
+    free(text);
+    if (why.text[0]) return gm_fail(e, "%s", why.text);
+    return *o || !text ? 0 : -1;
 }
 
 typedef int (*config_reader)(gm_config *g, const json_t *o, const char *name, gm_error *e);
 
 /* *found (may be NULL): whether the file is there. */
-static int read_part(gm_config *g, config_reader read, const char *folder, const char *name,
+static int read_part(gm_config *g, config_reader read, const gm_folder *d, const char *name,
                      bool *found, gm_error *e)
 {
     char *path;
     json_t *o;
-    int bad = read_optional(folder, name, &path, &o, e);
+    int bad = read_optional(d, name, &path, &o, e);
     if (!bad && o) bad = read(g, o, path, e);
     if (found) *found = o != NULL;
     json_decref(o);
@@ -47,16 +54,18 @@ static int read_part(gm_config *g, config_reader read, const char *folder, const
 /* The model's own config; *tower: what it calls the CLIP tower, malloc'ed, "" for nothing. */
 static int read_model_config(gm_checkpoint *k, char **tower, gm_error *e)
 {
-    char *path = gm_path_join(k->path, "config.json");
-    json_t *o = path ? gm_json_read(path, e) : NULL;
-    int bad = o ? 0 : gm_fail(e, "%s: out of memory", k->path);
+    char *path;
+    json_t *o;
+    int bad = read_optional(&k->folder, "config.json", &path, &o, e);
+    if (!bad && !o) bad = gm_fail(e, "%s: there is no such file", path);
     gm_config_defaults(&k->config);
-    if (!bad) bad = read_part(&k->config, gm_config_sizes, k->path, "sizes.json", NULL, e);
+    if (!bad) bad = read_part(&k->config, gm_config_sizes, &k->folder, "sizes.json", NULL, e);
     if (!bad) bad = gm_config_model(&k->config, o, path, e);
     const char *name = gm_json_text(o, "mm_vision_tower");
     if (!name) name = gm_json_text(o, "vision_tower");
-    if (!bad && !(*tower = gm_copy_text(name ? name : "")))
+    if (!bad && !(*tower = gm_copy_text(name && !k->folder.packed ? name : "")))
         bad = gm_fail(e, "%s: out of memory", k->path);
+    k->config.llm.interleaved = k->folder.packed;
     json_decref(o);
     free(path);
     return bad;
@@ -132,17 +141,25 @@ static int take_all(gm_checkpoint *k, gm_weights *from, const char *what, gm_err
     return 0;
 }
 
+static int read_tower(gm_checkpoint *k, gm_weights *w, const char *folder, gm_error *e)
+{
+    bool found = false;
+    gm_folder d;
+    int bad = gm_folder_open(&d, folder, e);
+    if (!bad) bad = read_part(&k->config, gm_config_clip, &d, "config.json", &found, e);
+    if (!bad && !found) bad = gm_fail(e, "%s: no config.json of a CLIP tower", folder);
+    if (!bad)
+        bad = read_part(&k->config, gm_config_preprocessor, &d, "preprocessor_config.json", NULL,
+                        e);
+    gm_folder_close(&d);
+    return bad || gm_open_folder(&k->files, w, folder, GM_FROM_CLIP, e) ? -1 : 0;
+}
+
 static int open_tower_folder(gm_checkpoint *k, const char *folder, const gm_model_options *o,
                              gm_error *e)
 {
-    bool found = false;
     gm_weights *w = gm_weights_new(folder, o, e);
-    int bad = w ? read_part(&k->config, gm_config_clip, folder, "config.json", &found, e) : -1;
-    if (!bad && !found) bad = gm_fail(e, "%s: no config.json of a CLIP tower", folder);
-    if (!bad)
-        bad = read_part(&k->config, gm_config_preprocessor, folder, "preprocessor_config.json",
-                        NULL, e);
-    if (!bad) bad = gm_open_folder(&k->files, w, folder, GM_FROM_CLIP, e);
+    int bad = w ? read_tower(k, w, folder, e) : -1;
     if (!bad) bad = take_all(k, w, "CLIP tower", e);
     gm_weights_free(w);
     return bad;
@@ -159,8 +176,8 @@ static int open_tower(gm_checkpoint *k, const char *tower, const gm_model_option
         return bad;
     }
     if (gm_weights_look(k->weights, VISION "embeddings.class_embedding").data) {
-        if (read_part(&k->config, gm_config_preprocessor, k->path, "preprocessor_config.json", NULL,
-                      e) != 0)
+        if (read_part(&k->config, gm_config_preprocessor, &k->folder, "preprocessor_config.json",
+                      NULL, e) != 0)
             return -1;
         return tower_from_shapes(k, e);
     }
@@ -205,12 +222,12 @@ static int read_adapter_config(const json_t *o, const char *name, double *alpha,
 }
 
 /* DEFAULT_ALPHA when the folder has no adapter_config.json. */
-static int adapter_alpha(const char *folder, double *alpha, gm_error *e)
+static int adapter_alpha(const gm_folder *d, double *alpha, gm_error *e)
 {
     char *path;
     json_t *o;
     *alpha = DEFAULT_ALPHA;
-    int bad = read_optional(folder, "adapter_config.json", &path, &o, e);
+    int bad = read_optional(d, "adapter_config.json", &path, &o, e);
     if (!bad && o) bad = read_adapter_config(o, path, alpha, e);
     json_decref(o);
     free(path);
@@ -223,12 +240,15 @@ static int open_adapter(gm_files *files, gm_weights *w, const char *path, double
     static const char *const name[2] = { "adapter_model.safetensors", "adapter_model.bin" };
     *alpha = DEFAULT_ALPHA;
     if (!gm_is_dir(path)) return gm_open_weights(files, w, path, GM_FROM_MODEL, e);
-    if (adapter_alpha(path, alpha, e) != 0) return -1;
+    gm_folder d;
+    int bad = gm_folder_open(&d, path, e) || adapter_alpha(&d, alpha, e);
+    gm_folder_close(&d);
+    if (bad) return -1;
     for (int i = 0; i < 2; i++) {
         char *file = gm_path_join(path, name[i]);
         if (!file) return gm_fail(e, "%s: out of memory", path);
         bool there = gm_is_file(file);
-        int bad = there ? gm_open_weights(files, w, file, GM_FROM_MODEL, e) : 0;
+        bad = there ? gm_open_weights(files, w, file, GM_FROM_MODEL, e) : 0;
         free(file);
         if (there) return bad;
     }
@@ -259,7 +279,7 @@ static int merge_own_pairs(gm_checkpoint *k, gm_error *e)
 {
     double alpha;
     int64_t merged;
-    if (adapter_alpha(k->path, &alpha, e) != 0) return -1;
+    if (adapter_alpha(&k->folder, &alpha, e) != 0) return -1;
     if (gm_lora_merge(k->weights, k->weights, alpha, &merged, e) != 0) return -1;
     if (merged)
         gm_weights_say(k->weights, "%s: %lld LoRA pairs merged with alpha %g", k->path,
@@ -269,11 +289,20 @@ static int merge_own_pairs(gm_checkpoint *k, gm_error *e)
 
 /* ---- all of it ---- */
 
+/* Of a GGUF pair: the language model from the one file, the rest from the other. */
+static int open_weights(gm_checkpoint *k, gm_error *e)
+{
+    if (!k->folder.packed)
+        return gm_open_folder(&k->files, k->weights, k->path, GM_FROM_MODEL, e);
+    return gm_open_weights(&k->files, k->weights, k->path, GM_FROM_GGUF, e) ||
+                   gm_open_weights(&k->files, k->weights, k->folder.path, GM_FROM_MODEL, e) ? -1 : 0;
+}
+
 static int open_all(gm_checkpoint *k, const gm_model_options *o, gm_error *e)
 {
     char *tower = NULL;
     int bad = read_model_config(k, &tower, e);
-    if (!bad) bad = gm_open_folder(&k->files, k->weights, k->path, GM_FROM_MODEL, e);
+    if (!bad) bad = open_weights(k, e);
     if (!bad) bad = open_tower(k, tower, o, e);
     free(tower);
     if (!bad && o && o->sam) bad = open_sam(k, o, e);
@@ -287,16 +316,11 @@ gm_checkpoint *gm_checkpoint_open(const char *path, const gm_model_options *o, g
 {
     gm_error own = { "" };
     if (!e) e = &own;
-    if (!gm_is_dir(path)) {
-        gm_fail(e, "%s: wanted the folder of a checkpoint (with config.json), found %s", path,
-                gm_is_file(path) ? "a file" : "nothing");
-        return NULL;
-    }
     gm_checkpoint *k = calloc(1, sizeof *k);
     if (k) k->path = gm_copy_text(path);
     if (k && k->path) k->weights = gm_weights_new(path, o, e);
     if (!k || !k->path || !k->weights) gm_fail(e, "%s: out of memory", path);
-    else if (open_all(k, o, e) == 0) return k;
+    else if (gm_folder_open(&k->folder, path, e) == 0 && open_all(k, o, e) == 0) return k;
     gm_checkpoint_free(k);
     return NULL;
 }
@@ -306,6 +330,7 @@ void gm_checkpoint_free(gm_checkpoint *k)
     if (!k) return;
     gm_weights_free(k->weights);
     gm_close_files(&k->files);
+    gm_folder_close(&k->folder);
     free(k->path);
     free(k);
 }
@@ -318,6 +343,11 @@ const gm_config *gm_checkpoint_config(const gm_checkpoint *k)
 gm_weights *gm_checkpoint_weights(gm_checkpoint *k)
 {
     return k->weights;
+}
+
+const gm_folder *gm_checkpoint_folder(const gm_checkpoint *k)
+{
+    return &k->folder;
 }
 
 const char *gm_checkpoint_path(const gm_checkpoint *k)
@@ -333,6 +363,11 @@ int64_t gm_checkpoint_tensors(const gm_checkpoint *k, gm_stored *out, int64_t ma
         out[i] = (gm_stored){ .name = t->name, .file = t->file, .tensor = t->x, .used = t->used };
     }
     return w->n;
+}
+
+void gm_checkpoint_forget(const gm_checkpoint *k, gm_tensor x)
+{
+    for (int64_t i = 0; i < k->files.n; i++) gm_file_forget(k->files.file[i], x);
 }
 
 size_t gm_checkpoint_owned(const gm_checkpoint *k)

@@ -15,6 +15,8 @@ static const struct { size_t size; gm_dtype type; bool same; } stored[GM_STORED_
     [GM_STORED_I64] = { 8, GM_I64, true },  [GM_STORED_I32] = { 4, GM_I32, true },
     [GM_STORED_I16] = { 2, GM_I32, false }, [GM_STORED_I8] = { 1, GM_I32, false },
     [GM_STORED_U8] = { 1, GM_U8, true },    [GM_STORED_BOOL] = { 1, GM_U8, true },
+    [GM_STORED_Q8_0] = { 34, GM_Q8_0, true }, [GM_STORED_Q4_0] = { 18, GM_Q4_0, true },
+    [GM_STORED_Q4_1] = { 20, GM_Q4_1, true },
 };
 
 size_t gm_stored_size(gm_stored_type t)
@@ -137,7 +139,12 @@ int gm_file_add(gm_file *f, const gm_stored_tensor *t, gm_error *e)
         return gm_fail(e, "%s: %.*s: at most %d sizes are read, found %d", f->path, shown, t->name,
                        GM_MAX_DIMS, t->nd);
     size_t each = stored[t->type].size;
+    bool blocks = gm_block_bytes(stored[t->type].type) > 0;
     int64_t n = gm_count_elements(t->nd, t->dim), reach = n;
+    if (blocks && (t->nd == 0 || t->stride || t->dim[t->nd - 1] % GM_BLOCK))
+        return gm_fail(e, "%s: %.*s: a quantised row must be whole blocks of %d", f->path, shown,
+                       t->name, GM_BLOCK);
+    if (blocks && n > 0) reach = n / GM_BLOCK;
     if (n > 0 && t->stride) {
         reach = last_element(t->nd, t->dim, t->stride);
         if (reach >= 0 && reach < INT64_MAX) reach++;
@@ -148,7 +155,8 @@ int gm_file_add(gm_file *f, const gm_stored_tensor *t, gm_error *e)
 
     gm_tensor x = { .nd = t->nd, .type = stored[t->type].type, .data = (void *)t->data };
     for (int i = 0; i < t->nd; i++) x.dim[i] = t->dim[i];
-    bool lies_well = n > 0 && stored[t->type].same && (uintptr_t)t->data % each == 0 &&
+    bool lies_well = n > 0 && stored[t->type].same &&
+                     (blocks || (uintptr_t)t->data % each == 0) &&
                      contiguous(t->nd, t->dim, t->stride);
     if (n > 0 && !lies_well) x.data = add_copy(f, t, n, e);
     return x.data ? add_entry(f, t, x, e) : -1;
@@ -170,7 +178,8 @@ static int read_any(gm_file *f, gm_error *e)
     if (f->size >= 4 && (memcmp(b, "PK\3\4", 4) == 0 || memcmp(b, "PK\5\6", 4) == 0))
         return gm_torch_zip_read(f, e);
     if (f->size >= 2 && b[0] == 0x80) return gm_torch_legacy_read(f, e);
-    return gm_fail(e, "%s: wanted a safetensors or torch file, found neither (%zu bytes)", f->path,
+    if (f->size >= 4 && memcmp(b, "GGUF", 4) == 0) return gm_gguf_read(f, e);
+    return gm_fail(e, "%s: wanted a safetensors, torch or GGUF file, found none of them (%zu bytes)", f->path,
                    f->size);
 }
 
@@ -234,6 +243,13 @@ gm_tensor gm_file_find(const gm_file *f, const char *name)
     return gm_file_tensor(f, gm_names_find(f->order, f->n, name));
 }
 
+void gm_file_forget(const gm_file *f, gm_tensor x)
+{
+    const uint8_t *p = x.data;
+    size_t n = gm_bytes(x);
+    if (f->mapped && p >= f->bytes && p + n <= f->bytes + f->size) gm_map_forget(p, n);
+}
+
 size_t gm_file_copied(const gm_file *f)
 {
     return f->copied;
@@ -241,7 +257,7 @@ size_t gm_file_copied(const gm_file *f)
 
 int gm_to_float(float *y, const void *x, gm_dtype type, int64_t n)
 {
-    if (!gm_is_weight_type(type)) return -1;
+    if (!gm_is_matrix_type(type, n)) return -1;
     for (int64_t i = 0; i < n; i++) y[i] = gm_typed(x, type, i);
     return 0;
 }

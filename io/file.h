@@ -5,12 +5,14 @@
 #include "checkpoint.h"
 #include "name_index.h"
 
-/* Types as files store them.  f32, bf16, f16, i32, i64 and u8 stay as they are; the others become
+/* Types as files store them.  f32, bf16, f16, i32, i64, u8 and quantised ones stay as they are; the others become
  * the nearest gm_dtype (f64 -> f32 rounded, i16 and i8 -> i32, bool -> u8). */
 typedef enum {
     GM_STORED_F32, GM_STORED_BF16, GM_STORED_F16, GM_STORED_F64, GM_STORED_I64, GM_STORED_I32,
-    GM_STORED_I16, GM_STORED_I8, GM_STORED_U8, GM_STORED_BOOL, GM_STORED_NTYPES
+    GM_STORED_I16, GM_STORED_I8, GM_STORED_U8, GM_STORED_BOOL, GM_STORED_Q8_0, GM_STORED_Q4_0,
+    GM_STORED_Q4_1, GM_STORED_NTYPES
 } gm_stored_type;
+/* Bytes of an element; of the quantised types, of a block. */
 size_t gm_stored_size(gm_stored_type t);
 
 typedef struct {
@@ -55,6 +57,7 @@ gm_file *gm_file_parse(const uint8_t *bytes, size_t n, const char *name, gm_erro
 int gm_safetensors_read(gm_file *f, gm_error *e);
 int gm_torch_zip_read(gm_file *f, gm_error *e);
 int gm_torch_legacy_read(gm_file *f, gm_error *e);
+int gm_gguf_read(gm_file *f, gm_error *e);
 size_t gm_file_copied(const gm_file *f);
 
 /* Values of a stored tensor as float; -1 for an integer type. */

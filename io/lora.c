@@ -70,7 +70,7 @@ static int merge_pair(gm_weights *w, gm_weight_entry *a, gm_weight_entry *b, con
     free(fa);
     free(fb);
     if (!y) return gm_fail(e, "%s: %s: out of memory while merging", a->file, target);
-    size_t bytes = (size_t)gm_numel(W) * gm_type_size(W.type);
+    size_t bytes = gm_bytes(W);
     if (t->merged) w->owned -= bytes;
     free(t->merged);
     t->merged = t->x.data = y;

@@ -43,6 +43,13 @@ void gm_unmap(const uint8_t *p, size_t size)
     if (p) munmap((void *)p, size);
 }
 
+void gm_map_forget(const uint8_t *p, size_t n)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)p + page - 1) / page * page,
+              to = ((uintptr_t)p + n) / page * page;
+    if (to > from) madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
 char *gm_read_text(const char *path, size_t *size, gm_error *e)
 {
     size_t n;

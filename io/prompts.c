@@ -191,14 +191,7 @@ static void add_stripped_lower(gm_text *out, const char *s)
     size_t start = 0, end = strlen(s);
     gm_strip_left(s, &start, end);
     gm_strip_right(s, start, &end);
-    for (size_t k; start < end; start += k) {
-        bool valid;
-        uint32_t low[2], c = gm_utf8_get(s + start, end - start, &k, &valid);
-        char bytes[4];
-        int n = valid ? gm_lower(c, low) : 0;
-        for (int i = 0; i < n; i++) gm_text_add(out, bytes, gm_utf8_put(bytes, low[i]));
-        if (!valid) gm_text_add(out, s + start, k);
-    }
+    gm_text_add_lower(out, s + start, end - start);
 }
 
 /* ---- one task each ---- */

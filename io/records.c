@@ -35,6 +35,16 @@ static const char *skip_text(const char *s, const char *end)
     return s < end ? s + 1 : NULL;
 }
 
+/* Ends a number or a word: white space, or what JSON is built of. */
+static bool ends_scalar(char c)
+{
+    switch (c) {
+        case ' ': case '\n': case '\t': case '\r': case '"': case '{': case '}': case '[': case ']':
+        case ',': case ':': return true;
+        default: return false;
+    }
+}
+
 /* Past the value that starts at s, or NULL when it does not close. */
 static const char *skip_value(const char *s, const char *end)
 {
@@ -54,8 +64,7 @@ static const char *skip_value(const char *s, const char *end)
             if (depth == 0) return NULL;
             s++;
         } else {
-            while (s < end && !strchr(" \n\t\r\"{}[],:", *s)) s++;
-            if (s < end && *s == 0) return NULL;        /* strchr finds the 0 as well */
+            while (s < end && !ends_scalar(*s)) s++;
         }
     } while (depth > 0);
     return s;
@@ -233,6 +242,11 @@ static int compare_ids(const void *a, const void *b)
     return x->place < y->place ? -1 : x->place > y->place;
 }
 
+void gm_record_ids_sort(gm_record_id *ids, int64_t n)
+{
+    if (n) qsort(ids, (size_t)n, sizeof *ids, compare_ids);
+}
+
 gm_record_id *gm_records_ids(const gm_records *r, int list, const char *key, int64_t *n,
                              gm_error *e)
 {
@@ -247,7 +261,7 @@ gm_record_id *gm_records_ids(const gm_records *r, int list, const char *key, int
         ids[*n].place = i;
         if (gm_records_int(r, list, i, key, &ids[*n].id)) ++*n;
     }
-    qsort(ids, (size_t)*n, sizeof *ids, compare_ids);
+    gm_record_ids_sort(ids, *n);
     return ids;
 }
 

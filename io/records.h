@@ -23,6 +23,7 @@ bool gm_records_int(const gm_records *r, int list, int64_t i, const char *key, i
 
 /* Numbers and the elements that have them, sorted by number, then by place. */
 typedef struct { int64_t id, place; } gm_record_id;
+void gm_record_ids_sort(gm_record_id *ids, int64_t n);
 /* Of the elements of a list whose key is a whole number; *n of them, malloc'ed. */
 gm_record_id *gm_records_ids(const gm_records *r, int list, const char *key, int64_t *n,
                              gm_error *e);

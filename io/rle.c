@@ -1,5 +1,5 @@
 /* COCO run-length masks: pycocotools maskApi.c rleEncode, rleDecode, rleArea, rleToBbox,
- * rleToString, rleFrString, rleIou; groundingLMM eval/utils.py mask_to_rle_pytorch,
+ * rleToString, rleFrString, rleIou, rleMerge; groundingLMM eval/utils.py mask_to_rle_pytorch,
  * coco_encode_rle. */
 #include "rle.h"
 
@@ -180,6 +180,32 @@ int gm_rle_overlap(const gm_rle *a, const gm_rle *b, int64_t *both, int64_t *eit
         while (end_a == at && i + 1 < a->n) end_a += a->count[++i];
         while (end_b == at && j + 1 < b->n) end_b += b->count[++j];
     }
+    return 0;
+}
+
+int gm_rle_union(gm_rle *r, const gm_rle *a, const gm_rle *b, gm_error *e)
+{
+    *r = (gm_rle){ 0 };
+    if (a->height != b->height || a->width != b->width)
+        return gm_fail(e, "masks of two sizes: %lld x %lld and %lld x %lld", (long long)a->width,
+                       (long long)a->height, (long long)b->width, (long long)b->height);
+    int64_t all = a->height * a->width, n = 0, at = 0, i = 0, j = 0;
+    uint32_t *count = malloc((size_t)(a->n + b->n + 1) * sizeof *count);
+    if (!count) return gm_fail(e, "mask of %lld runs: out of memory", (long long)(a->n + b->n));
+    int64_t end_a = a->count[0], end_b = b->count[0], start = 0;
+    for (bool now = false; at < all;) {
+        bool inside = (i | j) & 1;
+        if (inside != now) {
+            count[n++] = (uint32_t)(at - start);
+            start = at;
+            now = inside;
+        }
+        at = end_a < end_b ? end_a : end_b;
+        while (end_a == at && i + 1 < a->n) end_a += a->count[++i];
+        while (end_b == at && j + 1 < b->n) end_b += b->count[++j];
+    }
+    count[n++] = (uint32_t)(all - start);
+    *r = (gm_rle){ a->height, a->width, n, count };
     return 0;
 }
 

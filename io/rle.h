@@ -26,6 +26,8 @@ int64_t gm_rle_area(const gm_rle *r);
 void gm_rle_box(const gm_rle *r, int64_t box[4]);
 /* Pixels inside both and inside at least one; -1 unless the sizes are equal. */
 int gm_rle_overlap(const gm_rle *a, const gm_rle *b, int64_t *both, int64_t *either);
+/* What lies in a or in b; an error when their sizes differ. */
+int gm_rle_union(gm_rle *r, const gm_rle *a, const gm_rle *b, gm_error *e);
 /* both / either; for a crowd both / area of `found` (COCO: a crowd's outline holds many things, so
  * lying inside it is enough). 0 for two empty masks, -1 when the sizes differ. */
 double gm_rle_iou(const gm_rle *found, const gm_rle *truth, bool crowd);

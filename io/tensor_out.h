@@ -5,9 +5,12 @@
 #include <stdio.h>
 #include "../ref/tensor.h"
 
-/* x's values as `type` (x's own, or a float type for a float type); where a is set, x is a matrix
- * (out, in) and scale b (out, rank) a (rank, in), in float, is added before the one rounding
- * (QUIRKS C4). */
+/* x's values as `type` (x's own; for a float type a float or quantised one); where a is set, x is a
+ * matrix (out, in) and scale b (out, rank) a (rank, in), in float, is added before the one rounding
+ * (QUIRKS C4).  heads > 0: x (heads HD, in) is written with the rows of each head in the order 0,
+ * HD / 2, 1, HD / 2 + 1, ..., as llama.cpp wants q and k (its rotary pairs are neighbours;
+ * convert_hf_to_gguf.py, LlamaModel.permute).  make: values that come from nowhere, a row (the last
+ * size) at a time. */
 typedef struct {
     const char *name;
     gm_tensor x;
@@ -15,6 +18,10 @@ typedef struct {
     const float *a, *b;
     int64_t rank;
     float scale;
+    int64_t heads;
+    /* Instead of x's values (x.data is then anything but NULL): fills row number r, as float. */
+    void (*make)(const void *user, float *row, int64_t r);
+    const void *user;
 } gm_out_tensor;
 
 size_t gm_out_bytes(const gm_out_tensor *t);

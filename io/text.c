@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include "unicode.h"
 
 void gm_text_add(gm_text *t, const char *s, size_t n)
 {
@@ -30,6 +31,18 @@ void gm_text_add(gm_text *t, const char *s, size_t n)
 void gm_text_adds(gm_text *t, const char *s)
 {
     gm_text_add(t, s, strlen(s));
+}
+
+void gm_text_add_lower(gm_text *t, const char *s, size_t n)
+{
+    for (size_t at = 0, k; at < n; at += k) {
+        bool valid;
+        uint32_t low[2], c = gm_utf8_get(s + at, n - at, &k, &valid);
+        char bytes[4];
+        int m = valid ? gm_lower(c, low) : 0;
+        for (int i = 0; i < m; i++) gm_text_add(t, bytes, gm_utf8_put(bytes, low[i]));
+        if (!valid) gm_text_add(t, s + at, k);
+    }
 }
 
 char *gm_text_take(gm_text *t)

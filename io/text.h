@@ -14,6 +14,8 @@ typedef struct {
 
 void gm_text_add(gm_text *t, const char *s, size_t n);
 void gm_text_adds(gm_text *t, const char *s);
+/* What Python's str.lower makes of n bytes of UTF-8 (unicode.h, gm_lower); what is none stays. */
+void gm_text_add_lower(gm_text *t, const char *s, size_t n);
 /* The text, malloc'ed ("" when nothing was appended), now the caller's; NULL when out of memory. */
 char *gm_text_take(gm_text *t);
 void gm_text_drop(gm_text *t);

@@ -101,21 +101,28 @@ gm_tokenizer *gm_tokenizer_parse(const uint8_t *model, size_t n, const char *add
     return NULL;
 }
 
-gm_tokenizer *gm_tokenizer_open(const char *dir, gm_error *e)
+gm_tokenizer *gm_tokenizer_in(const gm_folder *d, gm_error *e)
 {
     gm_tokenizer *t = NULL;
-    char *path = gm_path_join(dir, "tokenizer.model"), *json = NULL;
-    char *added = gm_path_join(dir, "added_tokens.json");
-    size_t n = 0;
-    const uint8_t *model = NULL;
-    if (!path || !added) gm_fail(e, "%s: out of memory", dir);
-    else model = gm_map(path, &n, e);
-    if (model && gm_is_file(added)) json = gm_read_text(added, NULL, e);
-    if (model && (json || !gm_is_file(added))) t = gm_tokenizer_parse(model, n, json, path, e);
-    gm_unmap(model, n);
+    char *name = gm_path_join(d->path, "tokenizer.model");
+    size_t n = 0, m;
+    char *model = gm_folder_text(d, "tokenizer.model", &n, e);
+    char *json = gm_folder_text(d, "added_tokens.json", &m, e);
+    if (!name) gm_fail(e, "%s: out of memory", d->path);
+    else if (!model) gm_fail(e, "%s: there is no such file", name);
+    else if (json || !e->text[0])
+        t = gm_tokenizer_parse((const uint8_t *)model, n, json, name, e);
     free(json);
-    free(added);
-    free(path);
+    free(model);
+    free(name);
+    return t;
+}
+
+gm_tokenizer *gm_tokenizer_open(const char *path, gm_error *e)
+{
+    gm_folder d;
+    gm_tokenizer *t = gm_folder_open(&d, path, e) == 0 ? gm_tokenizer_in(&d, e) : NULL;
+    gm_folder_close(&d);
     return t;
 }
 
@@ -135,6 +142,13 @@ int64_t gm_tokenizer_size(const gm_tokenizer *t)
 int32_t gm_token_id(const gm_tokenizer *t, const char *piece)
 {
     return gm_pieces_find(&t->pieces, piece, strlen(piece));
+}
+
+int gm_token_facts(const gm_tokenizer *t, int32_t id, float *score)
+{
+    if (id < 0 || id >= t->pieces.n) return 0;
+    *score = t->pieces.piece[id].score;
+    return (int)t->pieces.piece[id].type;
 }
 
 const char *gm_token_piece(const gm_tokenizer *t, int32_t id)

@@ -2,14 +2,16 @@
  * transformers (docs/TEXT.md, QUIRKS A1, A2). */
 #ifndef GM_IO_TOKENIZER_H
 #define GM_IO_TOKENIZER_H
-#include "../ref/error.h"
+#include "folder.h"
 
 #define GM_IMAGE_ID (-200)
 
 typedef struct gm_tokenizer gm_tokenizer;
 
-/* dir holds tokenizer.model and added_tokens.json (absent: no added tokens). */
-gm_tokenizer *gm_tokenizer_open(const char *dir, gm_error *e);
+/* path, a folder or a GGUF pair, holds tokenizer.model and added_tokens.json (absent: no added
+ * tokens). */
+gm_tokenizer *gm_tokenizer_open(const char *path, gm_error *e);
+gm_tokenizer *gm_tokenizer_in(const gm_folder *d, gm_error *e);
 /* The same from bytes (fuzzing); added_json may be NULL. */
 gm_tokenizer *gm_tokenizer_parse(const uint8_t *model, size_t n, const char *added_json,
                                  const char *name, gm_error *e);
@@ -18,6 +20,8 @@ void gm_tokenizer_free(gm_tokenizer *t);
 int64_t gm_tokenizer_size(const gm_tokenizer *t);
 /* -1 when there is no such piece. */
 int32_t gm_token_id(const gm_tokenizer *t, const char *piece);
+/* A piece's type (gm_piece_type of pieces.h; 0 when there is no such id) and score. */
+int gm_token_facts(const gm_tokenizer *t, int32_t id, float *score);
 /* NULL when there is no such id. */
 const char *gm_token_piece(const gm_tokenizer *t, int32_t id);
 

@@ -1,4 +1,5 @@
 /* See ref/weights.h and weights.h. */
+#include "../ref/kernels/typed.h"
 #include "weights.h"
 
 #include <stdio.h>
@@ -38,7 +39,7 @@ void gm_weights_free(gm_weights *w)
             w->memory.free(w->memory.user, t->device[1], (size_t)gm_numel(t->f32) * sizeof(float));
         if (t->device[0])
             w->memory.free(w->memory.user, t->device[0],
-                           (size_t)gm_numel(t->x) * gm_type_size(t->x.type));
+                           gm_bytes(t->x));
         if (t->f32.data && t->f32.data != t->x.data) free(t->f32.data);
         free(t->merged);
         free(t->name);
@@ -189,9 +190,10 @@ static void note(gm_weights *w, gm_notes *t, const char *text)
     t->n += t->text[t->n] != NULL;
 }
 
-static bool is_float(gm_dtype type)
+/* What kernels read: any float type, of matrices the quantised ones, too. */
+static bool is_known(gm_tensor x)
 {
-    return type == GM_F32 || type == GM_BF16 || type == GM_F16;
+    return gm_is_weight_type(x.type) || (x.nd == 2 && gm_is_matrix_type(x.type, x.dim[1]));
 }
 
 /* "(32, ?)": sizes demanded, -1 any. */
@@ -219,7 +221,7 @@ static gm_weight_entry *demand(gm_weights *w, int nd, const int64_t *dim, const 
         return NULL;
     }
     t->used = true;
-    bool same = t->x.nd == nd && is_float(t->x.type);
+    bool same = t->x.nd == nd && is_known(t->x);
     for (int i = 0; same && i < nd; i++) same = dim[i] < 0 || dim[i] == t->x.dim[i];
     if (same) return t;
     char text[GM_NAME_MAX + 300], want[120], found[120];
@@ -236,7 +238,7 @@ void gm_weights_upload(gm_weights *w, const gm_memory *m) { w->memory = *m; }
 static gm_tensor placed(gm_weights *w, gm_tensor x, void **copy)
 {
     const gm_memory *m = &w->memory;
-    size_t bytes = (size_t)gm_numel(x) * gm_type_size(x.type);
+    size_t bytes = gm_bytes(x);
     if (!m->upload || !x.data) return x;
     if (!*copy && !w->device_full) {
         void *p = m->alloc(m->user, bytes);
@@ -316,7 +318,7 @@ static double stored_bytes(const gm_weights *w)
 {
     double sum = 0;
     for (int64_t i = 0; i < w->n; i++)
-        sum += (double)gm_numel(w->entry[i].x) * (double)gm_type_size(w->entry[i].x.type);
+        sum += (double)gm_bytes(w->entry[i].x);
     return sum;
 }
 

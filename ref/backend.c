@@ -42,13 +42,13 @@ void gm_backend_close(gm_engine *g)
     *g = (gm_engine){ 0 };
 }
 
-int gm_backend_lacks(const gm_engine *g, char *buf, size_t room)
+int gm_backend_lacks(const gm_engine *g, bool backward, char *buf, size_t room)
 {
     size_t at = 0;
     int n = 0;
     if (room) buf[0] = 0;
     for (int i = 0; g->device.kernels && i < gm_bridge_count(); i++) {
-        if (gm_bridge_has(g->device.kernels, i)) continue;
+        if (gm_bridge_is_backward(i) != backward || gm_bridge_has(g->device.kernels, i)) continue;
         if (at < room)
             at += (size_t)snprintf(buf + at, room - at, "%s%s", n ? ", " : "", gm_bridge_name(i));
         n++;

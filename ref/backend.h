@@ -17,8 +17,9 @@ typedef struct {
  * time; close it when no context uses it any more. */
 int gm_backend_open(gm_kernels *k, gm_engine *g, const char *name, gm_error *e);
 void gm_backend_close(gm_engine *g);
-/* Names of the slots that come from the CPU, separated by ", ", into buf; how many they are. */
-int gm_backend_lacks(const gm_engine *g, char *buf, size_t room);
+/* Names of the forward or backward slots that come from the CPU, separated by ", ", into buf; how
+ * many they are. */
+int gm_backend_lacks(const gm_engine *g, bool backward, char *buf, size_t room);
 
 /* OpenMP threads for what the calling thread does from now on, 0: as many as before.  Returns how
  * many it had. */

@@ -2,7 +2,7 @@
  * inputs over, calls the kernel there and copies the output back.  Two uses: a device's missing slots
  * run on the CPU, and tests with host memory run a device's kernels.
  *
- * Slots have no argument for a context, so where the bridge leads is kept in bridge.c: one for the
+ * Slots have no argument for a context, so where the bridge leads is one variable (gm_way): one for the
  * process, as there is one device. */
 #ifndef GM_BRIDGE_H
 #define GM_BRIDGE_H
@@ -18,6 +18,7 @@ const gm_kernels *gm_bridge(void);
 /* The slots that can be bridged, in the table's order; whether k fills one. */
 int gm_bridge_count(void);
 const char *gm_bridge_name(int i);
+bool gm_bridge_is_backward(int i);
 bool gm_bridge_has(const gm_kernels *k, int i);
 
 #endif

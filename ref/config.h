@@ -8,6 +8,7 @@ typedef struct {
     struct {
         int64_t vocab, hidden, inter, layers, heads, kv_heads, max_positions;
         float eps;
+        bool interleaved;               /* q and k have rotary pairs side by side (GGUF) */
     } llm;
     struct {
         int64_t image, patch, hidden, inter, layers, heads;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../io/os.h"
+#include "kernels/typed.h"
 
 gm_ctx *gm_ctx_new(const gm_kernels *kernels, const gm_memory *memory)
 {
@@ -54,9 +55,19 @@ size_t gm_type_size(gm_dtype type)
     return size[type];
 }
 
+size_t gm_type_bytes(gm_dtype type, int64_t n)
+{
+    int64_t block = gm_block_bytes(type);
+    return block ? (size_t)(n / GM_BLOCK * block) : (size_t)n * gm_type_size(type);
+}
+
+size_t gm_bytes(gm_tensor x) { return gm_type_bytes(x.type, gm_numel(x)); }
+
 const char *gm_type_name(gm_dtype type)
 {
-    static const char *const name[GM_NTYPES] = { "f32", "bf16", "f16", "i32", "i64", "u8" };
+    static const char *const name[GM_NTYPES] = {
+        "f32", "bf16", "f16", "i32", "i64", "u8", "q8_0", "q4_0", "q4_1"
+    };
     return name[type];
 }
 
@@ -91,7 +102,7 @@ gm_tensor gm_new(gm_ctx *c, gm_dtype type, int nd, const int64_t *dim)
         }
         n *= dim[i];
     }
-    size_t bytes = (size_t)n * gm_type_size(type);
+    size_t bytes = gm_type_bytes(type, n);
     x.data = gm_blocks_new(&c->blocks, bytes);
     if (!x.data) {
         gm_set_error(c, "out of memory: %.1f MB more were wanted, %.1f MB are in use",
@@ -124,7 +135,7 @@ gm_tensor gm_from_owned(gm_ctx *c, gm_dtype type, void *host, int nd, const int6
 void gm_to_host(gm_ctx *c, void *host, gm_tensor x)
 {
     const gm_memory *m = &c->blocks.source;
-    size_t bytes = (size_t)gm_numel(x) * gm_type_size(x.type);
+    size_t bytes = gm_bytes(x);
     if (c->failed || !bytes) return;
     if (!m->download) memcpy(host, x.data, bytes);
     else if (m->download(m->user, host, x.data, bytes)) gm_set_error(c, "the device gave no data");
@@ -132,7 +143,7 @@ void gm_to_host(gm_ctx *c, void *host, gm_tensor x)
 
 gm_tensor gm_host_copy(gm_ctx *c, gm_tensor x)
 {
-    size_t bytes = (size_t)gm_numel(x) * gm_type_size(x.type);
+    size_t bytes = gm_bytes(x);
     gm_tensor y = x;
     if (c->failed) return GM_NONE;
     y.data = malloc(bytes + 1);
@@ -146,7 +157,7 @@ gm_tensor gm_host_copy(gm_ctx *c, gm_tensor x)
 void gm_zero(gm_ctx *c, gm_tensor x)
 {
     const gm_memory *m = &c->blocks.source;
-    size_t bytes = (size_t)gm_numel(x) * gm_type_size(x.type);
+    size_t bytes = gm_bytes(x);
     if (c->failed || !bytes) return;
     if (!m->zero) memset(x.data, 0, bytes);
     else if (m->zero(m->user, x.data, bytes)) gm_set_error(c, "the device took no data");

@@ -2,6 +2,7 @@
 #include "front.h"
 
 #include "../io/os.h"
+#include "kernels/typed.h"
 
 bool gm_front(gm_ctx *c, const char *op, bool ok, const char *want, gm_tensor a, gm_tensor b)
 {
@@ -56,6 +57,7 @@ bool gm_same_shape(gm_tensor a, gm_tensor b)
 
 bool gm_is_float(gm_tensor x) { return x.type == GM_F32; }
 bool gm_is_weight(gm_tensor x) { return x.type == GM_F32 || x.type == GM_BF16 || x.type == GM_F16; }
+bool gm_is_matrix(gm_tensor x) { return x.nd == 2 && gm_is_matrix_type(x.type, x.dim[1]); }
 bool gm_is_vector(gm_tensor x, int64_t n) { return x.type == GM_F32 && x.nd == 1 && x.dim[0] == n; }
 gm_tensor gm_like(gm_ctx *c, gm_tensor x) { return gm_new(c, GM_F32, x.nd, x.dim); }
 

@@ -17,6 +17,7 @@ int64_t gm_rows(gm_tensor x, int tail);
 bool gm_same_shape(gm_tensor a, gm_tensor b);
 bool gm_is_float(gm_tensor x);              /* f32 */
 bool gm_is_weight(gm_tensor x);             /* f32, bf16 or f16 */
+bool gm_is_matrix(gm_tensor x);             /* (N, K) of these, or quantised */
 bool gm_is_vector(gm_tensor x, int64_t n);  /* f32 (n) */
 /* True when each of rows (i32) is one of 0 .. R - 1; else sets the error. */
 bool gm_rows_exist(gm_ctx *c, const char *op, gm_tensor rows, int64_t R);

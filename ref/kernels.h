@@ -18,7 +18,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum { GM_F32, GM_BF16, GM_F16, GM_I32, GM_I64, GM_U8, GM_NTYPES } gm_dtype;
+/* GM_Q...: weights of `linear` and `gather` in blocks of 32 along a row, as llama.cpp stores them
+ * (ggml-common.h); a row is a whole number of blocks.  d, m are f16, q a quarter or half byte:
+ *   Q8_0  d, 32 signed bytes:          d q
+ *   Q4_0  d, 16 bytes:                 d (q - 8);  byte i holds elements i (low) and i + 16
+ *   Q4_1  d, m, 16 bytes:              d q + m;    likewise */
+typedef enum {
+    GM_F32, GM_BF16, GM_F16, GM_I32, GM_I64, GM_U8, GM_Q8_0, GM_Q4_0, GM_Q4_1, GM_NTYPES
+} gm_dtype;
 
 /* Convolution: x (B, CI, H, W), w (CO, CI, KH, KW), y (B, CO, HO, WO),
  * HO = (H + 2 pad - KH) / stride + 1. */

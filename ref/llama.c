@@ -11,7 +11,8 @@ int gm_llama_bind(llama *m, gm_weights *w, const gm_config *g, gm_error *e)
 {
     int64_t C = g->llm.hidden, F = g->llm.inter, V = g->llm.vocab;
     *m = (llama){
-        .L = g->llm.layers, .NH = g->llm.heads, .NKV = g->llm.kv_heads, .eps = g->llm.eps
+        .L = g->llm.layers, .NH = g->llm.heads, .NKV = g->llm.kv_heads, .eps = g->llm.eps,
+        .interleaved = g->llm.interleaved
     };
     if (m->L < 1 || m->NH < 1 || m->NKV < 1 || C % m->NH || m->NH % m->NKV || C / m->NH % 2)
         return gm_fail(e,
@@ -70,14 +71,22 @@ void gm_llama_cache_free(llama_cache *kv)
     *kv = (llama_cache){ 0 };
 }
 
+/* q or k of a GGUF, each head 0, HD/2, 1, HD/2 + 1, ..., in the order 0, 1, ... that rope takes. */
+static gm_tensor halves(gm_ctx *c, const llama *m, gm_tensor x)
+{
+    if (!m->interleaved) return x;
+    gm_tensor y = gm_transpose(c, gm_reshape(c, x, 3, GM_DIMS(-1, m->HD / 2, 2)));
+    return gm_reshape(c, y, x.nd, x.dim);
+}
+
 /* h (B, T, C) -> (B, T, C).  LlamaAttention.forward; angle (B T, HD/2). */
 static gm_tensor attention(gm_ctx *c, const llama *m, int64_t l, gm_tensor h, gm_tensor angle,
                            llama_cache *kv, gm_tensor keep)
 {
     const llama_layer *w = &m->layer[l];
     gm_attn_options o = { .NH = m->NH, .NKV = m->NKV, .causal = true, .keep = keep };
-    gm_tensor q = gm_rope(c, gm_lora_linear(c, h, w->q_w, &w->q), angle);
-    gm_tensor k = gm_rope(c, gm_lora_linear(c, h, w->k_w, &w->k), angle);
+    gm_tensor q = gm_rope(c, halves(c, m, gm_lora_linear(c, h, w->q_w, &w->q)), angle);
+    gm_tensor k = gm_rope(c, halves(c, m, gm_lora_linear(c, h, w->k_w, &w->k)), angle);
     gm_tensor v = gm_lora_linear(c, h, w->v_w, &w->v);
     if (kv) {
         gm_place(c, kv->k[l], k, kv->len);

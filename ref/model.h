@@ -65,6 +65,7 @@ typedef struct {
 typedef struct {
     int64_t L, NH, NKV, HD;
     float eps;
+    bool interleaved;                   /* rows of q_w and k_w: rotary pairs side by side */
     gm_tensor embed, norm, head;
     llama_layer *layer;
 } llama;

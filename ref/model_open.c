@@ -11,12 +11,16 @@
 
 static int open_text(gm_model *m, const char *path, gm_error *e)
 {
-    m->tokenizer = gm_tokenizer_open(path, e);
+    const gm_folder *d = gm_checkpoint_folder(m->checkpoint);
+    size_t n;
+    m->tokenizer = gm_tokenizer_in(d, e);
     if (!m->tokenizer) return -1;
-    char *prompts = gm_path_join(path, "prompts.json");
-    if (!prompts) return gm_fail(e, "out of memory");
-    m->prompts = gm_prompts_open(gm_is_file(prompts) ? prompts : NULL, e);
-    free(prompts);
+    char *name = gm_path_join(path, "prompts.json"), *json = gm_folder_text(d, "prompts.json", &n, e);
+    if (!name) gm_fail(e, "out of memory");
+    else if (json) m->prompts = gm_prompts_parse(json, n, name, e);
+    else if (!e->text[0]) m->prompts = gm_prompts_open(NULL, e);
+    free(json);
+    free(name);
     return m->prompts ? 0 : -1;
 }
 

@@ -1,6 +1,7 @@
 /* Op fronts: check shapes, allocate the output, call the kernel, record.
  * Model code calls nothing else.  Shapes stand over every prototype; docs/OPS.md has the formulas.
- * w may be f32, bf16 or f16 in gather, linear and the convolutions; everything else is f32.
+ * w may be f32, bf16 or f16 in gather, linear and the convolutions, in the first two also quantised;
+ * everything else is f32.
  * b may be GM_NONE (no bias). */
 #ifndef GM_OPS_H
 #define GM_OPS_H

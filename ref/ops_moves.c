@@ -3,7 +3,7 @@
 
 gm_tensor gm_gather(gm_ctx *c, gm_tensor x, gm_tensor rows)
 {
-    bool ok = x.nd == 2 && gm_is_weight(x) && rows.nd == 1 && rows.type == GM_I32;
+    bool ok = gm_is_matrix(x) && rows.nd == 1 && rows.type == GM_I32;
     if (!gm_front(c, "gather", ok, "(R, C) and i32 (N)", x, rows) ||
         !gm_rows_exist(c, "gather", rows, x.dim[0]))
         return GM_NONE;

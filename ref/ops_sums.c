@@ -6,8 +6,8 @@ static bool is_bias(gm_tensor b, int64_t n) { return !b.data || gm_is_vector(b, 
 
 gm_tensor gm_linear(gm_ctx *c, gm_tensor x, gm_tensor w, gm_tensor b)
 {
-    bool ok = x.nd >= 1 && w.nd == 2 && x.dim[x.nd - 1] == w.dim[1] && gm_is_float(x) &&
-              gm_is_weight(w) && is_bias(b, w.dim[0]);
+    bool ok = x.nd >= 1 && gm_is_matrix(w) && x.dim[x.nd - 1] == w.dim[1] && gm_is_float(x) &&
+              is_bias(b, w.dim[0]);
     if (!gm_front(c, "linear", ok, "f32 (..., K) and (N, K), bias (N)", x, w)) return GM_NONE;
     int64_t R = gm_rows(x, 1), N = w.dim[0], K = w.dim[1];
     gm_tensor y = x;

@@ -58,7 +58,7 @@ static void call_tap(gm_ctx *c, const char *name, gm_tensor x)
     gm_tensor host = gm_host_copy(c, x);
     if (!host.data) return;
     c->tap(c->tap_user, c, name, host);
-    if (m->upload(m->user, x.data, host.data, (size_t)gm_numel(x) * gm_type_size(x.type)))
+    if (m->upload(m->user, x.data, host.data, gm_bytes(x)))
         gm_set_error(c, "the device took no data");
     free(host.data);
 }

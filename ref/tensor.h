@@ -78,7 +78,11 @@ void gm_step_end(gm_ctx *c);
 #define GM_DIMS(...) ((const int64_t[]){ __VA_ARGS__ })
 
 int64_t gm_numel(gm_tensor x);
+/* Bytes of an element; 0 for the quantised types. */
 size_t gm_type_size(gm_dtype type);
+/* Bytes of n elements (whole blocks), and of a tensor. */
+size_t gm_type_bytes(gm_dtype type, int64_t n);
+size_t gm_bytes(gm_tensor x);
 const char *gm_type_name(gm_dtype type);
 /* The same values under other sizes; -1 for at most one size means "the rest". */
 gm_tensor gm_reshape(gm_ctx *c, gm_tensor x, int nd, const int64_t *dim);

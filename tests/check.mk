@@ -56,6 +56,7 @@ install: all
 	install -m 644 $(B)/libglamm.a $(DESTDIR)$(PREFIX)/lib/
 	install -m 755 $(B)/libglamm.so $(DESTDIR)$(PREFIX)/lib/$(SO)
 	ln -sf $(SO) $(DESTDIR)$(PREFIX)/lib/libglamm.so
+	@[ ! -f $(B)/libglamm_cuda.so ] || install -m 755 $(B)/libglamm_cuda.so $(DESTDIR)$(PREFIX)/lib/
 	install -m 644 ref/glamm.h ref/kernels.h $(DESTDIR)$(PREFIX)/include/glamm/
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include/glamm' '' \
 	    'Name: glamm' 'Description: GLaMM, the pixel-grounding multimodal model, in C' \

@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: deps.sh SET...     SETs: build, check, fuzz.  Installs the Debian packages that are missing: as
+# usage: deps.sh SET...     SETs: build, check, fuzz, mpi.  Installs the Debian packages that are missing: as
 # root, or through sudo where it asks no password; else prints the command and fails.
 set -u
 
@@ -19,6 +19,8 @@ libturbojpeg0-dev        reads JPEG to the same bits as the authors' OpenCV" ;;
     check) echo "check                    the test framework
 libsubunit-dev           check's library asks for it
 g++                      the emulated GPU, on which the CUDA kernels are tested" ;;
+    mpi) echo "libopenmpi-dev           make MPI=1: training by several processes
+openmpi-bin              mpirun" ;;
     fuzz) echo "clang                    libFuzzer
 libclang-rt-dev          the sanitizers' and libFuzzer's run time" ;;
     *) echo "deps.sh: no such set: $1" >&2; exit 2 ;;

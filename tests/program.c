@@ -55,3 +55,13 @@ void clean_output(void)
 {
     ck_assert_int_eq(system("rm -rf " OUTPUT " && mkdir -p " OUTPUT), 0);
 }
+
+void write_file(const char *folder, const char *name, const char *text)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "wb");
+    ck_assert_msg(f != NULL, "%s: cannot write", path);
+    ck_assert_int_ge(fputs(text, f), 0);
+    ck_assert_int_eq(fclose(f), 0);
+}

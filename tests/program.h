@@ -12,5 +12,7 @@ int shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 const char *said(void);
 const char *complained(void);
 void clean_output(void);
+/* FOLDER/NAME holds text; the test fails when it cannot be written. */
+void write_file(const char *folder, const char *name, const char *text);
 
 #endif

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../ref/glamm.h"
+#include "../train/shapes.h"
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
@@ -141,6 +142,48 @@ START_TEST(every_failure_is_an_error)
 }
 END_TEST
 
+/* Drawn samples and files: whichever allocation fails, an error, nothing leaks, no file stays
+ * half-written. */
+static outcome draw(int task, long failing)
+{
+    outcome r = { 0 };
+    gm_sample s = { 0 };
+    gm_shapes_set o = { .dir = "build/tests/alloc-shapes", .count = 2, .world = GM_SHAPES_B,
+                        .tasks = (1u << GM_SHAPES_TASKS) - 1, .validation = true };
+    live = count = 0;
+    fail_at = failing;
+    int bad = task == GM_SHAPES_TASKS ? gm_shapes_write(&o, &r.e)
+              : gm_shapes_sample(&s, 3, 7, (gm_shapes_task)task, GM_SHAPES_B, 0, &r.e);
+    gm_sample_free(&s);
+    fail_at = 0;
+    r.good = !bad;
+    r.allocations = count;
+    r.leaked = live;
+    return r;
+}
+
+START_TEST(every_failure_of_drawing)
+{
+    fail_on = 1;
+    json_set_alloc_funcs(__wrap_malloc, __wrap_free);
+    for (int task = 0; task <= GM_SHAPES_TASKS; task++) {
+        ck_assert_int_eq(system("rm -rf build/tests/alloc-shapes"), 0);
+        outcome r = draw(task, 0);
+        long all = r.allocations;
+        ck_assert_msg(r.good && r.leaked == 0 && all >= 8, "%s, %ld leaked", r.e.text, r.leaked);
+        /* Writing PNGs takes long: of a set's thousands every 23rd. */
+        for (long k = 1; k <= all; k += task == GM_SHAPES_TASKS ? 23 : 1) {
+            r = draw(task, k);
+            ck_assert_msg(!r.good && r.e.text[0], "allocation %ld of %ld, task %d, failed unseen",
+                          k, all, task);
+            ck_assert_msg(r.leaked == 0, "allocation %ld of %ld, task %d: %ld blocks leaked (%s)",
+                          k, all, task, r.leaked, r.e.text);
+        }
+    }
+    ck_assert_int_ne(system("find build/tests/alloc-shapes -name '*.tmp*' | grep tmp"), 0);
+}
+END_TEST
+
 Suite *test_alloc(void);
 Suite *test_alloc(void)
 {
@@ -148,6 +191,7 @@ Suite *test_alloc(void)
     TCase *t = tcase_create("alloc");
     tcase_set_timeout(t, 600);
     tcase_add_loop_test(t, every_failure_is_an_error, 0, 2);
+    tcase_add_test(t, every_failure_of_drawing);
     suite_add_tcase(s, t);
     return s;
 }

@@ -222,6 +222,27 @@ START_TEST(a_batch_of_two_kinds_is_refused)
 }
 END_TEST
 
+/* One id too many is one too many. */
+START_TEST(a_batch_is_cut_to_the_id)
+{
+    gm_model *m = open_model();
+    gm_data *d = open_set(line_of("grandf"), m, 1);
+    gm_sample s;
+    gm_error e = { "" };
+    gm_train_batch whole, cut;
+    ck_assert_int_eq(gm_data_record(d, 0, &s, &e), 0);
+    ck_assert_int_eq(gm_train_batch_make(&whole, m, &s, 1, 0, &e), 0);
+    ck_assert_int_eq(gm_train_batch_make(&cut, m, &s, 1, whole.L - 1, &e), 0);
+    ck_assert_int_eq(cut.L, whole.L - 1);
+    ck_assert_mem_eq(cut.ids, whole.ids, (size_t)cut.L * sizeof *cut.ids);
+    gm_train_batch_free(&whole);
+    gm_train_batch_free(&cut);
+    gm_sample_free(&s);
+    gm_data_close(d);
+    gm_model_free(m);
+}
+END_TEST
+
 START_TEST(polygons_are_filled_as_pycocotools_does)
 {
     json_t *all = load_vectors("golden/data/expected.json"), *want;
@@ -262,6 +283,7 @@ Suite *test_data(void)
     TCase *c = tcase_create("data");
     tcase_add_loop_test(c, every_record_is_as_the_authors_make_it, 0, NSETS);
     tcase_add_test(c, batches_are_padded_and_cut_as_the_authors_do);
+    tcase_add_test(c, a_batch_is_cut_to_the_id);
     tcase_add_test(c, polygons_are_filled_as_pycocotools_does);
     tcase_add_test(c, a_batch_of_two_kinds_is_refused);
     suite_add_tcase(s, c);

@@ -118,19 +118,19 @@ static const bad_case BAD[] = {
     { "grandf", GROUNDED("a ball", "[2,6]", "[[1,2,3,4,5,1e9]]"), GM_PROBLEM_MASK, "100000" },
     { "grandf", GROUNDED("a ball", "[2,6]", "[\"none.png\"]"), GM_PROBLEM_MASK, "none.png" },
     { "grandf", GROUNDED("a ball", "[2,6]", "null"), GM_PROBLEM_MASK, "runs, a polygon or" },
-    { "grandf", GROUNDED("a [SEG] ball", "[0,1]", FULL), GM_PROBLEM_TEXT, "[SEG] for each of 1" },
+    { "grandf", GROUNDED("a [SEG] ball", "[0,1]", FULL), GM_PROBLEM_TEXT, "a [SEG] for each of 1" },
     { "grandf", GROUNDED("a </s> ball", "[0,1]", FULL), GM_PROBLEM_TEXT, "holds \"</s>" },
     { "grandf", GROUNDED("a ASSISTANT: ball", "[0,1]", FULL), GM_PROBLEM_TEXT, "ASSISTANT:" },
     { "grandf", GROUNDED("a <image> ball", "[0,1]", FULL), GM_PROBLEM_TEXT, "<image> once" },
-    { "grandf", GROUNDED("a <bbox> ball", "[0,1]", FULL), GM_PROBLEM_TEXT, "<bbox> for each" },
+    { "grandf", GROUNDED("a <bbox> ball", "[0,1]", FULL), GM_PROBLEM_TEXT, "<bbox> for each of 0" },
     { "refcocog-gcg", "[{}]", GM_PROBLEM_RECORD, "wanted a caption" },
     { "refcocog-gcg", "[{\"1\":{\"img_file_name\":\"0.png\",\"caption\":\"a\",\"refs\":[{}]}}]",
       GM_PROBLEM_RECORD, "ref 0: wanted a sentence" },
-    { "vg-region", COCO("", ",\"bbox\":[1,2,3],\"caption\":\"a\""), GM_PROBLEM_BOX, "bbox" },
+    { "vg-region", COCO("", ",\"bbox\":[1,2,3],\"caption\":\"a\""), GM_PROBLEM_BOX, "annotation 0" },
     { "vg-region", COCO("", ",\"bbox\":[1,2,3,1e7],\"caption\":\"a\""), GM_PROBLEM_BOX, "bbox" },
     { "vg-region", COCO("", ",\"bbox\":[1,2,30,20]"), GM_PROBLEM_RECORD, "wanted a caption" },
     { "vg-region", COCO("", ",\"bbox\":[1,2,30,20],\"caption\":\" \""), GM_PROBLEM_TEXT, "empty" },
-    { "vg-region", COCO("", ",\"bbox\":[70,2,30,20],\"caption\":\"a\""), GM_PROBLEM_EMPTY, "box" },
+    { "vg-region", COCO("", ",\"bbox\":[70,2,30,20],\"caption\":\"a\""), GM_PROBLEM_EMPTY, "no box" },
     { "refcoco-region", COCO("", ",\"bbox\":[1,2,30,20]"), GM_PROBLEM_RECORD, "wanted a caption" },
     { "flickr-region", COCO(",\"caption\":\"one two\"", ""), GM_PROBLEM_EMPTY, "than 3 words" },
     { "flickr-region", COCO("", ""), GM_PROBLEM_RECORD, "wanted a caption" },
@@ -149,7 +149,7 @@ static const bad_case BAD[] = {
     { "llava", "[{\"image\":\"0.png\"}]", GM_PROBLEM_RECORD, "wanted conversations" },
     { "llava", TALK("{\"from\":\"me\",\"value\":\"a\"}"), GM_PROBLEM_RECORD, "human or gpt" },
     { "llava", TALK(HUMAN("<image> a") "," HUMAN("b")), GM_PROBLEM_TEXT, "in turn" },
-    { "llava", TALK(HUMAN("<image> a")), GM_PROBLEM_TEXT, "answers in turn, found 1" },
+    { "llava", TALK(HUMAN("<image> a")), GM_PROBLEM_TEXT, "questions and answers in turn, found 1" },
     { "llava", TALK(HUMAN("a") "," GPT("b")), GM_PROBLEM_TEXT, "found it 0 times" },
     { "llava", TALK(HUMAN("<image> a") "," GPT("<image> b")), GM_PROBLEM_TEXT, "2 times" },
     { "llava", TALK(HUMAN("<image>") "," GPT("b")), GM_PROBLEM_TEXT, "empty" },
@@ -165,7 +165,8 @@ START_TEST(a_bad_record_is_named)
     ck_assert_msg(d != NULL, "%s", e.text);
     gm_problem p = gm_data_record(d, 0, &s, &e);
     ck_assert_msg(p == c->problem && strstr(e.text, c->why), "%d: %s", (int)p, e.text);
-    ck_assert_msg(strstr(e.text, FILE_NAME ", record 0: ") == e.text, "%s", e.text);
+    ck_assert_msg(!strncmp(e.text, FILE_NAME ", record 0: ", strlen(FILE_NAME ", record 0: ")), "%s",
+                  e.text);
     ck_assert(!s.image.rgb && !s.turn && !s.mask && !s.source);
     gm_data_close(d);
 }
@@ -202,13 +203,27 @@ START_TEST(phrases_inside_others_are_left_out)
 }
 END_TEST
 
+START_TEST(phrases_that_touch_stay)
+{
+    gm_data *d;
+    gm_sample s = only_sample("grandf",
+        "[{\"file_name\":\"0.png\",\"caption\":\"sunflower \\\"]}\",\"groundings\":{"
+        "\"a\":{\"token_positives\":[3,9],\"rle_masks\":" FULL "},"
+        "\"b\":{\"token_positives\":[0,3],\"rle_masks\":" FULL "}}}]", &d);
+    ck_assert_str_eq(s.turn[1], "<p> sun </p> [SEG]<p> flower </p> [SEG] \"]}");
+    ck_assert_int_eq(gm_data_left_out(d), 0);
+    gm_sample_free(&s);
+    gm_data_close(d);
+}
+END_TEST
+
 /* In whatever order the refs stand, and with capitals (Q26). */
 START_TEST(sentences_are_trimmed_in_the_captions_order)
 {
     gm_data *d;
     gm_sample s = only_sample("refcocog-gcg",
-        "[{\"7\":{\"img_file_name\":\"0.png\",\"caption\":\" The Dog sits by the red ball\","
-        "\"refs\":[{\"sentence\":\"by the Red\",\"segmentation\":[[1,1,9,1,9,9]]},"
+        "[{\"7\":{\"img_file_name\":\"0.png\",\"caption\":\" The Dog sits by the red ball\",\"refs\":["
+        "{\"sentence\":\"by the Red\",\"segmentation\":[[1,1,9,1,9,9]]},"
         "{\"sentence\":\"dog sits by\",\"segmentation\":[[1,1,30,1,30,30]]},"
         "{\"sentence\":\"dog\",\"segmentation\":[[1,1,9,1,9,9]]},"
         "{\"sentence\":\"cat\",\"segmentation\":[[1,1,9,1,9,9]]}]}}]", &d);
@@ -371,10 +386,11 @@ START_TEST(lines_in_files_and_folders)
     int64_t n;
     gm_error e = { "" };
     static const char text[] = "# sets\n\nlr = 3e-4\n data = grandf a.json rate=2\r\ndata=llava b\n"
-                               "vg_region \"c d\"\ndatabase = x\n";
+                               "vg_region \"c d\"\ndatabase = x\nvalue = y\nval = llava e\n";
     write_file(DIR "/lines.txt", text, strlen(text));
     ck_assert_msg(gm_data_lines(DIR "/lines.txt", &line, &n, &e) == 0, "%s", e.text);
-    ck_assert_int_eq(n, 3);
+    ck_assert_int_eq(n, 4);
+    ck_assert_str_eq(line[3], "llava e");
     ck_assert_str_eq(line[0], "grandf a.json rate=2");
     ck_assert_str_eq(line[1], "llava b");
     ck_assert_str_eq(line[2], "vg_region \"c d\"");
@@ -401,6 +417,7 @@ Suite *test_data_bad(void)
     tcase_add_loop_test(c, a_file_that_is_none_is_named, 0, sizeof CLOSED / sizeof *CLOSED);
     tcase_add_loop_test(c, a_bad_record_is_named, 0, sizeof BAD / sizeof *BAD);
     tcase_add_test(c, phrases_inside_others_are_left_out);
+    tcase_add_test(c, phrases_that_touch_stay);
     tcase_add_test(c, sentences_are_trimmed_in_the_captions_order);
     tcase_add_test(c, a_mask_may_be_a_picture);
     tcase_add_test(c, bad_records_are_skipped);

@@ -117,7 +117,7 @@ END_TEST
 
 START_TEST(sets_come_by_their_rates)
 {
-    const char *line[] = { GRANDF, OPENPSG, REGION };
+    const char *line[] = { OPENPSG, REGION, GRANDF };
     gm_data *d = open_sets(line, 3, (gm_data_options){ .seed = 9 });
     int64_t n = 400, psg = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -126,7 +126,7 @@ START_TEST(sets_come_by_their_rates)
         ck_assert_int_eq(s.kind, GM_SET_SEGM);
         gm_sample_free(&s);
     }
-    /* 1 of the first set's 5 records is passed over and drawn anew: 3 : 4/5. */
+    /* 1 of the other set's 5 records is passed over and drawn anew: 3 : 4/5. */
     check_share(psg, n, 3 / 3.8, "openpsg");
     ck_assert_int_gt(gm_data_skipped(d), 0);
     gm_data_close(d);

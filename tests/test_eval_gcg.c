@@ -71,17 +71,6 @@ START_TEST(the_golden_set)
 }
 END_TEST
 
-static void write_file(const char *name, const char *text)
-{
-    char path[200];
-    gm_error e = { "" };
-    gm_writer w;
-    snprintf(path, sizeof path, DIR "/%s", name);
-    ck_assert_msg(gm_create(&w, path, &e) == 0, "%s", e.text);
-    ck_assert_int_ge(fputs(text, w.file), 0);
-    ck_assert_msg(gm_commit(&w, &e) == 0, "%s", e.text);
-}
-
 #define IMAGES "\"images\":[{\"id\":10},{\"id\":9},{\"id\":8},{\"id\":7}]"
 #define FULL "{\"size\":[2,3],\"counts\":\"06\"}"
 #define TRUE_MASK                                                                                  \
@@ -102,13 +91,13 @@ static void set_up(void)
     clean_output();
     shell("rm -rf %s", DIR);
     ck_assert_msg(gm_make_dir(DIR "/pred", &e) == 0, "%s", e.text);
-    write_file("val_gcg_coco_mask_gt.json", MASKS);
-    write_file("val_gcg_coco_caption_gt.json", CAPTIONS);
-    write_file("pred/10.json", GOOD);
-    write_file("pred/9.json", "{\"caption\":\"a c");
-    write_file("pred/8.json", "{\"caption\":\"a hen\",\"phrases\":[\"x\"],\"pred_masks\":[" FULL
+    write_file(DIR, "val_gcg_coco_mask_gt.json", MASKS);
+    write_file(DIR, "val_gcg_coco_caption_gt.json", CAPTIONS);
+    write_file(DIR, "pred/10.json", GOOD);
+    write_file(DIR, "pred/9.json", "{\"caption\":\"a c");
+    write_file(DIR, "pred/8.json", "{\"caption\":\"a hen\",\"phrases\":[\"x\"],\"pred_masks\":[" FULL
                ",{\"size\":[2,3],\"counts\":\"05\"}]}");
-    write_file("pred/other.json", GOOD);
+    write_file(DIR, "pred/other.json", GOOD);
 }
 
 static bool has_problem(const gm_gcg *g, const char *words)
@@ -148,13 +137,31 @@ START_TEST(broken_predictions)
 }
 END_TEST
 
+/* True masks as polygons, of an image whose size the mask file says. */
+START_TEST(polygons)
+{
+    gm_gcg g;
+    gm_gcg_scores s;
+    set_up();
+    write_file(DIR, "val_gcg_coco_mask_gt.json",
+               "{\"images\":[{\"id\":10,\"height\":2,\"width\":3}],\"annotations\":[{\"id\":1,"
+               "\"image_id\":10,\"segmentation\":[[0,0,2,0,2,2,0,2],[1,0,3,0,3,2,1,2]],\"area\":6,"
+               "\"iscrowd\":0}]}");
+    gm_predictions *p = score(&g, &s, DIR, DIR "/pred");
+    near("AP50", s.ap[1], 1);
+    near("mIoU", s.each_miou[0], 1);
+    gm_predictions_free(p);
+    gm_gcg_scores_free(&s);
+    gm_gcg_free(&g);
+}
+END_TEST
+
 START_TEST(masks_of_two_sizes)
 {
     gm_gcg g;
     gm_gcg_scores s;
     set_up();
-    write_file(
-        "pred/10.json",
+    write_file(DIR, "pred/10.json",
         "{\"caption\":\"\",\"phrases\":[],\"pred_masks\":[{\"size\":[3,2],\"counts\":\"06\"}]}");
     gm_predictions *p = score(&g, &s, DIR, DIR "/pred");
     ck_assert(has_problem(&g, "image 10: masks of two sizes: 3 x 2 and 2 x 3"));
@@ -182,7 +189,7 @@ START_TEST(broken_truth)
         { "mask",
           "{" IMAGES ",\"annotations\":[{\"id\":1,\"image_id\":9,\"area\":6,\"iscrowd\":0,"
                      "\"segmentation\":[[1,2]]}]}",
-          "wanted a mask: size" },
+          "three points or more" },
         { "caption", "[]", "wanted an object with a list called images" },
         { "caption", "{\"images\":[],\"annotations\":[]}", "no image in it" },
         { "caption", "{\"images\":[{\"id\":5}],\"annotations\":[]}", "image 5 has no caption" },
@@ -200,9 +207,9 @@ START_TEST(broken_truth)
         char name[80];
         set_up();
         if (!strcmp(list[i][2], "no image in it"))
-            write_file("val_gcg_coco_mask_gt.json", list[i][1]);
+            write_file(DIR, "val_gcg_coco_mask_gt.json", list[i][1]);
         snprintf(name, sizeof name, "val_gcg_coco_%s_gt.json", list[i][0]);
-        write_file(name, list[i][1]);
+        write_file(DIR, name, list[i][1]);
         gm_gcg_scores sums = { 0 };
         gm_predictions *p = NULL;
         int bad = gm_gcg_read(&g, DIR, "val", &e);      /* of masks, when they are needed */
@@ -251,6 +258,7 @@ Suite *test_eval_gcg(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, the_golden_set);
     tcase_add_test(t, broken_predictions);
+    tcase_add_test(t, polygons);
     tcase_add_test(t, masks_of_two_sizes);
     tcase_add_test(t, broken_truth);
     tcase_add_test(t, the_program);

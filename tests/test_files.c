@@ -31,7 +31,7 @@ static void same_tensor(const char *name, gm_tensor got, gm_tensor want)
         ck_assert_msg(got.dim[i] == want.dim[i], "%s: %s", name, gm_shape_text(a, got));
     ck_assert_msg((uintptr_t)got.data % gm_type_size(got.type) == 0 || gm_numel(got) == 0,
                   "%s is misaligned", name);
-    ck_assert_msg(memcmp(got.data, want.data, (size_t)gm_numel(got) * gm_type_size(got.type)) == 0,
+    ck_assert_msg(memcmp(got.data, want.data, gm_bytes(got)) == 0,
                   "%s", name);
 }
 
@@ -232,8 +232,8 @@ START_TEST(torch_files_that_lie)
     patched(old, "\x6c\xfc\x9c\x46", 4, 0, 0, "\x6d", 1, "not one that torch.save wrote");
     patched(old, "M\xe9\x03", 3, 0, 0, "M\xea\x03", 3, "unknown version");
     patched(old, "little_endian", 13, 0, 15, "\x89", 1, "big-endian");
-    refused("hello", 5, "wanted a safetensors or torch file");
-    refused("", 0, "wanted a safetensors or torch file");
+    refused("hello", 5, "wanted a safetensors, torch or GGUF file");
+    refused("", 0, "wanted a safetensors, torch or GGUF file");
 }
 END_TEST
 

@@ -164,6 +164,45 @@ START_TEST(broken_kernels_are_caught)
 }
 END_TEST
 
+static int overwriting_concat(float *da, float *db, const float *dy, int64_t B, int64_t N,
+                              int64_t M)
+{
+    if (da) memset(da, 0, (size_t)(B * N) * sizeof *da);
+    return gm_kernels_ref()->concat_backward(da, db, dy, B, N, M);
+}
+
+static int long_concat(float *da, float *db, const float *dy, int64_t B, int64_t N, int64_t M)
+{
+    if (db) db[B * M] += 1e-30f;
+    return gm_kernels_ref()->concat_backward(da, db, dy, B, N, M);
+}
+
+/* Several outputs: each has its values and its guards. */
+START_TEST(broken_gradients_are_caught)
+{
+    static const struct {
+        int (*f)(float *, float *, const float *, int64_t, int64_t, int64_t);
+        const char *error;
+        int64_t fails;
+    } broken[] = {
+        { overwriting_concat, "", 6 }, { long_concat, "wrote outside its output", 6 },
+    };
+    ops_cases c = open_cases();
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        gm_kernels k;
+        char error[200] = "";
+        int64_t ran;
+        gm_kernels_inherit(&k, &(gm_kernels){ .name = "broken", .concat_backward = broken[i].f },
+                           gm_kernels_ref());
+        ck_assert_int_eq(ops_run(&c, &k, NULL, "concat_backward", remember, error, &ran),
+                         broken[i].fails);
+        ck_assert_int_eq(ran, 7);       /* one wants da alone, one db alone */
+        ck_assert_msg(strstr(error, broken[i].error) != NULL, "%s", error);
+    }
+    ops_cases_close(&c);
+}
+END_TEST
+
 START_TEST(inheriting_keeps_what_is_set)
 {
     gm_kernels k, over = { .name = "mine", .relu = broken_relu,
@@ -227,6 +266,7 @@ Suite *test_ops(void)
     tcase_add_loop_test(t, cpu_matches_ref, 0, ops_count());
     tcase_add_test(t, ref_does_not_depend_on_threads);
     tcase_add_test(t, broken_kernels_are_caught);
+    tcase_add_test(t, broken_gradients_are_caught);
     tcase_add_test(t, inheriting_keeps_what_is_set);
     tcase_add_test(t, half_floats);
     tcase_add_test(t, bf16_keeps_nan);

@@ -5,19 +5,6 @@
 #include "../io/records.h"
 #include "set.h"
 
-static int open_grandf(gm_set *s, gm_error *e)
-{
-    gm_records *r = s->own = gm_records_open(s->path, NULL, 0, e);
-    if (!r) return -1;
-    s->n = gm_records_count(r, 0);
-    return 0;
-}
-
-static void close_grandf(gm_set *s)
-{
-    gm_records_close(s->own);
-}
-
 static gm_problem read_phrases(gm_set *s, gm_phrase *phrase, const char *caption, json_t *all,
                                const gm_image *im, gm_error *e)
 {
@@ -59,6 +46,6 @@ static gm_problem sample_grandf(gm_set *s, int64_t i, gm_draw *d, gm_sample *out
 }
 
 const gm_format gm_grandf = {
-    .name = "grandf", .kind = GM_SET_SEGM, .open = open_grandf, .sample = sample_grandf,
-    .close = close_grandf,
+    .name = "grandf", .kind = GM_SET_SEGM, .open = gm_set_open_list,
+    .sample = sample_grandf, .close = gm_set_close_list,
 };

@@ -6,19 +6,6 @@
 #include "../io/records.h"
 #include "set.h"
 
-static int open_set(gm_set *s, gm_error *e)
-{
-    gm_records *r = s->own = gm_records_open(s->path, NULL, 0, e);
-    if (!r) return -1;
-    s->n = gm_records_count(r, 0);
-    return 0;
-}
-
-static void close_set(gm_set *s)
-{
-    gm_records_close(s->own);
-}
-
 /* A text that holds <image>: without it and stripped, after the prompts' chat_begin. */
 static char *with_image(const gm_set *s, const char *value, gm_error *e)
 {
@@ -70,6 +57,6 @@ static gm_problem sample(gm_set *s, int64_t i, gm_draw *d, gm_sample *out, gm_er
 }
 
 const gm_format gm_llava = {
-    .name = "llava", .kind = GM_SET_CAPTION, .open = open_set, .sample = sample,
-    .close = close_set,
+    .name = "llava", .kind = GM_SET_CAPTION, .open = gm_set_open_list,
+    .sample = sample, .close = gm_set_close_list,
 };

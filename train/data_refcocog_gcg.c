@@ -4,33 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../io/records.h"
-#include "../io/unicode.h"
 #include "set.h"
-
-static int open_set(gm_set *s, gm_error *e)
-{
-    gm_records *r = s->own = gm_records_open(s->path, NULL, 0, e);
-    if (!r) return -1;
-    s->n = gm_records_count(r, 0);
-    return 0;
-}
-
-static void close_set(gm_set *s)
-{
-    gm_records_close(s->own);
-}
 
 /* str.lower(), malloc'ed. */
 static char *lower(const char *s)
 {
     gm_text out = { 0 };
-    for (size_t at = 0, n = strlen(s), k; at < n; at += k) {
-        bool valid;
-        char bytes[4];
-        uint32_t low[2], c = gm_utf8_get(s + at, n - at, &k, &valid);
-        int m = valid ? gm_lower(c, low) : 0;
-        for (int i = 0; i < m; i++) gm_text_add(&out, bytes, gm_utf8_put(bytes, low[i]));
-    }
+    gm_text_add_lower(&out, s, strlen(s));
     return gm_text_take(&out);
 }
 
@@ -124,6 +104,6 @@ static gm_problem sample(gm_set *s, int64_t i, gm_draw *d, gm_sample *out, gm_er
 }
 
 const gm_format gm_refcocog_gcg = {
-    .name = "refcocog-gcg", .kind = GM_SET_SEGM, .open = open_set, .sample = sample,
-    .close = close_set,
+    .name = "refcocog-gcg", .kind = GM_SET_SEGM, .open = gm_set_open_list,
+    .sample = sample, .close = gm_set_close_list,
 };

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../io/os.h"
-#include "../io/pickle.h"
 #include "../io/records.h"
+#include "../io/refer.h"
 #include "set.h"
 
 enum { IMAGES, ANNOTATIONS };
@@ -24,34 +24,6 @@ typedef struct {
 } refer;
 
 /* ---- the pickle ---- */
-
-static bool whole_number(const gm_pickle_value *v, int64_t *i)
-{
-    if (v && v->kind == GM_P_INT) *i = v->u.i;
-    if (!v || v->kind != GM_P_LONG) return v && v->kind == GM_P_INT;
-    size_t n = v->u.text.n;
-    uint64_t bits = n && (v->u.text.s[n - 1] & 0x80) ? UINT64_MAX : 0;
-    for (size_t k = n; k-- > 0;) bits = bits << 8 | (uint8_t)v->u.text.s[k];
-    *i = (int64_t)bits;
-    return n <= 8;
-}
-
-static char *text_of(const gm_pickle_value *v)
-{
-    gm_text out = { 0 };
-    if (!v || (v->kind != GM_P_STR && v->kind != GM_P_BYTES)) return NULL;
-    gm_text_add(&out, v->u.text.s, v->u.text.n);
-    return gm_text_take(&out);
-}
-
-/* refcoco_refer.py, getRefIds (C15). */
-static bool in_split(const char *split, const char *wanted)
-{
-    bool letter = !strcmp(wanted, "testA") || !strcmp(wanted, "testB") || !strcmp(wanted, "testC");
-    if (letter) return strchr(split, wanted[4]) != NULL;
-    if (!strcmp(wanted, "test")) return strstr(split, "test") != NULL;
-    return strcmp(split, wanted) == 0;
-}
 
 /* Room for all sentences of the list, of whatever split. */
 static int make_room(refer *r, const gm_pickle_value *all, const char *path, gm_error *e)
@@ -73,17 +45,17 @@ static int add_ref(refer *r, const gm_pickle_value *ref, const char *wanted, con
 {
     int64_t image, annotation;
     const gm_pickle_value *sentences = gm_pickle_get(ref, "sentences");
-    char *split = text_of(gm_pickle_get(ref, "split"));
-    bool good = split && whole_number(gm_pickle_get(ref, "image_id"), &image) &&
-                whole_number(gm_pickle_get(ref, "ann_id"), &annotation) &&
+    char *split = gm_refer_text(gm_pickle_get(ref, "split"));
+    bool good = split && gm_refer_number(gm_pickle_get(ref, "image_id"), &image) &&
+                gm_refer_number(gm_pickle_get(ref, "ann_id"), &annotation) &&
                 sentences && sentences->kind == GM_P_LIST;
-    bool here = good && in_split(split, wanted);
+    bool here = good && gm_refer_in_split(split, wanted);
     free(split);
     if (!good)
         return gm_fail(e, "%s: ref %lld: wanted split, image_id, ann_id and a list of sentences",
                        path, (long long)i);
     for (int64_t k = 0; here && k < sentences->u.list.n; k++) {
-        char *text = text_of(gm_pickle_get(sentences->u.list.item[k], "sent"));
+        char *text = gm_refer_text(gm_pickle_get(sentences->u.list.item[k], "sent"));
         if (!text)
             return gm_fail(e, "%s: ref %lld: sentence %lld: wanted sent, a text", path,
                            (long long)i, (long long)k);
@@ -92,13 +64,6 @@ static int add_ref(refer *r, const gm_pickle_value *ref, const char *wanted, con
         r->expressions++;
     }
     return 0;
-}
-
-static int compare_ids(const void *a, const void *b)
-{
-    const gm_record_id *x = a, *y = b;
-    if (x->id != y->id) return x->id < y->id ? -1 : 1;
-    return x->place < y->place ? -1 : x->place > y->place;
 }
 
 static int read_refs(gm_set *s, refer *r, const char *path, gm_error *e)
@@ -117,33 +82,11 @@ static int read_refs(gm_set *s, refer *r, const char *path, gm_error *e)
     if (bad) return -1;
     int64_t *image = r->record;
     for (int64_t i = 0; i < r->expressions; i++) image[i] = r->of_image[i].id;
-    qsort(r->of_image, (size_t)r->expressions, sizeof *r->of_image, compare_ids);
+    gm_record_ids_sort(r->of_image, r->expressions);
     for (int64_t i = 0; i < r->expressions; i++)
         if (gm_record_find(r->of_image, r->expressions, image[i], NULL)->place == i)
             r->record[s->n++] = image[i];
     return s->n ? 0 : gm_fail(e, "%s: no sentence of split %s", path, s->split);
-}
-
-/* refs(unc).p or refs(umd).p, as the release takes them, else the only one there is; malloc'ed. */
-static char *find_refs(const char *folder, gm_error *e)
-{
-    char **names = NULL, *path = NULL;
-    int64_t n = 0, found = 0, which = 0;
-    if (gm_list_dir(folder, &names, &n, e) != 0) return NULL;
-    for (int64_t i = 0; i < n; i++) {
-        size_t length = strlen(names[i]);
-        if (strncmp(names[i], "refs(", 5) != 0 || strcmp(names[i] + length - 2, ".p") != 0)
-            continue;
-        bool known = !strcmp(names[i], "refs(unc).p") || !strcmp(names[i], "refs(umd).p");
-        if (known) found = -1;
-        else if (found >= 0) found++;
-        if (known || found == 1) which = i;
-    }
-    if (found == -1 || found == 1) path = gm_path_join(folder, names[which]);
-    else gm_fail(e, "%s: wanted refs(unc).p, refs(umd).p or one other refs(...).p, found %lld",
-                 folder, (long long)found);
-    gm_free_list(names, n);
-    return path;
 }
 
 /* ---- opening ---- */
@@ -152,7 +95,7 @@ static int open_set(gm_set *s, gm_error *e)
 {
     static const char *const lists[] = { "images", "annotations" };
     refer *r = s->own = calloc(1, sizeof *r);
-    char *refs = find_refs(s->path, e), *instances = gm_path_join(s->path, "instances.json");
+    char *refs = gm_refer_pickle(s->path, e), *instances = gm_path_join(s->path, "instances.json");
     int bad = r && refs && instances ? 0 : gm_fail(e, "%s: out of memory", s->path);
     if (!bad) bad = read_refs(s, r, refs, e);
     if (!bad && !(r->instances = gm_records_open(instances, lists, 2, e))) bad = -1;

@@ -40,7 +40,6 @@ static gm_problem talk(const gm_set *s, gm_draw *d, const char *const *label, in
 {
     if (s->format != &gm_refcoco_region) return gm_talk_regions(s, d, label, n, true, out, e);
     for (int64_t i = 0; i < n; i++) {
-        d->n++;                             /* the release draws from a list of one */
         gm_problem p = gm_sample_turn(out, gm_prompt_refcoco(s->prompts, i, e), e);
         if (!p) p = gm_sample_turn(out, gm_stripped(label[i], NULL), e);
         if (p) return p;

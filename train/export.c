@@ -10,8 +10,6 @@
 #include "../io/weights.h"
 #include "export_files.h"
 
-#define SHARD_BYTES ((int64_t)10000000000)      /* transformers' save_pretrained: "10GB" */
-
 typedef struct { gm_out_tensor *t; char **name; int64_t n; } out_list;
 
 static void free_list(out_list *l)
@@ -86,57 +84,6 @@ static int add_entry(out_list *l, const gm_params *ps, const gm_weight_entry *t,
     return 0;
 }
 
-/* ---- files ---- */
-
-typedef struct { const char *folder, *stem, *end; const gm_export_options *o; } files;
-
-static int write_one(const files *f, const char *name, const gm_out_tensor *t, int64_t n,
-                     gm_error *e)
-{
-    char *path = gm_path_join(f->folder, name);
-    int bad = !path ? gm_fail(e, "%s: out of memory", f->folder)
-        : f->o->safetensors ? gm_safetensors_write_out(path, t, n, e)
-                            : gm_torch_write(path, t, n, e);
-    free(path);
-    return bad;
-}
-
-static int64_t shard_end(const files *f, const out_list *l, int64_t from)
-{
-    int64_t most = f->o->shard_bytes > 0 ? f->o->shard_bytes : SHARD_BYTES, bytes = 0, i = from;
-    while (i < l->n && (i == from || bytes + (int64_t)gm_out_bytes(&l->t[i]) <= most))
-        bytes += (int64_t)gm_out_bytes(&l->t[i++]);
-    return i;
-}
-
-/* STEM.END, or STEM-00001-of-00002.END and STEM.END.index.json. */
-static int write_shards(const files *f, const out_list *l, gm_error *e)
-{
-    char name[80];
-    int64_t shards = 0, k = 0, bytes = 0;
-    for (int64_t i = 0; i < l->n; i = shard_end(f, l, i)) shards++;
-    snprintf(name, sizeof name, "%s.%s", f->stem, f->end);
-    if (shards <= 1) return write_one(f, name, l->t, l->n, e);
-    json_t *map = json_object();
-    int bad = map ? 0 : gm_fail(e, "out of memory");
-    for (int64_t i = 0, next; !bad && i < l->n; i = next) {
-        next = shard_end(f, l, i);
-        snprintf(name, sizeof name, "%s-%05lld-of-%05lld.%s", f->stem, (long long)++k,
-                 (long long)shards, f->end);
-        bad = write_one(f, name, l->t + i, next - i, e);
-        for (int64_t j = i; !bad && j < next; j++) {
-            bytes += (int64_t)gm_out_bytes(&l->t[j]);
-            json_object_set_new(map, l->t[j].name, json_string(name));
-        }
-    }
-    json_t *index = json_pack("{s{sI}so}", "metadata", "total_size", (json_int_t)bytes, "weight_map",
-                              map);
-    snprintf(name, sizeof name, "%s.%s.index.json", f->stem, f->end);
-    if (!bad) bad = export_json(f->folder, name, index, e);
-    json_decref(index);
-    return bad;
-}
-
 /* ---- the whole model ---- */
 
 /* Whether the tower lies in a folder of its own; *folder: which, malloc'ed. */
@@ -176,12 +123,6 @@ static int add_entries(out_list *l, const gm_params *ps, const gm_weights *w, bo
     return bad;
 }
 
-static files files_in(const char *folder, const gm_export_options *o)
-{
-    return (files){ folder, o->safetensors ? "model" : "pytorch_model",
-                    o->safetensors ? "safetensors" : "bin", o };
-}
-
 /* folder/clip: the tower that the base had in a folder of its own. */
 static int write_tower(const char *folder, const char *from, const gm_params *ps,
                        const gm_weights *w, const gm_export_options *o, gm_error *e)
@@ -193,8 +134,7 @@ static int write_tower(const char *folder, const char *from, const gm_params *ps
     if (!bad) bad = export_copy(from, own, "preprocessor_config.json", e);
     if (!bad) bad = new_list(&l, w->n, e);
     if (!bad) bad = add_entries(&l, ps, w, true, false, o->type, e);
-    files f = files_in(own, o);
-    if (!bad) bad = write_shards(&f, &l, e);
+    if (!bad) bad = export_shards(own, o->safetensors, o->shard_bytes, l.t, l.n, e);
     free_list(&l);
     free(own);
     return bad;
@@ -213,8 +153,7 @@ static int fill_model(const char *folder, const gm_params *ps, gm_model *m,
     if (!bad && copy) bad = write_tower(folder, tower, ps, w, o, e);
     if (!bad) bad = new_list(&l, w->n, e);
     if (!bad) bad = add_entries(&l, ps, w, !tower, true, o->type, e);
-    files f = files_in(folder, o);
-    if (!bad) bad = write_shards(&f, &l, e);
+    if (!bad) bad = export_shards(folder, o->safetensors, o->shard_bytes, l.t, l.n, e);
     free_list(&l);
     free(tower);
     return bad;
@@ -243,9 +182,9 @@ static int fill_adapter(const char *folder, const gm_params *ps, const char *bas
             t->type = gm_name_is_lora(ps->p[i].name) ? GM_F32 : type_of(o->type, ps->p[i].stored);
         }
     }
-    files f = { folder, "adapter_model", o->safetensors ? "safetensors" : "bin", o };
-    if (!bad) bad = write_one(&f, o->safetensors ? "adapter_model.safetensors" : "adapter_model.bin",
-                              l.t, l.n, e);
+    if (!bad)
+        bad = export_file(folder, o->safetensors ? "adapter_model.safetensors" : "adapter_model.bin",
+                          o->safetensors, l.t, l.n, e);
     if (!bad) bad = export_adapter_config(folder, ps, base, e);
     free_list(&l);
     return bad;

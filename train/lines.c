@@ -14,13 +14,15 @@ static int add_line(char ***line, int64_t *n, const char *text, gm_error *e)
     return 0;
 }
 
-/* What a line of a file says about data: the part after "data =", the whole line, or NULL. */
+/* What a line of a file says about data: the part after "data =" or "val =", the whole line, or
+ * NULL. */
 static const char *data_part(const char *text)
 {
     const char *s = text + strspn(text, " \t");
     if (gm_format_of(s)) return s;
-    if (strncmp(s, "data", 4) != 0) return NULL;
-    s += 4 + strspn(s + 4, " \t");
+    size_t key = strncmp(s, "data", 4) == 0 ? 4 : strncmp(s, "val", 3) == 0 ? 3 : 0;
+    if (!key) return NULL;
+    s += key + strspn(s + key, " \t");
     return *s == '=' ? s + 1 + strspn(s + 1, " \t") : NULL;
 }
 

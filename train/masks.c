@@ -1,35 +1,10 @@
 /* Masks in the forms that annotation files have (pycocotools annToMask; groundingLMM
  * RefCOCO_Segm_ds.py, GranDf_gcg_ds.py). */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../eval/texts.h"
 #include "../io/os.h"
-#include "../io/polygon.h"
+#include "../io/segmentation.h"
 #include "set.h"
-
-/* [x, y, x, y, ...] */
-static gm_problem read_polygon(gm_rle *r, const json_t *list, int64_t H, int64_t W, gm_error *e)
-{
-    const double LARGEST = 1e5;     /* far outside any image; keeps the drawn edges short */
-    int64_t n = (int64_t)json_array_size(list);
-    double *xy = malloc((size_t)(n + 1) * sizeof *xy);
-    if (!xy) return gm_problem_say(e, GM_PROBLEM_MEMORY, "out of memory for a polygon");
-    bool good = n >= 6 && n % 2 == 0;
-    for (int64_t i = 0; good && i < n; i++) {
-        const json_t *one = json_array_get(list, (size_t)i);
-        xy[i] = json_number_value(one);
-        good = json_is_number(one) && fabs(xy[i]) <= LARGEST;
-    }
-    gm_problem p = GM_PROBLEM_NONE;
-    if (!good)
-        p = gm_problem_say(e, GM_PROBLEM_MASK, "wanted a polygon of x, y in turn, three points or "
-                           "more, each within 100000 pixels, found %lld values", (long long)n);
-    else if (gm_rle_polygons(r, (const double *[]){ xy }, (int64_t[]){ n / 2 }, 1, H, W, e))
-        p = GM_PROBLEM_MASK;
-    free(xy);
-    return p;
-}
 
 /* A picture's pixels that are not black. */
 static gm_problem read_picture(gm_rle *r, const char *name, const char *folder, gm_error *e)
@@ -53,11 +28,10 @@ static gm_problem read_part(gm_rle *r, const json_t *part, int64_t H, int64_t W,
 {
     gm_problem p;
     *r = (gm_rle){ 0 };
-    if (json_is_object(part))
-        p = gm_mask_read(r, part, "runs", e) ? GM_PROBLEM_MASK : GM_PROBLEM_NONE;
-    else if (json_is_string(part)) p = read_picture(r, json_string_value(part), folder, e);
-    else if (json_is_array(part)) p = read_polygon(r, part, H, W, e);
-    else p = gm_problem_say(e, GM_PROBLEM_MASK, "wanted runs, a polygon or a file's name");
+    if (json_is_string(part)) p = read_picture(r, json_string_value(part), folder, e);
+    else if (!json_is_object(part) && !json_is_array(part))
+        p = gm_problem_say(e, GM_PROBLEM_MASK, "wanted runs, a polygon or a file's name");
+    else p = gm_segmentation_part(r, part, H, W, e) ? GM_PROBLEM_MASK : GM_PROBLEM_NONE;
     if (p || (r->height == H && r->width == W)) return p;
     p = gm_problem_say(e, GM_PROBLEM_MASK, "wanted a mask of the image's %lld x %lld pixels, found "
                        "%lld x %lld", (long long)W, (long long)H, (long long)r->width,

@@ -9,6 +9,7 @@
 #include "comm.h"
 #include "curves.h"
 #include "export.h"
+#include "init.h"
 #include "state.h"
 #include "validate.h"
 
@@ -171,12 +172,14 @@ static int loop(run *r, gm_error *e)
     return save(r, e);
 }
 
-/* name: of a stage's, what the next one starts from. */
+/* needed: the next stage starts from the model. */
 static int export_all(run *r, bool needed, gm_error *e)
 {
     gm_trainer *t = &r->t;
     const gm_train_config *o = t->o;
-    const gm_export_options x = { o->export_type, strcmp(o->export_format, "safetensors") == 0, 0 };
+    /* The next stage goes on from what this one reached, not from a rounding of it. */
+    const gm_export_options x = { needed ? "f32" : o->export_type,
+                                  strcmp(o->export_format, "safetensors") == 0, 0 };
     bool both = strcmp(o->exported, "both") == 0;
     bool model = needed || both || strcmp(o->exported, "model") == 0;
     char *whole = gm_path_join(r->out, "model"), *adapter = gm_path_join(r->out, "adapter");
@@ -195,6 +198,22 @@ static int export_all(run *r, bool needed, gm_error *e)
 }
 
 /* ---- stages ---- */
+
+/* The random model of `init`, in out/start, unless it is there. */
+static int make_start(const gm_train_config *c, const char *out, const gm_train_options *o,
+                      const gm_train_log *log, char **model, gm_error *e)
+{
+    *model = gm_path_join(out, "start");
+    if (!*model) return gm_fail(e, "out of memory");
+    bool missing = gm_comm_rank() == 0 && !gm_is_dir(*model);
+    if (missing && o->dry_run)
+        return gm_fail(e, "init: %s would be made first; --dry-run ends here", *model);
+    int bad = missing ? gm_init_model(*model, c->init, c->tokenizer, c->start, (uint64_t)c->seed, e)
+                      : 0;
+    if (gm_comm_any(bad)) return bad ? bad : gm_fail(e, "init failed in another process");
+    if (missing) gm_train_say(log, "made %s: random weights of the sizes in %s", *model, c->init);
+    return 0;
+}
 
 static int open_run(run *r, const gm_train_config *o, const gm_train_log *log, gm_error *e)
 {
@@ -230,6 +249,7 @@ static int run_stage(const gm_train_config *c, const char *out, bool needed,
         if (r.writes) bad = write_settings(&r, e);
         if (!bad) bad = loop(&r, e);
         if (!bad && r.writes) bad = export_all(&r, needed, e);
+        if (gm_comm_any(bad < 0) && bad >= 0) bad = gm_fail(e, "another process failed");
     }
     gm_curves_free(&r.curves);
     gm_trainer_close(&r.t);
@@ -241,6 +261,7 @@ int gm_train_run(const gm_train_plan *p, const gm_train_options *o, const gm_tra
 {
     char *before = NULL;                /* model/ of the stage before */
     int bad = 0;
+    if (p->stage[0].init) bad = make_start(&p->stage[0], o->out, o, log, &before, e);
     for (int64_t i = 0; !bad && i < p->n; i++) {
         gm_train_config c = p->stage[i];
         char *out = *c.stage ? gm_path_join(o->out, c.stage) : gm_copy_text(o->out);

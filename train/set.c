@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../io/os.h"
+#include "../io/records.h"
 
 static const gm_format *const FORMATS[] = {
     &gm_grandf, &gm_refcocog_gcg, &gm_flickr_gcg, &gm_refer, &gm_ade20k, &gm_cocostuff, &gm_paco,
@@ -179,6 +180,19 @@ void gm_set_close(gm_set *s)
     free(s->split);
     free(s->note);
     *s = (gm_set){ 0 };
+}
+
+int gm_set_open_list(gm_set *s, gm_error *e)
+{
+    gm_records *r = s->own = gm_records_open(s->path, NULL, 0, e);
+    if (!r) return -1;
+    s->n = gm_records_count(r, 0);
+    return 0;
+}
+
+void gm_set_close_list(gm_set *s)
+{
+    gm_records_close(s->own);
 }
 
 /* ---- samples ---- */

@@ -54,6 +54,10 @@ gm_problem gm_problem_say(gm_error *e, gm_problem p, const char *format, ...)
 
 /* ---- what formats share ---- */
 
+/* A file that is a list of records: s->own becomes a gm_records, s->n its length. */
+int gm_set_open_list(gm_set *s, gm_error *e);
+void gm_set_close_list(gm_set *s);
+
 /* out->image from the file `name` in s->images (NULL name: the record has none). */
 gm_problem gm_set_image(const gm_set *s, const char *name, gm_sample *out, gm_error *e);
 

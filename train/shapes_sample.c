@@ -72,7 +72,7 @@ static void talk_region(talk *t)
     int order[GM_SHAPES_MOST];
     gm_shapes_permutation(order, t->scene->n, &t->r);
     for (int i = 0; i < t->scene->n && i < MOST_TURNS; i++) {
-        char region[24];
+        char region[32];
         snprintf(region, sizeof region, "region%d <bbox>", i + 1);
         gm_text *q = question(t);
         gm_shapes_say(q, gm_shapes_pick(&t->r, t->words->region), region);

@@ -212,30 +212,47 @@ static int put_refer(writing *w, gm_error *e)
 }
 
 /* RefCOCO's flavour: an image entry for every expression, which is its caption; the annotation has
- * the same id, as evaluation wants it.  Visual Genome's: annotations have captions. */
+ * the same id, as evaluation wants it. */
+static int put_refcoco(writing *w, int k, gm_random *r, gm_error *e)
+{
+    gm_text t = { 0 };
+    int64_t id = w->refcoco.n + 1;
+    int category = (int)w->scene->object[k].form + 1, bad = 0;
+    if (w->words->refer_to(&t, w->scene, k, r) && !t.failed) {
+        bad = gm_json_file_image(&w->refcoco, with_text(image_json(w, id), "caption", t.s), e);
+        if (!bad) {
+            json_t *a = annotation(w, id, json_integer(id), category, 1u << k, false, e);
+            bad = gm_json_file_put(&w->refcoco, with_text(a, "caption", t.s), e);
+        }
+    }
+    if (t.failed) bad = gm_fail(e, "%s: out of memory", w->refcoco.w.path);
+    gm_text_drop(&t);
+    return bad;
+}
+
+/* Visual Genome's: annotations have captions. */
+static int put_vg(writing *w, int k, gm_random *r, gm_error *e)
+{
+    gm_text t = { 0 };
+    int category = (int)w->scene->object[k].form + 1, bad;
+    w->words->region_of(&t, w->scene, k, r);
+    if (t.failed) {
+        bad = gm_fail(e, "%s: out of memory", w->vg.w.path);
+    } else {
+        json_t *a = annotation(w, w->vg.n + 1, json_integer(w->number + 1), category, 1u << k,
+                               false, e);
+        bad = gm_json_file_put(&w->vg, with_text(a, "caption", t.s), e);
+    }
+    gm_text_drop(&t);
+    return bad;
+}
+
 static int put_region(writing *w, gm_error *e)
 {
     gm_random r = text_stream(w, 17);
     int bad = gm_json_file_image(&w->vg, image_json(w, w->number + 1), e);
-    for (int k = 0; k < w->scene->n && !bad; k++) {
-        int category = (int)w->scene->object[k].form + 1;
-        gm_text about = { 0 }, expression = { 0 };
-        w->words->region_of(&about, w->scene, k, &r);
-        if (w->words->refer_to(&expression, w->scene, k, &r) && !expression.failed) {
-            int64_t id = w->refcoco.n + 1;
-            json_t *a = annotation(w, id, json_integer(id), category, 1u << k, false, e);
-            bad = gm_json_file_image(&w->refcoco, with_text(image_json(w, id), "caption",
-                                                            expression.s), e)
-                || gm_json_file_put(&w->refcoco, with_text(a, "caption", expression.s), e);
-        }
-        json_t *a = annotation(w, w->vg.n + 1, json_integer(w->number + 1), category, 1u << k,
-                               false, e);
-        bad = gm_json_file_put(&w->vg, about.failed ? a : with_text(a, "caption", about.s), e)
-            || about.failed || bad;
-        if (about.failed) gm_fail(e, "%s: out of memory", w->vg.w.path);
-        gm_text_drop(&about);
-        gm_text_drop(&expression);
-    }
+    for (int k = 0; k < w->scene->n && !bad; k++)
+        bad = put_vg(w, k, &r, e) || put_refcoco(w, k, &r, e);
     return bad ? -1 : 0;
 }
 

@@ -72,6 +72,11 @@ GM_CLONES static float dot_f16(const uint16_t *w, const float *x, int64_t n)
 static float dot_typed(const void *w, gm_dtype wt, int64_t n, const float *x, int64_t K)
 {
     if (wt == GM_F32) return dot_f32((const float *)w + n * K, x, K);
+    if (gm_block_bytes(wt)) {
+        int64_t blocks = K / GM_BLOCK;
+        return cpu_dot_quantised((const uint8_t *)w + n * blocks * gm_block_bytes(wt), wt, x,
+                                 blocks);
+    }
     const uint16_t *row = (const uint16_t *)w + n * K;
     return wt == GM_BF16 ? dot_bf16(row, x, K) : dot_f16(row, x, K);
 }
@@ -111,7 +116,7 @@ static void product(float *y, const float *x, const float *w, int64_t R, int64_t
 int cpu_linear(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
                int64_t N, int64_t K, void *scratch)
 {
-    if (!gm_is_weight_type(wt) || R > INT32_MAX || N > INT32_MAX || K > INT32_MAX) return 1;
+    if (!gm_is_matrix_type(wt, K) || R > INT32_MAX || N > INT32_MAX || K > INT32_MAX) return 1;
     if (R <= FEW_ROWS) {
         few_rows(y, x, w, wt, b, R, N, K);
         return 0;
@@ -199,7 +204,7 @@ static void input_gradient(float *dx, const float *dy, const void *w, gm_dtype w
 int cpu_linear_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
                         const void *w, gm_dtype wt, int64_t R, int64_t N, int64_t K, void *scratch)
 {
-    if (!gm_is_weight_type(wt) || R > INT32_MAX || N > INT32_MAX || K > INT32_MAX) return 1;
+    if (!gm_is_matrix_type(wt, K) || R > INT32_MAX || N > INT32_MAX || K > INT32_MAX) return 1;
     if (dx) input_gradient(dx, dy, w, wt, R, N, K, scratch);
     if (dw)
         cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)N, (int)K, (int)R, 1.0f, dy,

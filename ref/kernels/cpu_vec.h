@@ -144,7 +144,11 @@ static inline float cpu_from_f16(uint16_t h)
     return gm_float_of_bits(sign | (u < 0x0400 ? small : normal));
 }
 
-/* cpu_vec.c: dst (n) = src (n) of a weight type, as float. */
+/* cpu_quant.c: blocks of a quantised type as float; their product with x (blocks * GM_BLOCK). */
+void cpu_unpack(float *dst, const uint8_t *src, gm_dtype type, int64_t blocks);
+float cpu_dot_quantised(const uint8_t *w, gm_dtype type, const float *x, int64_t blocks);
+
+/* cpu_vec.c: dst (n) = src (n) of a weight or quantised type (at and n whole blocks), as float. */
 void cpu_widen(float *dst, const void *src, gm_dtype type, int64_t at, int64_t n);
 /* y (n) += s x (n) */
 void cpu_axpy(float *y, float s, const float *x, int64_t n);

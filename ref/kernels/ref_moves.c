@@ -6,7 +6,7 @@ int ref_gather(float *y, const void *x, gm_dtype xt, const int32_t *rows, int64_
                int64_t C)
 {
     (void)R;
-    if (!gm_is_weight_type(xt)) return 1;
+    if (!gm_is_matrix_type(xt, C)) return 1;
     for (int64_t n = 0; n < N; n++)
         for (int64_t c = 0; c < C; c++)
             y[n * C + c] = gm_typed(x, xt, rows[n] * C + c);

@@ -12,7 +12,7 @@ int ref_linear(float *y, const float *x, const void *w, gm_dtype wt, const float
                int64_t N, int64_t K, void *scratch)
 {
     (void)scratch;
-    if (!gm_is_weight_type(wt)) return 1;
+    if (!gm_is_matrix_type(wt, K)) return 1;
     #pragma omp parallel for
     for (int64_t o = 0; o < R * N; o++) {
         int64_t r = o / N, n = o % N;
@@ -29,7 +29,7 @@ int ref_linear_backward(float *dx, float *dw, float *db, const float *dy, const 
                         const void *w, gm_dtype wt, int64_t R, int64_t N, int64_t K, void *scratch)
 {
     (void)scratch;
-    if (!gm_is_weight_type(wt)) return 1;
+    if (!gm_is_matrix_type(wt, K)) return 1;
     #pragma omp parallel for
     for (int64_t o = 0; o < (dx ? R * K : 0); o++) {
         int64_t r = o / K, k = o % K;

@@ -58,16 +58,47 @@ static inline uint16_t gm_to_f16(float f)
     return (uint16_t)(sign | ((u - 0x38000000 + 0xfff + (u >> 13 & 1)) >> 13));
 }
 
-/* 1 for the types a weight may have. */
+/* 1 for the types any weight may have. */
 static inline int gm_is_weight_type(gm_dtype t)
 {
     return t == GM_F32 || t == GM_BF16 || t == GM_F16;
 }
 
-/* Element i of an array of type t, one of the weight types. */
+/* Elements of a block of a quantised type, and its bytes; 0 for other types. */
+enum { GM_BLOCK = 32 };
+static inline int64_t gm_block_bytes(gm_dtype t)
+{
+    return t == GM_Q8_0 ? 34 : t == GM_Q4_0 ? 18 : t == GM_Q4_1 ? 20 : 0;
+}
+
+/* 1 for the types that the weight of linear and gather may have when its rows have K elements. */
+static inline int gm_is_matrix_type(gm_dtype t, int64_t K)
+{
+    return gm_is_weight_type(t) || (gm_block_bytes(t) && K % GM_BLOCK == 0);
+}
+
+static inline float gm_half_at(const uint8_t *p)
+{
+    return gm_from_f16((uint16_t)(p[0] | p[1] << 8));
+}
+
+/* Element i of an array of a quantised type. */
+static inline float gm_quantised(const void *p, gm_dtype t, int64_t i)
+{
+    const uint8_t *b = (const uint8_t *)p + i / GM_BLOCK * gm_block_bytes(t);
+    int64_t k = i % GM_BLOCK;
+    float d = gm_half_at(b);
+    if (t == GM_Q8_0) return d * (float)(int8_t)b[2 + k];
+    const uint8_t *q = b + (t == GM_Q4_0 ? 2 : 4);
+    int nibble = k < 16 ? q[k] & 15 : q[k - 16] >> 4;
+    return t == GM_Q4_0 ? d * (float)(nibble - 8) : d * (float)nibble + gm_half_at(b + 2);
+}
+
+/* Element i of an array of type t, one of the weight or quantised types. */
 static inline float gm_typed(const void *p, gm_dtype t, int64_t i)
 {
     if (t == GM_F32) return ((const float *)p)[i];
+    if (gm_block_bytes(t)) return gm_quantised(p, t, i);
     uint16_t h = ((const uint16_t *)p)[i];
     return t == GM_BF16 ? gm_from_bf16(h) : gm_from_f16(h);
 }

@@ -1,0 +1,21 @@
+# glamm eval beside pycocotools and pycocoevalcap: docs/EVAL.md.  make bench-eval [IMAGES=5000] [ORIGINALS=400]
+# [EVAL_PYTHON=..]; without it a venv with both is made in build/ from PyPI.  Their METEOR and tokenizer need java.
+IMAGES      ?= 5000
+ORIGINALS   ?= 400
+EVAL_PYTHON ?= $(B)/eval-venv/bin/python
+$(B)/make-eval-set: $(B)/bench/eval/make_set.o $(B)/libglamm.a
+	$(CC) $(SAN) -fopenmp $^ $(LDLIBS) -o $@
+$(B)/eval-venv/bin/python:
+	python3 -m venv $(B)/eval-venv && $@ -m pip -q install numpy pycocotools pycocoevalcap
+bench-eval: $(B)/glamm $(B)/make-eval-set $(EVAL_PYTHON)
+	python3 bench/eval/bench_eval.py $(B)/glamm $(B)/make-eval-set $(B)/bench-eval --images $(IMAGES) \
+	    --originals $(ORIGINALS) --python $(EVAL_PYTHON)
+PROOF += $(B)/make-eval-set
+.PHONY: bench-eval
+
+# The shipped model on scenes it never saw; predictions and two reports stay in build/eval-nano.
+SCENES ?= 200
+eval-nano: $(B)/glamm
+	@mkdir -p $(B)/eval-nano
+	@bash bench/eval/nano.sh $(B)/glamm $(B)/eval-nano $(SCENES)
+.PHONY: eval-nano

@@ -1,0 +1,264 @@
+/* Rows of a GPU: make bench BENCH="--only gpu-decode".  Yardsticks are measured on the device in the same
+ * process: a copy (the slice kernel) for what memory bounds, a large product (cuBLAS through the linear
+ * slot) for what arithmetic does.  quick: small sizes, to see that the rows run. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "bench.h"
+#include "../io/os.h"
+#include "../ref/backend.h"
+
+enum { RUNS = 9, LAYERS = 4, RELEASE_LAYERS = 32, PROMPT = 640 };
+
+typedef struct {
+    gm_kernels kernels;
+    gm_engine engine;
+    gm_ctx *c;
+} gpu_subject;
+
+static int gpu_open(gpu_subject *s, const char *backend, bench_result *r)
+{
+    gm_error e = { "" };
+    if (gm_backend_open(&s->kernels, &s->engine, backend, &e) == 0) {
+        s->c = gm_ctx_new(&s->kernels, &s->engine.device.memory);
+        if (s->c) return 0;
+        gm_fail(&e, "out of memory");
+    }
+    snprintf(r->note, sizeof r->note, "%.380s", e.text);
+    return -1;
+}
+
+/* 0, or -1 with the context's error in the note. */
+static int gpu_close(gpu_subject *s, bench_result *r)
+{
+    int bad = !gm_ok(s->c);
+    if (bad) snprintf(r->note, sizeof r->note, "%.380s", gm_error_text(s->c));
+    gm_ctx_free(s->c);
+    gm_backend_close(&s->engine);
+    return bad ? -1 : 0;
+}
+
+/* On the device, random. */
+static gm_tensor gpu_random(gm_ctx *c, gm_dtype type, int nd, const int64_t *dim, float scale)
+{
+    gm_tensor host = bench_random(type, nd, dim, scale);
+    gm_tensor x = gm_from(c, type, host.data, nd, dim);
+    free(host.data);
+    return x;
+}
+
+/* Waits until x is there. */
+static void gpu_wait(gm_ctx *c, gm_tensor x)
+{
+    float first;
+    for (int i = 0; i < x.nd; i++) x.dim[i] = 1;
+    gm_to_host(c, &first, x);
+}
+
+typedef gm_tensor (*gpu_fn)(gm_ctx *c, void *user);
+
+/* Seconds of one run, median; the first is not counted. */
+static double gpu_seconds(gm_ctx *c, gpu_fn run, void *user, int n)
+{
+    double t[RUNS];
+    for (int i = -1; i < n; i++) {
+        gm_mark m = gm_scope(c);
+        double start = gm_seconds();
+        gpu_wait(c, run(c, user));
+        if (i >= 0) t[i] = gm_seconds() - start;
+        gm_scope_end(c, m, GM_NONE);
+    }
+    return bench_median(t, n);
+}
+
+/* ---- yardsticks ---- */
+
+static gm_tensor run_copy(gm_ctx *c, void *user)
+{
+    gm_tensor x = *(gm_tensor *)user;
+    return gm_slice(c, x, 0, 0, x.dim[0]);
+}
+
+/* Bytes read and written per second. */
+static double copy_rate(gm_ctx *c, bool quick)
+{
+    gm_mark m = gm_scope(c);
+    int64_t n = quick ? 1 << 18 : 1 << 28;
+    gm_tensor x = gm_new(c, GM_F32, 1, &n);
+    gm_zero(c, x);
+    double t = gpu_seconds(c, run_copy, &x, RUNS);
+    gm_scope_end(c, m, GM_NONE);
+    return 8 * (double)n / t;
+}
+
+static gm_tensor run_product(gm_ctx *c, void *user)
+{
+    gm_tensor *x = user;
+    return gm_linear(c, x[0], x[1], GM_NONE);
+}
+
+/* GFLOP per second. */
+static double product_rate(gm_ctx *c, gm_dtype type, bool quick)
+{
+    gm_mark m = gm_scope(c);
+    int64_t n = quick ? 128 : 8192;
+    gm_tensor x[2] = { gpu_random(c, GM_F32, 2, GM_DIMS(n, n), 1),
+                       gpu_random(c, type, 2, GM_DIMS(n, n), 0.02f) };
+    double t = gpu_seconds(c, run_product, x, RUNS);
+    gm_scope_end(c, m, GM_NONE);
+    return 2e-9 * (double)n * (double)n * (double)n / t;
+}
+
+/* ---- LLaMA ---- */
+
+typedef struct {
+    llama m;
+    llama_layer layer[LAYERS];
+    llama_cache kv;
+    gm_tensor x;                        /* (1, T, C) */
+    double weights;                     /* how many */
+} llama_subject;
+
+static void llama_subject_new(gm_ctx *c, llama_subject *s, bool quick)
+{
+    int64_t C = quick ? 256 : 4096, F = quick ? 688 : 11008;
+    memset(s, 0, sizeof *s);
+    s->m = (llama){ .L = LAYERS, .NH = C / 128, .NKV = C / 128, .HD = 128, .eps = 1e-5f,
+                    .layer = s->layer };
+    for (int l = 0; l < LAYERS; l++) {
+        llama_layer *y = &s->layer[l];
+        gm_tensor *square[] = { &y->q_w, &y->k_w, &y->v_w, &y->o_w };
+        for (int i = 0; i < 4; i++)
+            *square[i] = gpu_random(c, GM_BF16, 2, GM_DIMS(C, C), 0.02f);
+        y->gate_w = gpu_random(c, GM_BF16, 2, GM_DIMS(F, C), 0.02f);
+        y->up_w = gpu_random(c, GM_BF16, 2, GM_DIMS(F, C), 0.02f);
+        y->down_w = gpu_random(c, GM_BF16, 2, GM_DIMS(C, F), 0.02f);
+        y->input_norm = gpu_random(c, GM_F32, 1, &C, 1);
+        y->post_norm = gpu_random(c, GM_F32, 1, &C, 1);
+    }
+    s->m.norm = gpu_random(c, GM_F32, 1, &C, 1);
+    s->weights = LAYERS * (4.0 * (double)(C * C) + 3.0 * (double)(C * F));
+}
+
+static gm_tensor run_token(gm_ctx *c, void *user)
+{
+    llama_subject *s = user;
+    gm_step_begin(c);
+    gm_tensor y = gm_llama(c, &s->m, s->x, &s->kv, GM_NONE);
+    gm_step_end(c);
+    s->kv.len--;                        /* the next run is the same token again */
+    return y;
+}
+
+static int row_decode(bench_result *r, bool quick)
+{
+    static llama_subject s;
+    gpu_subject g;
+    if (gpu_open(&g, "cuda", r)) return -1;
+    int64_t past = quick ? 32 : PROMPT;
+    llama_subject_new(g.c, &s, quick);
+    double copy = copy_rate(g.c, quick);
+    s.x = gpu_random(g.c, GM_F32, 3, GM_DIMS(1, 1, s.m.norm.dim[0]), 1);
+    gm_llama_cache_new(g.c, &s.kv, &s.m, 1, past + 1);
+    for (int64_t l = 0; gm_ok(g.c) && l < s.m.L; l++) gm_zero(g.c, s.kv.k[l]), gm_zero(g.c, s.kv.v[l]);
+    s.kv.len = past;
+    r->seconds = gpu_seconds(g.c, run_token, &s, RUNS);
+    r->gflop = 2e-9 * s.weights;
+    r->ratio = 2 * s.weights / r->seconds / copy;
+    snprintf(r->note, sizeof r->note, "%.0f GB/s of bf16 weights, copy %.0f GB/s (the share); %d "
+             "layers, so about %.0f tokens/s of a 7B model", 2e-9 * s.weights / r->seconds,
+             copy * 1e-9, LAYERS, LAYERS / r->seconds / RELEASE_LAYERS);
+    gm_llama_cache_free(&s.kv);
+    return gpu_close(&g, r);
+}
+
+static gm_tensor run_prompt(gm_ctx *c, void *user)
+{
+    llama_subject *s = user;
+    return gm_llama(c, &s->m, s->x, NULL, GM_NONE);
+}
+
+static int prefill(bench_result *r, const char *backend, bool quick)
+{
+    static llama_subject s;
+    gpu_subject g;
+    if (gpu_open(&g, backend, r)) return -1;
+    int64_t T = quick ? 40 : PROMPT;
+    llama_subject_new(g.c, &s, quick);
+    double rate = product_rate(g.c, GM_BF16, quick);
+    s.x = gpu_random(g.c, GM_F32, 3, GM_DIMS(1, T, s.m.norm.dim[0]), 1);
+    r->seconds = gpu_seconds(g.c, run_prompt, &s, RUNS);
+    r->gflop = 2e-9 * s.weights * (double)T +
+               2e-9 * LAYERS * (double)(T * T) * (double)s.m.norm.dim[0];
+    r->ratio = r->gflop / r->seconds / rate;
+    snprintf(r->note, sizeof r->note, "%d layers, %lld tokens; product %.0f GFLOP/s", LAYERS,
+             (long long)T, rate);
+    return gpu_close(&g, r);
+}
+
+static int row_prefill(bench_result *r, bool quick) { return prefill(r, "cuda", quick); }
+static int row_prefill_bf16(bench_result *r, bool quick) { return prefill(r, "cuda-bf16", quick); }
+
+/* ---- SAM ---- */
+
+static void to_device(gm_ctx *c, gm_tensor *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        void *host = list[i]->data;
+        if (host) *list[i] = gm_from(c, list[i]->type, host, list[i]->nd, list[i]->dim);
+        free(host);
+    }
+}
+
+static void sam_to_device(gm_ctx *c, sam_encoder *m)
+{
+    gm_tensor *const ends[] = { &m->patch_w, &m->patch_b, &m->pos_embed, &m->neck0_w, &m->neck1_w,
+                                &m->neck1_b, &m->neck2_w, &m->neck3_w, &m->neck3_b };
+    to_device(c, ends, sizeof ends / sizeof *ends);
+    for (int64_t l = 0; l < m->L; l++) {
+        sam_block *y = &m->block[l];
+        gm_tensor *const all[] = { &y->ln1_w, &y->ln1_b, &y->qkv_w, &y->qkv_b, &y->proj_w,
+                                   &y->proj_b, &y->rel_h, &y->rel_w, &y->ln2_w, &y->ln2_b,
+                                   &y->lin1_w, &y->lin1_b, &y->lin2_w, &y->lin2_b };
+        to_device(c, all, sizeof all / sizeof *all);
+    }
+}
+
+typedef struct { sam_encoder m; gm_tensor x; } sam_subject;
+
+static gm_tensor run_sam(gm_ctx *c, void *user)
+{
+    sam_subject *s = user;
+    return gm_sam_encode(c, &s->m, s->x);
+}
+
+static int sam(bench_result *r, const char *backend, bool quick)
+{
+    static sam_subject s;
+    gpu_subject g;
+    if (gpu_open(&g, backend, r)) return -1;
+    int64_t windows = quick ? 0 : 28, globals = quick ? 0 : 4;
+    double rate = product_rate(g.c, GM_F32, quick);
+    bench_sam(&s.m, windows, globals);
+    sam_to_device(g.c, &s.m);
+    s.x = gpu_random(g.c, GM_F32, 4, GM_DIMS(1, 3, 1024, 1024), 2);
+    r->seconds = gpu_seconds(g.c, run_sam, &s, quick ? 1 : 5);
+    r->gflop = bench_sam_gflop(windows, globals);
+    r->ratio = r->gflop / r->seconds / rate;
+    snprintf(r->note, sizeof r->note, "product %.0f GFLOP/s", rate);
+    gm_sam_encoder_free(&s.m);
+    return gpu_close(&g, r);
+}
+
+static int row_sam(bench_result *r, bool quick) { return sam(r, "cuda", quick); }
+static int row_sam_bf16(bench_result *r, bool quick) { return sam(r, "cuda-bf16", quick); }
+
+const bench_row bench_gpu_rows[] = {
+    { "gpu-decode", "a token through LLaMA-7B layers in bf16 behind 640, share of a copy's rate",
+      row_decode },
+    { "gpu-prefill", "640 tokens through LLaMA-7B layers, f32", row_prefill },
+    { "gpu-prefill-bf16", "the same, products in bf16", row_prefill_bf16 },
+    { "gpu-sam", "SAM ViT-H encoder at 1024 pixels, f32", row_sam },
+    { "gpu-sam-bf16", "the same, products in bf16", row_sam_bf16 },
+};
+const int bench_gpu_nrows = sizeof bench_gpu_rows / sizeof *bench_gpu_rows;

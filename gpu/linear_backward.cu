@@ -1,0 +1,45 @@
+/* Gradients of a linear layer, in f32 whatever the forward pass computes in.  See ref/kernels.h. */
+#include "blas.h"
+#include "columns.h"
+
+static const int64_t PANEL_BYTES = 64 << 20;
+
+static int64_t panel_rows(int64_t N, int64_t K)
+{
+    int64_t rows = PANEL_BYTES / 4 / (K ? K : 1);
+    return rows < 1 ? 1 : rows > N ? N : rows;
+}
+
+size_t cuda_linear_backward_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K)
+{
+    (void)R;
+    return wt == GM_F32 ? 0 : (size_t)(panel_rows(N, K) * K) * sizeof(float);
+}
+
+/* dx (R, K) += dy (R, N) w (N, K), as many rows of w at a time as a panel holds. */
+static int input_gradient(float *dx, const float *dy, const void *w, gm_dtype wt, int64_t R,
+                          int64_t N, int64_t K, void *scratch)
+{
+    if (wt == GM_F32) return gpu_product_nn(dx, dy, N, w, GM_F32, R, K, N, K, true, 1, 0, 0);
+    int64_t panel = panel_rows(N, K);
+    int bad = 0;
+    for (int64_t n = 0; !bad && n < N; n += panel) {
+        int64_t rows = N - n < panel ? N - n : panel;
+        const uint16_t *from = static_cast<const uint16_t *>(w) + n * K;
+        bad = gpu_convert(scratch, GM_F32, from, wt, rows * K);
+        if (!bad)
+            bad = gpu_product_nn(dx, dy + n, N, scratch, GM_F32, R, K, rows, K, true, 1, 0, 0);
+    }
+    return bad;
+}
+
+int cuda_linear_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
+                         const void *w, gm_dtype wt, int64_t R, int64_t N, int64_t K, void *scratch)
+{
+    gpu_rows_of f = { dy, N };
+    int bad = 0;
+    if (wt != GM_F32 && wt != GM_BF16 && wt != GM_F16) return 1;
+    if (dx) bad = input_gradient(dx, dy, w, wt, R, N, K, scratch);
+    if (!bad && dw) bad = gpu_product_tn(dw, dy, x, N, K, R);
+    return bad || !db ? bad : gpu_columns(db, R, N, f);
+}

@@ -1,0 +1,23 @@
+/* A model folder as a pair of GGUF files: docs/REAL_CHECKPOINT.md. */
+#ifndef GM_IO_CONVERT_H
+#define GM_IO_CONVERT_H
+#include "tensor_out.h"
+
+typedef struct {
+    gm_dtype type;              /* of the language model's matrices */
+    /* A line for people now and then; may be NULL. */
+    void (*log)(void *user, const char *line);
+    /* Bytes written of the file at hand, and all of it. */
+    void (*progress)(void *user, const char *path, uint64_t done, uint64_t all);
+    void *user;
+} gm_convert_options;
+
+/* Reads the model at path (with the towers and adapters that o names) and writes out, MODEL.gguf: the
+ * language model and the tokenizer as llama.cpp reads them; and beside it MODEL.vision.gguf:
+ * everything else, and the folder's small files.  The language model's matrices become o->type
+ * (those whose rows are no whole blocks keep theirs, and are logged), its norms f32; all else stays
+ * as stored.  Each file appears complete, and is then read again and held against its checksums. */
+int gm_convert(const char *path, const gm_model_options *m, const char *out,
+               const gm_convert_options *o, gm_error *e);
+
+#endif

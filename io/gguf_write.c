@@ -1,0 +1,242 @@
+/* Writing GGUF (version 3), and checking what was written: see gguf.h. */
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+#include "../ref/kernels/typed.h"
+#include "gguf.h"
+#include "os.h"
+
+enum { ALIGNMENT = 32 };
+
+typedef struct { uint8_t *p; size_t n, room; bool failed; } buffer;
+
+struct gm_gguf_writer {
+    buffer keys;
+    uint64_t nkeys;
+};
+
+static void put(buffer *b, const void *p, size_t n)
+{
+    if (b->failed) return;
+    if (n > b->room - b->n) {
+        size_t room = 2 * b->room + n + 4096;
+        uint8_t *more = realloc(b->p, room);
+        if (!more) {
+            b->failed = true;
+            return;
+        }
+        b->p = more;
+        b->room = room;
+    }
+    if (n) memcpy(b->p + b->n, p, n);
+    b->n += n;
+}
+
+static void put_int(buffer *b, uint64_t v, int bytes)
+{
+    uint8_t p[8];
+    for (int i = 0; i < bytes; i++) p[i] = (uint8_t)(v >> (8 * i));
+    put(b, p, (size_t)bytes);
+}
+
+static void put_text(buffer *b, const char *s)
+{
+    put_int(b, strlen(s), 8);
+    put(b, s, strlen(s));
+}
+
+gm_gguf_writer *gm_gguf_new(void) { return calloc(1, sizeof(gm_gguf_writer)); }
+
+void gm_gguf_free(gm_gguf_writer *w)
+{
+    if (w) free(w->keys.p);
+    free(w);
+}
+
+/* ---- keys ---- */
+
+static void begin(gm_gguf_writer *w, const char *key, gm_gguf_type type)
+{
+    put_text(&w->keys, key);
+    put_int(&w->keys, type, 4);
+    w->nkeys++;
+}
+
+static int element_bytes(gm_gguf_type type)
+{
+    static const int bytes[GM_GGUF_TYPES] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8 };
+    return bytes[type];
+}
+
+void gm_gguf_set_int(gm_gguf_writer *w, const char *key, gm_gguf_type type, int64_t v)
+{
+    begin(w, key, type);
+    put_int(&w->keys, (uint64_t)v, element_bytes(type));
+}
+
+void gm_gguf_set_float(gm_gguf_writer *w, const char *key, float v)
+{
+    begin(w, key, GM_GGUF_F32);
+    put_int(&w->keys, gm_bits_of_float(v), 4);
+}
+
+void gm_gguf_set_text(gm_gguf_writer *w, const char *key, const char *v)
+{
+    begin(w, key, GM_GGUF_TEXT);
+    put_text(&w->keys, v);
+}
+
+static void begin_array(gm_gguf_writer *w, const char *key, gm_gguf_type type, int64_t n)
+{
+    begin(w, key, GM_GGUF_ARRAY);
+    put_int(&w->keys, type, 4);
+    put_int(&w->keys, (uint64_t)n, 8);
+}
+
+void gm_gguf_set_array(gm_gguf_writer *w, const char *key, gm_gguf_type type, const void *v,
+                       int64_t n)
+{
+    begin_array(w, key, type, n);
+    put(&w->keys, v, (size_t)n * (size_t)element_bytes(type));
+}
+
+void gm_gguf_set_texts(gm_gguf_writer *w, const char *key, const char *(*text)(void *user, int64_t i),
+                       void *user, int64_t n)
+{
+    begin_array(w, key, GM_GGUF_TEXT, n);
+    for (int64_t i = 0; i < n; i++) put_text(&w->keys, text(user, i));
+}
+
+/* ---- the file ---- */
+
+static uint32_t ggml_type(gm_dtype t)
+{
+    switch (t) {
+    case GM_F32: return 0;
+    case GM_F16: return 1;
+    case GM_Q4_0: return 2;
+    case GM_Q4_1: return 3;
+    case GM_Q8_0: return 8;
+    case GM_I32: return 26;
+    case GM_I64: return 27;
+    case GM_BF16: return 30;
+    default: return 24;                 /* bytes */
+    }
+}
+
+static uint64_t padded(uint64_t n) { return (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
+
+/* Everything before the data; *sums is where the checksums will stand. */
+static void head(buffer *b, gm_gguf_writer *w, const gm_out_tensor *t, int64_t n, size_t *sums)
+{
+    uint64_t at = 0;
+    uint32_t *none = calloc((size_t)n + 1, sizeof *none);
+    if (none) gm_gguf_set_array(w, GM_GGUF_SUMS, GM_GGUF_U32, none, n);
+    else b->failed = true;
+    free(none);
+    put(b, "GGUF", 4);
+    put_int(b, 3, 4);
+    put_int(b, (uint64_t)n, 8);
+    put_int(b, w->nkeys, 8);
+    put(b, w->keys.p, w->keys.n);
+    *sums = b->n - 4 * (size_t)n;
+    for (int64_t i = 0; i < n; i++) {
+        const gm_tensor *x = &t[i].x;
+        put_text(b, t[i].name);
+        put_int(b, (uint64_t)x->nd, 4);
+        for (int d = x->nd - 1; d >= 0; d--) put_int(b, (uint64_t)x->dim[d], 8);
+        put_int(b, ggml_type(t[i].type), 4);
+        put_int(b, at, 8);
+        at += padded(gm_out_bytes(&t[i]));
+    }
+    static const uint8_t zeros[ALIGNMENT];
+    put(b, zeros, (size_t)(padded(b->n) - b->n));
+    b->failed = b->failed || w->keys.failed;
+}
+
+static int pad(FILE *f, uint64_t n)
+{
+    for (; n % ALIGNMENT; n++)
+        if (fputc(0, f) == EOF) return -1;
+    return 0;
+}
+
+/* Tensors, then their checksums into the room left for them. */
+static int body(FILE *f, const gm_out_tensor *t, int64_t n, size_t sums,
+                void (*done)(void *user, int64_t i, uint64_t bytes), void *user)
+{
+    uint64_t bytes = 0;
+    buffer b = { 0 };
+    int bad = 0;
+    for (int64_t i = 0; i < n && !bad; i++) {
+        uint32_t crc = 0;
+        bad = gm_out_write(f, &t[i], &crc) || pad(f, gm_out_bytes(&t[i]));
+        put_int(&b, crc, 4);
+        bytes += gm_out_bytes(&t[i]);
+        if (done) done(user, i, bytes);
+    }
+    if (!bad && !b.failed && n)
+        bad = fseek(f, (long)sums, SEEK_SET) || fwrite(b.p, 1, b.n, f) != b.n;
+    bad = bad || b.failed;
+    free(b.p);
+    return bad;
+}
+
+int gm_gguf_write(gm_gguf_writer *w, const char *path, const gm_out_tensor *t, int64_t n,
+                  void (*done)(void *user, int64_t i, uint64_t bytes), void *user, gm_error *e)
+{
+    buffer b = { 0 };
+    size_t sums;
+    gm_writer out;
+    head(&b, w, t, n, &sums);
+    if (b.failed) {
+        free(b.p);
+        return gm_fail(e, "%s: out of memory for the metadata", path);
+    }
+    if (gm_create(&out, path, e) != 0) {
+        free(b.p);
+        return -1;
+    }
+    int bad = fwrite(b.p, 1, b.n, out.file) != b.n || body(out.file, t, n, sums, done, user);
+    free(b.p);
+    if (bad && !ferror(out.file)) {
+        gm_discard(&out);
+        return gm_fail(e, "%s: out of memory while writing", path);
+    }
+    return gm_commit(&out, e);          /* says what the disk has against it */
+}
+
+/* ---- checking ---- */
+
+static int check_sums(const gm_file *f, const gm_gguf *g, gm_error *e)
+{
+    const gm_gguf_value *v = gm_gguf_find(g, GM_GGUF_SUMS);
+    if (!v || !v->array || v->type != GM_GGUF_U32 || v->n != (uint64_t)gm_file_count(f))
+        return gm_fail(e, "%s: no checksums (%s) to verify by", f->path, GM_GGUF_SUMS);
+    for (int64_t i = 0; i < gm_file_count(f); i++) {
+        gm_tensor x = gm_file_tensor(f, i);
+        const uint8_t *p = v->data + 4 * i, *data = x.data;
+        uint32_t want = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+                        (uint32_t)p[3] << 24;
+        uLong crc = 0;
+        const size_t bytes = gm_bytes(x), most = 1u << 30;
+        for (size_t at = 0; at < bytes; at += most)
+            crc = crc32(crc, data + at, (uInt)(bytes - at < most ? bytes - at : most));
+        if ((uint32_t)crc != want)
+            return gm_fail(e, "%s: %s is damaged: checksum %08x, wanted %08x", f->path,
+                           gm_file_name(f, i), (unsigned)crc, (unsigned)want);
+        gm_file_forget(f, x);
+    }
+    return 0;
+}
+
+int gm_gguf_verify(const char *path, gm_error *e)
+{
+    gm_gguf g = { 0 };
+    gm_file *f = gm_file_open(path, e);
+    int bad = f ? gm_gguf_open(&g, f->bytes, f->size, path, e) : -1;
+    if (!bad) bad = check_sums(f, &g, e);
+    gm_gguf_close(&g);
+    gm_file_close(f);
+    return bad;
+}

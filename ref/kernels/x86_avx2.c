@@ -1,0 +1,77 @@
+/* Quantised rows times floats with AVX2 and FMA: eight weights at a time.  Compiled with -mavx2 -mfma
+ * -mf16c (Makefile). */
+#include <immintrin.h>
+#include "cpu_dots.h"
+#include "typed.h"
+
+enum { Q8 = 34, Q4 = 18, Q4_MIN = 20, AHEAD = 4096 };
+
+static inline __m256 half_at(const uint8_t *p)
+{
+    return _mm256_set1_ps(gm_from_f16((uint16_t)(p[0] | p[1] << 8)));
+}
+
+static inline float sum_of(__m256 v)
+{
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+
+static inline __m256 signed_at(const uint8_t *p)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)p)));
+}
+
+static float dot_q8_0(const uint8_t *w, const float *x, int64_t blocks)
+{
+    __m256 sum = _mm256_setzero_ps();
+    for (int64_t b = 0; b < blocks; b++, w += Q8, x += GM_BLOCK) {
+        _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
+        __m256 p = _mm256_mul_ps(signed_at(w + 2), _mm256_loadu_ps(x));
+        __m256 q = _mm256_mul_ps(signed_at(w + 10), _mm256_loadu_ps(x + 8));
+        p = _mm256_fmadd_ps(signed_at(w + 18), _mm256_loadu_ps(x + 16), p);
+        q = _mm256_fmadd_ps(signed_at(w + 26), _mm256_loadu_ps(x + 24), q);
+        sum = _mm256_fmadd_ps(half_at(w), _mm256_add_ps(p, q), sum);
+    }
+    return sum_of(sum);
+}
+
+/* Eight bytes at p: low halves minus `less` times x, high halves minus it times x + 16. */
+static inline __m256 halves_dot(const uint8_t *p, const float *x, __m256i less)
+{
+    __m256i q = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)p));
+    __m256i low = _mm256_sub_epi32(_mm256_and_si256(q, _mm256_set1_epi32(15)), less);
+    __m256i high = _mm256_sub_epi32(_mm256_srli_epi32(q, 4), less);
+    __m256 sum = _mm256_mul_ps(_mm256_cvtepi32_ps(low), _mm256_loadu_ps(x));
+    return _mm256_fmadd_ps(_mm256_cvtepi32_ps(high), _mm256_loadu_ps(x + 16), sum);
+}
+
+static float dot_q4_0(const uint8_t *w, const float *x, int64_t blocks)
+{
+    const __m256i less = _mm256_set1_epi32(8);
+    __m256 sum = _mm256_setzero_ps();
+    for (int64_t b = 0; b < blocks; b++, w += Q4, x += GM_BLOCK) {
+        _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
+        __m256 p = _mm256_add_ps(halves_dot(w + 2, x, less), halves_dot(w + 10, x + 8, less));
+        sum = _mm256_fmadd_ps(half_at(w), p, sum);
+    }
+    return sum_of(sum);
+}
+
+static float dot_q4_1(const uint8_t *w, const float *x, int64_t blocks)
+{
+    const __m256i none = _mm256_setzero_si256();
+    __m256 sum = _mm256_setzero_ps(), least = sum;
+    for (int64_t b = 0; b < blocks; b++, w += Q4_MIN, x += GM_BLOCK) {
+        _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
+        __m256 p = _mm256_add_ps(halves_dot(w + 4, x, none), halves_dot(w + 12, x + 8, none));
+        __m256 all = _mm256_add_ps(_mm256_add_ps(_mm256_loadu_ps(x), _mm256_loadu_ps(x + 8)),
+                                   _mm256_add_ps(_mm256_loadu_ps(x + 16), _mm256_loadu_ps(x + 24)));
+        sum = _mm256_fmadd_ps(half_at(w), p, sum);
+        least = _mm256_fmadd_ps(half_at(w + 2), all, least);
+    }
+    return sum_of(_mm256_add_ps(sum, least));
+}
+
+const cpu_dots cpu_dots_avx2 = { "avx2", dot_q8_0, dot_q4_0, dot_q4_1 };

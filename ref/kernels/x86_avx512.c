@@ -1,0 +1,81 @@
+/* Quantised rows times floats with AVX-512: sixteen weights at a time become floats in one conversion
+ * (bytes) or one table look-up (half bytes); a block's scale multiplies its partial sums, which
+ * stay apart to the end of the row.  Compiled with -mavx512f and on (Makefile). */
+#include <immintrin.h>
+#include "cpu_dots.h"
+#include "typed.h"
+
+enum { Q8 = 34, Q4 = 18, Q4_MIN = 20, AHEAD = 4096 };
+
+static inline __m512 half_at(const uint8_t *p)
+{
+    return _mm512_set1_ps(gm_from_f16((uint16_t)(p[0] | p[1] << 8)));
+}
+
+static inline __m512 bytes_at(const uint8_t *p)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)p)));
+}
+
+static float dot_q8_0(const uint8_t *w, const float *x, int64_t blocks)
+{
+    __m512 sum = _mm512_setzero_ps(), other = sum;
+    int64_t b = 0;
+    for (; b + 2 <= blocks; b += 2, w += 2 * Q8, x += 2 * GM_BLOCK) {
+        _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
+        __m512 p = _mm512_mul_ps(bytes_at(w + 2), _mm512_loadu_ps(x));
+        __m512 q = _mm512_mul_ps(bytes_at(w + Q8 + 2), _mm512_loadu_ps(x + 32));
+        p = _mm512_fmadd_ps(bytes_at(w + 18), _mm512_loadu_ps(x + 16), p);
+        q = _mm512_fmadd_ps(bytes_at(w + Q8 + 18), _mm512_loadu_ps(x + 48), q);
+        sum = _mm512_fmadd_ps(half_at(w), p, sum);
+        other = _mm512_fmadd_ps(half_at(w + Q8), q, other);
+    }
+    for (; b < blocks; b++, w += Q8, x += GM_BLOCK) {
+        __m512 p = _mm512_mul_ps(bytes_at(w + 2), _mm512_loadu_ps(x));
+        p = _mm512_fmadd_ps(bytes_at(w + 18), _mm512_loadu_ps(x + 16), p);
+        sum = _mm512_fmadd_ps(half_at(w), p, sum);
+    }
+    return _mm512_reduce_add_ps(_mm512_add_ps(sum, other));
+}
+
+/* The sixteen bytes at p: low halves times x, high halves times x + 16; table has the 16 values. */
+static inline __m512 halves_dot(const uint8_t *p, const float *x, __m512 table)
+{
+    __m512i q = _mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)p));
+    /* a look-up reads the low four bits of each index alone */
+    __m512 low = _mm512_permutexvar_ps(q, table);
+    __m512 high = _mm512_permutexvar_ps(_mm512_srli_epi32(q, 4), table);
+    __m512 sum = _mm512_mul_ps(low, _mm512_loadu_ps(x));
+    return _mm512_fmadd_ps(high, _mm512_loadu_ps(x + 16), sum);
+}
+
+static float dot_q4_0(const uint8_t *w, const float *x, int64_t blocks)
+{
+    const __m512 table =
+        _mm512_setr_ps(-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7);
+    __m512 sum = _mm512_setzero_ps(), other = sum;
+    int64_t b = 0;
+    for (; b + 2 <= blocks; b += 2, w += 2 * Q4, x += 2 * GM_BLOCK) {
+        _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
+        sum = _mm512_fmadd_ps(half_at(w), halves_dot(w + 2, x, table), sum);
+        other = _mm512_fmadd_ps(half_at(w + Q4), halves_dot(w + Q4 + 2, x + 32, table), other);
+    }
+    for (; b < blocks; b++, w += Q4, x += GM_BLOCK)
+        sum = _mm512_fmadd_ps(half_at(w), halves_dot(w + 2, x, table), sum);
+    return _mm512_reduce_add_ps(_mm512_add_ps(sum, other));
+}
+
+static float dot_q4_1(const uint8_t *w, const float *x, int64_t blocks)
+{
+    const __m512 table = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    __m512 sum = _mm512_setzero_ps(), least = sum;
+    for (int64_t b = 0; b < blocks; b++, w += Q4_MIN, x += GM_BLOCK) {
+        _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
+        __m512 both = _mm512_add_ps(_mm512_loadu_ps(x), _mm512_loadu_ps(x + 16));
+        sum = _mm512_fmadd_ps(half_at(w), halves_dot(w + 4, x, table), sum);
+        least = _mm512_fmadd_ps(half_at(w + 2), both, least);
+    }
+    return _mm512_reduce_add_ps(_mm512_add_ps(sum, least));
+}
+
+const cpu_dots cpu_dots_avx512 = { "avx512", dot_q8_0, dot_q4_0, dot_q4_1 };

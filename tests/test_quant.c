@@ -1,0 +1,138 @@
+/* Quantised weights: linear and gather of the cpu table against the oracle, and each processor's own
+ * products against plain sums. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../io/quantise.h"
+#include "../ref/backend.h"
+#include "../ref/kernels/cpu_dots.h"
+#include "../ref/kernels/typed.h"
+#include "compare.h"
+#include "hash.h"
+
+static const gm_dtype TYPES[] = { GM_Q8_0, GM_Q4_0, GM_Q4_1 };
+
+/* n values, those of a block of about one size, from 1e-3 to 1e2. */
+static float *values(uint32_t seed, int64_t n)
+{
+    float *x = malloc((size_t)n * sizeof *x);
+    for (int64_t i = 0; i < n; i++)
+        x[i] = hash_uniform(seed, (uint32_t)i) *
+               powf(10, (float)(hash32(seed + 1, (uint32_t)(i / 32)) % 6) - 3);
+    return x;
+}
+
+typedef struct { float *x, *w, *b; void *q; int64_t R, N, K; gm_dtype type; } problem;
+
+static problem problem_new(gm_dtype type, int64_t R, int64_t N, int64_t K)
+{
+    problem p = { values(1, R * K), values(3, N * K), values(5, N), NULL, R, N, K, type };
+    p.q = malloc(gm_type_bytes(type, N * K));
+    gm_quantise(p.q, type, p.w, N * K);
+    return p;
+}
+
+static void problem_free(problem *p)
+{
+    free(p->x);
+    free(p->w);
+    free(p->b);
+    free(p->q);
+}
+
+/* |weight i|; of q4_1, which is d q + m, both terms. */
+static double magnitude(const problem *p, int64_t i)
+{
+    double v = gm_typed(p->q, p->type, i);
+    if (p->type != GM_Q4_1) return fabs(v);
+    double m = gm_half_at((const uint8_t *)p->q + i / GM_BLOCK * gm_block_bytes(GM_Q4_1) + 2);
+    return fabs(v - m) + fabs(m);
+}
+
+START_TEST(linear_agrees_with_the_oracle)
+{
+    static const int64_t sizes[][3] = {
+        { 1, 1, 32 }, { 1, 7, 64 }, { 2, 5, 96 }, { 4, 33, 4096 }, { 5, 9, 160 }, { 70, 40, 224 },
+        { 6, 1100, 64 },
+    };
+    const int64_t *s = sizes[_i / 3];
+    gm_kernels k;
+    gm_error e = { "" };
+    ck_assert_int_eq(gm_backend(&k, "cpu", &e), 0);
+    problem p = problem_new(TYPES[_i % 3], s[0], s[1], s[2]);
+    int64_t n = p.R * p.N;
+    float *got = malloc((size_t)n * 4), *want = malloc((size_t)n * 4), *scale = malloc((size_t)n * 4);
+    void *scratch = malloc(k.linear_scratch(p.type, p.R, p.N, p.K) + 64);
+    for (int64_t o = 0; o < n; o++) {
+        double sum = fabs((double)p.b[o % p.N]);
+        for (int64_t i = 0; i < p.K; i++)
+            sum += fabs((double)p.x[o / p.N * p.K + i]) * magnitude(&p, o % p.N * p.K + i);
+        scale[o] = (float)sum;
+    }
+    ck_assert_int_eq(k.linear(got, p.x, p.q, p.type, p.b, p.R, p.N, p.K, scratch), 0);
+    ck_assert_int_eq(gm_kernels_ref()->linear(want, p.x, p.q, p.type, p.b, p.R, p.N, p.K, NULL), 0);
+    gm_comparison c = gm_compare_each(got, want, n, scale, 4 * GM_EPS);
+    char text[400];
+    ck_assert_msg(c.verdict == GM_PASS || (n == 1 && c.bad == 0), "%s",
+                  gm_comparison_text(text, sizeof text, &c));
+    free(got);
+    free(want);
+    free(scale);
+    free(scratch);
+    problem_free(&p);
+}
+END_TEST
+
+/* Every product that this processor has, on rows of 1 to 9 blocks. */
+START_TEST(each_processor_s_product)
+{
+    const cpu_dots *tables[2] = { cpu_dots_x86(), NULL };
+    int n = tables[0] ? 1 : 0;
+    if (tables[0] && strcmp(tables[0]->name, "avx512") == 0) tables[n++] = &cpu_dots_avx2;
+    for (int t = 0; t < n; t++)
+        for (int64_t blocks = 1; blocks < 10; blocks++) {
+            const cpu_dot dot[3] = { tables[t]->q8_0, tables[t]->q4_0, tables[t]->q4_1 };
+            problem p = problem_new(TYPES[_i], 1, 1, 32 * blocks);
+            double want = 0, scale = 0;
+            for (int64_t i = 0; i < p.K; i++) {
+                double v = (double)p.x[i] * gm_typed(p.q, p.type, i);
+                want += v;
+                scale += fabs((double)p.x[i]) * magnitude(&p, i);
+            }
+            double got = (double)dot[_i](p.q, p.x, blocks);
+            ck_assert_msg(fabs(got - want) <= 4 * GM_EPS * scale, "%s, %d blocks: %.9g, wanted %.9g",
+                          tables[t]->name, (int)blocks, got, want);
+            problem_free(&p);
+        }
+}
+END_TEST
+
+START_TEST(gather_unpacks_rows)
+{
+    gm_kernels k;
+    gm_error e = { "" };
+    ck_assert_int_eq(gm_backend(&k, "cpu", &e), 0);
+    problem p = problem_new(TYPES[_i], 1, 6, 96);
+    const int32_t rows[] = { 5, 0, 5, 2 };
+    float y[4 * 96];
+    ck_assert_int_eq(k.gather(y, p.q, p.type, rows, 4, 6, 96), 0);
+    for (int i = 0; i < 4 * 96; i++)
+        ck_assert_float_eq_tol(y[i], gm_typed(p.q, p.type, rows[i / 96] * 96 + i % 96),
+                               1e-6f * fabsf(y[i]) + 1e-30f);
+    ck_assert_int_ne(k.gather(y, p.q, p.type, rows, 4, 6, 33), 0);      /* no whole blocks */
+    problem_free(&p);
+}
+END_TEST
+
+Suite *test_quant(void)
+{
+    Suite *s = suite_create("quant");
+    TCase *t = tcase_create("quant");
+    tcase_add_loop_test(t, linear_agrees_with_the_oracle, 0, 21);
+    tcase_add_loop_test(t, each_processor_s_product, 0, 3);
+    tcase_add_loop_test(t, gather_unpacks_rows, 0, 3);
+    tcase_set_timeout(t, 60);
+    suite_add_tcase(s, t);
+    return s;
+}
