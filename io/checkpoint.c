@@ -365,6 +365,11 @@ int64_t gm_checkpoint_tensors(const gm_checkpoint *k, gm_stored *out, int64_t ma
     return w->n;
 }
 
+void gm_checkpoint_forget(const gm_checkpoint *k, gm_tensor x)
+{
+    for (int64_t i = 0; i < k->files.n; i++) gm_file_forget(k->files.file[i], x);
+}
+
 size_t gm_checkpoint_owned(const gm_checkpoint *k)
 {
     size_t n = k->weights->owned;

@@ -21,6 +21,9 @@ const struct gm_folder *gm_checkpoint_folder(const gm_checkpoint *k);
 typedef struct { const char *name, *file; gm_tensor tensor; bool used; } gm_stored;
 int64_t gm_checkpoint_tensors(const gm_checkpoint *k, gm_stored *out, int64_t max);
 
+/* gm_file_forget, of whichever file holds x. */
+void gm_checkpoint_forget(const gm_checkpoint *k, gm_tensor x);
+
 /* Bytes of converted (f32) and merged copies held beside the maps. */
 size_t gm_checkpoint_owned(const gm_checkpoint *k);
 
@@ -32,6 +35,8 @@ int64_t gm_file_count(const gm_file *f);
 const char *gm_file_name(const gm_file *f, int64_t i);
 gm_tensor gm_file_tensor(const gm_file *f, int64_t i);
 gm_tensor gm_file_find(const gm_file *f, const char *name);
+/* The tensor's bytes leave this process's memory when they lie in the map (gm_map_forget). */
+void gm_file_forget(const gm_file *f, gm_tensor x);
 void gm_file_close(gm_file *f);
 
 /* Writes f32/i32 tensors as .safetensors (temporary name, then rename). */

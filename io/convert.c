@@ -225,18 +225,20 @@ static int set_files(gm_gguf_writer *f, const work *w, gm_error *e)
 
 /* ---- writing ---- */
 
-typedef struct { const work *w; const char *path; uint64_t all; } progress;
+typedef struct { const work *w; const char *path; const gm_out_tensor *t; uint64_t all; } progress;
 
-static void done(void *user, uint64_t bytes)
+/* What is written need not stay in memory. */
+static void done(void *user, int64_t i, uint64_t bytes)
 {
     const progress *p = user;
+    gm_checkpoint_forget(p->w->k, p->t[i].x);
     if (p->w->o->progress) p->w->o->progress(p->w->o->user, p->path, bytes, p->all);
 }
 
 static int write_one(const work *w, gm_gguf_writer *f, const char *path, const gm_out_tensor *t,
                      int64_t n, gm_error *e)
 {
-    progress p = { w, path, 0 };
+    progress p = { w, path, t, 0 };
     for (int64_t i = 0; i < n; i++) p.all += gm_out_bytes(&t[i]);
     if (gm_gguf_write(f, path, t, n, done, &p, e) != 0 || gm_gguf_verify(path, e) != 0) return -1;
     say(w, "%s: %lld tensors, %.2f GB, checksums verified", path, (long long)n,

@@ -243,6 +243,13 @@ gm_tensor gm_file_find(const gm_file *f, const char *name)
     return gm_file_tensor(f, gm_names_find(f->order, f->n, name));
 }
 
+void gm_file_forget(const gm_file *f, gm_tensor x)
+{
+    const uint8_t *p = x.data;
+    size_t n = gm_bytes(x);
+    if (f->mapped && p >= f->bytes && p + n <= f->bytes + f->size) gm_map_forget(p, n);
+}
+
 size_t gm_file_copied(const gm_file *f)
 {
     return f->copied;

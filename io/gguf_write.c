@@ -163,7 +163,7 @@ static int pad(FILE *f, uint64_t n)
 
 /* Tensors, then their checksums into the room left for them. */
 static int body(FILE *f, const gm_out_tensor *t, int64_t n, size_t sums,
-                void (*done)(void *user, uint64_t bytes), void *user)
+                void (*done)(void *user, int64_t i, uint64_t bytes), void *user)
 {
     uint64_t bytes = 0;
     buffer b = { 0 };
@@ -173,7 +173,7 @@ static int body(FILE *f, const gm_out_tensor *t, int64_t n, size_t sums,
         bad = gm_out_write(f, &t[i], &crc) || pad(f, gm_out_bytes(&t[i]));
         put_int(&b, crc, 4);
         bytes += gm_out_bytes(&t[i]);
-        if (done) done(user, bytes);
+        if (done) done(user, i, bytes);
     }
     if (!bad && !b.failed && n)
         bad = fseek(f, (long)sums, SEEK_SET) || fwrite(b.p, 1, b.n, f) != b.n;
@@ -183,7 +183,7 @@ static int body(FILE *f, const gm_out_tensor *t, int64_t n, size_t sums,
 }
 
 int gm_gguf_write(gm_gguf_writer *w, const char *path, const gm_out_tensor *t, int64_t n,
-                  void (*done)(void *user, uint64_t bytes), void *user, gm_error *e)
+                  void (*done)(void *user, int64_t i, uint64_t bytes), void *user, gm_error *e)
 {
     buffer b = { 0 };
     size_t sums;
@@ -225,6 +225,7 @@ static int check_sums(const gm_file *f, const gm_gguf *g, gm_error *e)
         if ((uint32_t)crc != want)
             return gm_fail(e, "%s: %s is damaged: checksum %08x, wanted %08x", f->path,
                            gm_file_name(f, i), (unsigned)crc, (unsigned)want);
+        gm_file_forget(f, x);
     }
     return 0;
 }

@@ -43,6 +43,13 @@ void gm_unmap(const uint8_t *p, size_t size)
     if (p) munmap((void *)p, size);
 }
 
+void gm_map_forget(const uint8_t *p, size_t n)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)p + page - 1) / page * page,
+              to = ((uintptr_t)p + n) / page * page;
+    if (to > from) madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
 char *gm_read_text(const char *path, size_t *size, gm_error *e)
 {
     size_t n;
@@ -146,6 +153,8 @@ bool gm_file_facts(const char *path, uint64_t *size, double *changed)
     *changed = (double)st.st_mtim.tv_sec + 1e-9 * (double)st.st_mtim.tv_nsec;
     return true;
 }
+
+void gm_touch(const char *path) { utimensat(AT_FDCWD, path, NULL, 0); }
 
 int gm_make_dir(const char *path, gm_error *e)
 {

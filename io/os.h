@@ -9,6 +9,9 @@
 /* The whole file mapped read-only; NULL with an error for an empty or unreadable one. */
 const uint8_t *gm_map(const char *path, size_t *size, gm_error *e);
 void gm_unmap(const uint8_t *p, size_t size);
+/* Takes n bytes of a map out of this process's memory (whole pages of them); they are read again
+ * from the file, or the page cache, when they are next used.  Only for what gm_map gave. */
+void gm_map_forget(const uint8_t *p, size_t n);
 /* The whole file as text, 0-terminated, malloc'ed. */
 char *gm_read_text(const char *path, size_t *size, gm_error *e);
 
@@ -25,6 +28,8 @@ bool gm_is_file(const char *path);
 /* A file's bytes and the time of its last change (seconds since 1970); false where there is
  * none. */
 bool gm_file_facts(const char *path, uint64_t *size, double *changed);
+/* The file counts as changed now. */
+void gm_touch(const char *path);
 /* Makes the folder and its parents; fine when it exists. */
 int gm_make_dir(const char *path, gm_error *e);
 /* Names in a folder, sorted, without those that start with '.'; freed with gm_free_list. */
