@@ -8,7 +8,7 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpoi
 OPT     ?= -O2 -g
 # openmp: kernels; PIC: one set of objects serves the static and the shared library.
 CFLAGS_ALL = $(STD) $(WARN) $(OPT) -fopenmp -fPIC $(SAN)
-LDLIBS  := -lopenblas -ljansson -lstemmer -lutf8proc -lz -lm
+LDLIBS  := -lopenblas -ljansson -lstemmer -lutf8proc -lxxhash -lz -lm
 PREFIX  ?= /usr/local
 # What make runs shares the machine with what it builds: OpenMP's threads wait asleep (io/os.h, gm_calm_threads).
 export GOMP_SPINCOUNT ?= 1000

@@ -1,5 +1,5 @@
-/* Losses.  Element loops are vector code in runs; sums of runs are double and added in order, so that
- * the bits do not depend on the threads. */
+/* Losses.  Element loops are vector code in runs; sums of runs are double and added in order, so
+ * that the bits do not depend on the threads. */
 #include <math.h>
 #include "cpu_table.h"
 #include "cpu_vec.h"
