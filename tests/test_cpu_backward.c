@@ -322,7 +322,7 @@ END_TEST
 
 START_TEST(losses)
 {
-    const int64_t R = 261, C = 1027, N = 2, P = 263001; /* 256 rows; runs of 1024, 256 at a time */
+    const int64_t R = 261, C = 1027, N = 2, P = 263001; /* 256 rows; 256 tasks of 1024 at a time */
     float *x = numbers(N * P, 1), *t = numbers(N * P, 2), *y = numbers(R * C, 3);
     const float dy = 150, mask_dy = 1e5f; /* make gradients as large as what they are added to */
     int32_t *label = malloc((size_t)R * sizeof *label);
