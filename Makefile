@@ -8,7 +8,7 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpoi
 OPT     ?= -O2 -g
 # openmp: kernels; PIC: one set of objects serves the static and the shared library.
 CFLAGS_ALL = $(STD) $(WARN) $(OPT) -fopenmp -fPIC $(SAN)
-LDLIBS  := -lopenblas -ljansson -lstemmer -lutf8proc -lz -lm
+LDLIBS  := -lopenblas -ljansson -lstemmer -lutf8proc -lxxhash -lz -lm
 PREFIX  ?= /usr/local
 # What make runs shares the machine with what it builds: OpenMP's threads wait asleep (io/os.h, gm_calm_threads).
 export GOMP_SPINCOUNT ?= 1000
@@ -71,6 +71,8 @@ CLONES  := $(if $(SAN)$(findstring clang,$(shell $(CC) --version)),,$(shell echo
              $(CC) -Werror -x c -c -o /dev/null - 2>/dev/null && echo '$(CLONES)'))
 $(B)/ref/kernels/cpu_%.o: EXTRA := -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wno-pass-failed \
   '-DGM_CLONES=$(CLONES)' -DGM_PREFETCH=__builtin_prefetch
+# Kernels that do nothing with what they are given.
+$(B)/ref/kernels/none.o: EXTRA := -Wno-unused-parameter
 # The optimiser's loops: vectorised; errno, which nothing here reads, would forbid it.
 $(B)/train/adamw.o: EXTRA := -O3 -fno-math-errno -fno-trapping-math
 $(B)/ref/kernels/x86_avx512.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -ffp-contract=fast

@@ -7,6 +7,19 @@
 #include "../io/os.h"
 #include "result.h"
 
+/* DIR/PREFIX + ID + SUFFIX, malloc'ed. */
+static char *path_of(const char *folder, const char *prefix, const char *id, const char *suffix)
+{
+    size_t n = strlen(prefix) + strlen(id) + strlen(suffix) + 1;
+    char *name = malloc(n), *path = NULL;
+    if (name) {
+        snprintf(name, n, "%s%s%s", prefix, id, suffix);
+        path = gm_path_join(folder, name);
+    }
+    free(name);
+    return path;
+}
+
 /* ---- asking ---- */
 
 static int look_at(eval_worker *w, const char *path, gm_error *e)
@@ -43,16 +56,12 @@ char *eval_image_path(const eval_call *c, const char *file, const char *id)
 {
     static const char *const ends[] = { ".jpg", ".png", ".jpeg", ".JPG", ".bmp", ".ppm" };
     if (file) return gm_path_join(c->o.images, file);
-    size_t n = strlen(id) + 8;
-    char *name = malloc(n), *path = NULL;
-    for (size_t k = 0; name && k < sizeof ends / sizeof *ends; k++) {
+    for (size_t k = 0; k < sizeof ends / sizeof *ends; k++) {
+        char *path = path_of(c->o.images, "", id, ends[k]);
+        if (!path || gm_is_file(path)) return path;
         free(path);
-        snprintf(name, n, "%s%s", id, ends[k]);
-        path = gm_path_join(c->o.images, name);
-        if (!path || gm_is_file(path)) break;
     }
-    free(name);
-    return path;
+    return path_of(c->o.images, "", id, ends[0]);           /* which is then named as missing */
 }
 
 json_t *eval_mask_json(const gm_answer *a, int64_t k, gm_error *e)
@@ -75,19 +84,6 @@ json_t *eval_id_json(const char *id)
 }
 
 /* ---- files ---- */
-
-/* DIR/PREFIX + ID + SUFFIX, malloc'ed. */
-static char *path_of(const char *folder, const char *prefix, const char *id, const char *suffix)
-{
-    size_t n = strlen(prefix) + strlen(id) + strlen(suffix) + 1;
-    char *name = malloc(n), *path = NULL;
-    if (name) {
-        snprintf(name, n, "%s%s%s", prefix, id, suffix);
-        path = gm_path_join(folder, name);
-    }
-    free(name);
-    return path;
-}
 
 /* One item on its way: its question, what is recorded of it, and its files. */
 typedef struct { eval_question q; json_t *request; char *path, *lock; } ticket;
@@ -242,8 +238,10 @@ int eval_predict(eval_call *c, const eval_job *j)
     eval_worker w = { .call = c, .total = j->n };
     state *s = calloc((size_t)j->n + 1, sizeof *s);
     find_rank(&rank, &size);
+    if (!gm_is_dir(c->o.images))
+        gm_fail(&e, "%s: wanted a folder of images, found none", c->o.images);
     if (!s) gm_fail(&e, "out of memory for %lld items", (long long)j->n);
-    if (!s || gm_make_dir(c->o.pred, &e) != 0) {
+    if (e.text[0] || gm_make_dir(c->o.pred, &e) != 0) {
         free(s);
         return eval_failed(&e);
     }

@@ -14,11 +14,12 @@
 #include "commands.h"
 #include "plan.h"
 #include "settings.h"
+#include "train_plan.h"
 
 static const command_text TEXT = {
     .name = "info",
     .arguments = "MODEL",
-    .at_least = 1,
+    .at_least = 0,
     .at_most = 1,
     .summary = "architecture, parameters, memory plan of a model",
     .about = "Reads configuration and headers, not the weights: the memory plan stands before "
@@ -29,10 +30,11 @@ static const command_text TEXT = {
              "Examples\n"
              "  glamm info models/nano\n"
              "  glamm info models/nano --check --tensors\n"
-             "  glamm info GLaMM-GCG --clip clip-vit-large-patch14-336 --json\n",
+             "  glamm info GLaMM-GCG --clip clip-vit-large-patch14-336 --json\n"
+             "  glamm info --train my.conf\n",
 };
 
-typedef struct { int tensors, check, json; } info_settings;
+typedef struct { int tensors, check, json; const char *train; } info_settings;
 #define AT(field) offsetof(info_settings, field)
 static const option INFO_OPTIONS[] = {
     { "tensors", 0, OPTION_FLAG, AT(tensors), NULL,
@@ -40,6 +42,8 @@ static const option INFO_OPTIONS[] = {
     { "check", 0, OPTION_FLAG, AT(check), NULL,
       "Read every weight; name those that are not finite.", 0, 0 },
     { "json", 0, OPTION_FLAG, AT(json), NULL, "Print one JSON object.", 0, 0 },
+    { "train", 0, OPTION_TEXT, AT(train), "CONFIG",
+      "In place of MODEL: the memory that glamm train CONFIG will take.", 0, 0 },
 };
 #undef AT
 
@@ -152,15 +156,6 @@ static const char *types_of(const module *m, char *buf)
     for (int t = 0; t < GM_NTYPES; t++)
         if (m->types >> t & 1)
             n += (size_t)sprintf(buf + n, "%s%s", n ? ", " : "", gm_type_name((gm_dtype)t));
-    return buf;
-}
-
-static const char *size_text(double bytes, char *buf)
-{
-    static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-    int u = 0;
-    for (; bytes >= 1024 && u < 4; u++) bytes /= 1024;
-    sprintf(buf, u ? "%.1f %s" : "%.0f %s", bytes, unit[u]);
     return buf;
 }
 
@@ -419,6 +414,9 @@ int cmd_info(int argc, char **argv)
     };
     int n, status = options_parse(&TEXT, groups, 2, argc, argv, &n);
     if (status != PARSED) return status;
+    if (s.train && n) return misuse(&TEXT, "wanted MODEL or --train CONFIG, found both");
+    if (s.train) return print_train_plan_of(s.train);
+    if (!n) return misuse(&TEXT, "wanted MODEL");
     f.path = argv[0];
     return run(&f, &ms, &s);
 }

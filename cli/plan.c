@@ -2,6 +2,17 @@
  * most. */
 #include "plan.h"
 
+#include <stdio.h>
+
+const char *size_text(double bytes, char *buf)
+{
+    static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+    int u = 0;
+    for (; bytes >= 1024 && u < 4; u++) bytes /= 1024;
+    sprintf(buf, u ? "%.1f %s" : "%.0f %s", bytes, unit[u]);
+    return buf;
+}
+
 /* Freed blocks are kept for reuse and rarely fit exactly. */
 static const double SLACK = 1.5;
 

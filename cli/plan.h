@@ -17,4 +17,7 @@ enum { PLAN_PROMPT = 128, PLAN_ANSWER = 512, PLAN_MASKS = 4 };
  * masks, an image of the size of SAM's input, one box). */
 memory_plan plan_memory(const glamm *m, const gm_kernels *k, double mapped, double owned);
 
+/* "1.5 GiB", into buf of at least 40 bytes. */
+const char *size_text(double bytes, char *buf);
+
 #endif

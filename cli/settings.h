@@ -8,9 +8,10 @@
 
 /* ---- the model's options ---- */
 typedef struct {
-    const char *backend, *clip, *sam, *lora, *conversation;
+    const char *backend, *clip, *sam, *lora, *conversation, *cache;
     int exact_f32, verbose, quiet;
     int64_t threads;
+    double cache_gb;
 } model_settings;
 extern const option MODEL_OPTIONS[];
 extern const int NMODEL_OPTIONS;

@@ -7,6 +7,7 @@
 #include "../train/run.h"
 #include "commands.h"
 #include "options.h"
+#include "train_plan.h"
 
 static const command_text TEXT = {
     .name = "train",
@@ -99,7 +100,8 @@ static int run(const char *path, const train_settings *s, const key_options *k)
     if (!bad) {
         const gm_train_log log = { gm_comm_rank() == 0 ? print_line : NULL, NULL };
         gm_catch_interrupts();
-        bad = gm_train_run(&p, &o, &log, &e) < 0;
+        if (o.dry_run) bad = print_train_plan(&p, &e);
+        if (!bad) bad = gm_train_run(&p, &o, &log, &e) < 0;
         if (bad) fprintf(stderr, "glamm train: %s\n", e.text);
         if (bad) gm_comm_abort();
         gm_comm_end();

@@ -227,6 +227,7 @@ static int find_files(gm_gcg *g, const char *truth, const char *split, gm_error 
         g->masks_path = gm_path_join(truth, name);
         return g->captions_path && g->masks_path ? 0 : out_of_memory(e);
     }
+    if (!gm_is_file(truth)) return gm_fail(e, "%s: wanted a folder or a file, found none", truth);
     const char *slash = strrchr(truth, '/'), *base = slash ? slash + 1 : truth;
     const char *word = strstr(base, "caption");
     if (!word)

@@ -154,6 +154,8 @@ bool gm_file_facts(const char *path, uint64_t *size, double *changed)
     return true;
 }
 
+void gm_touch(const char *path) { utimensat(AT_FDCWD, path, NULL, 0); }
+
 int gm_make_dir(const char *path, gm_error *e)
 {
     char *p = gm_copy_text(path);

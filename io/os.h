@@ -28,6 +28,8 @@ bool gm_is_file(const char *path);
 /* A file's bytes and the time of its last change (seconds since 1970); false where there is
  * none. */
 bool gm_file_facts(const char *path, uint64_t *size, double *changed);
+/* The file counts as changed now. */
+void gm_touch(const char *path);
 /* Makes the folder and its parents; fine when it exists. */
 int gm_make_dir(const char *path, gm_error *e);
 /* Names in a folder, sorted, without those that start with '.'; freed with gm_free_list. */

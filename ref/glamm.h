@@ -41,6 +41,8 @@ typedef struct {
     int verbose;                /* name every missing or unused tensor through log */
     void (*log)(void *user, const char *line);          /* warnings; NULL: dropped */
     void *user;
+    const char *cache;          /* folder for SAM's image embeddings, kept between runs; NULL: none */
+    int64_t cache_bytes;        /* it may take as much; 0: 4 GB */
 } gm_model_options;
 
 /* path: a checkpoint folder as the authors publish it (config.json, .bin shards or .safetensors,

@@ -9,6 +9,8 @@
 #include "../io/os.h"
 #include "kernels/cpu.h"
 
+#define DEFAULT_CACHE ((int64_t)4000000000)     /* a thousand embeddings of the release's 4 MB */
+
 static int open_text(gm_model *m, const char *path, gm_error *e)
 {
     const gm_folder *d = gm_checkpoint_folder(m->checkpoint);
@@ -52,6 +54,10 @@ static int open_all(gm_model *m, const char *path, const gm_model_options *o, gm
         return gm_fail(e, "conversation %s: wanted llava_v1 or llava_llama_2", name);
     snprintf(m->conversation, sizeof m->conversation, "%s", name);
     m->threads = o->threads;
+    m->cache = o->cache;
+    m->cache_bytes = o->cache_bytes ? o->cache_bytes : DEFAULT_CACHE;
+    m->log = o->log;
+    m->user = o->user;
     if (gm_backend_open(&m->kernels, &m->engine, o->backend, e) != 0) return -1;
     const char *warning = gm_blas_warning();
     if (warning && o->log) o->log(o->user, warning);

@@ -16,6 +16,10 @@ struct gm_model {
     glamm net;
     char conversation[32];
     int threads;
+    const char *cache;                  /* as in gm_model_options */
+    int64_t cache_bytes;
+    void (*log)(void *user, const char *line);
+    void *user;
 };
 
 /* Pixels and sizes of an image in a context (freed with it). */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../io/embeddings.h"
 #include "../io/image.h"
 #include "../io/os.h"
 #include "backend.h"
@@ -20,6 +21,8 @@ struct gm_session {
     int64_t nturns;
     float *box, *latest; /* (n, 4) in 0..1: one for every <bbox> so far; those last given */
     int64_t nboxes, nlatest;
+    gm_embeddings kept;                 /* key "": nothing is kept */
+    bool is_kept;                       /* the image's embedding is on disk */
 };
 
 gm_session *gm_session_new(gm_model *m, const gm_image *image, gm_error *e)
@@ -37,6 +40,10 @@ gm_session *gm_session_new(gm_model *m, const gm_image *image, gm_error *e)
     }
     s->model = m;
     s->width = image->width, s->height = image->height;
+    if (m->cache) {
+        s->kept = (gm_embeddings){ .dir = m->cache, .most = m->cache_bytes };
+        gm_embeddings_key(&s->kept, image, gm_checkpoint_weights(m->checkpoint), m->kernels.name);
+    }
     if (gm_scene_new(s->c, &s->scene, &m->net, image, e) == 0) return s;
     gm_session_free(s);
     return NULL;
@@ -206,6 +213,35 @@ static void on_stage(void *user, const char *name, double done)
     if (t->q->on_stage) t->q->on_stage(t->q->user, name, done);
 }
 
+/* ---- SAM's embedding on disk ---- */
+
+/* Before a question that may need it. */
+static void take_kept(gm_session *s)
+{
+    const mask_decoder *d = &s->model->net.decoder;
+    int64_t C = d->no_mask.dim[1], n = C * d->G * d->G;
+    if (!s->kept.key[0] || s->scene.embedding.data) return;
+    float *E = malloc((size_t)n * sizeof *E);
+    if (E && gm_embeddings_read(&s->kept, E, n)) {
+        s->scene.embedding = gm_from(s->c, GM_F32, E, 4, GM_DIMS(1, C, d->G, d->G));
+        s->is_kept = true;
+    }
+    free(E);
+}
+
+/* After one; that it cannot be written is worth a line, not an answer. */
+static void keep(gm_session *s)
+{
+    gm_error e = { "" };
+    if (!s->kept.key[0] || s->is_kept || !s->scene.embedding.data) return;
+    gm_tensor E = gm_host_copy(s->c, s->scene.embedding);
+    if (!E.data) return;
+    s->is_kept = true;                  /* or not to be had: not tried again */
+    if (gm_embeddings_write(&s->kept, E, &e) != 0 && s->model->log)
+        s->model->log(s->model->user, e.text);
+    free(E.data);
+}
+
 /* ---- the answer ---- */
 
 static void measure(gm_mask *m, int64_t H, int64_t W)
@@ -362,7 +398,9 @@ static gm_answer *ask(gm_session *s, const gm_ask *q, char *message, gm_error *e
 {
     int64_t before = s->nboxes;
     if (push_turn(s, message, e) != 0) return NULL;
+    if (!q->no_masks) take_kept(s);
     gm_answer *a = append_boxes(s, message, e) == 0 ? answer(s, q, e) : NULL;
+    keep(s);
     if (a && push_turn(s, history_text(a->text), e) == 0) return a;
     pop_turn(s);                                            /* the question did not happen */
     s->nboxes = before;

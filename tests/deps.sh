@@ -13,6 +13,7 @@ libopenblas-openmp-dev   matrix products of the cpu table; the openmp build shar
 libjansson-dev           JSON
 libstb-dev               reads PNG, BMP, JPEG; draws text
 libstemmer-dev           the stems that METEOR compares
+libxxhash-dev            keys of kept image embeddings
 libutf8proc-dev          accents and punctuation for BERT's tokens
 zlib1g-dev               compresses the PNGs that are written, unpacks METEOR's lists
 libturbojpeg0-dev        reads JPEG to the same bits as the authors' OpenCV" ;;

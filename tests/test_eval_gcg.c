@@ -47,6 +47,9 @@ START_TEST(the_golden_set)
     ck_assert(g.missing == 0 && g.extra == 0 && g.problems.n == 0);
     for (size_t i = 0; i < GM_AP_STATS; i++)
         near(GM_AP_NAMES[i], s.ap[i], json_real_value(json_array_get(stats, i)));
+    double mean = 0;
+    for (size_t i = 0; i < GM_AP_POINTS; i++) mean += s.curve50[i] / GM_AP_POINTS;
+    near("the curve's mean", mean, s.ap[1]);
     near("BLEU 1", s.caption.bleu[0], number(caption, "Bleu_1"));
     near("BLEU 2", s.caption.bleu[1], number(caption, "Bleu_2"));
     near("BLEU 3", s.caption.bleu[2], number(caption, "Bleu_3"));

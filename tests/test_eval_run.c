@@ -195,6 +195,25 @@ START_TEST(a_report)
 }
 END_TEST
 
+START_TEST(what_is_not_there_is_named)
+{
+    set_up();
+    ck_assert_int_eq(shell("$G eval gcg --truth %s --pred %s/p --model models/nano --images %s/none",
+                           DIR, DIR, DIR), 1);
+    wanted(complained(), "none: wanted a folder of images, found none");
+    ck_assert_int_eq(shell("$G eval gcg --truth %s --pred %s/p --model %s/none --images "
+                           "models/nano/scenes", DIR, DIR, DIR), 1);
+    wanted(complained(), "1 of 2 failed");                      /* the model, once */
+    ck_assert_str_eq(said(), "");
+    ck_assert_int_eq(shell("$G eval gcg --truth %s --pred %s/p --model models/nano --images %s",
+                           DIR, DIR, DIR), 1);
+    wanted(complained(), "demo.jpg: cannot open");
+    wanted(said(), "2 images, 2 without a prediction");
+    ck_assert_int_eq(shell("$G eval gcg --truth %s/none --pred %s", DIR, DIR), 1);
+    wanted(complained(), "none: wanted a folder or a file, found none");
+}
+END_TEST
+
 START_TEST(misuse_is_named)
 {
     static const char *const list[][2] = {
@@ -236,6 +255,7 @@ Suite *test_eval_run(void)
     tcase_add_test(t, both_protocols);
     tcase_add_test(t, regions_and_questions);
     tcase_add_test(t, a_report);
+    tcase_add_test(t, what_is_not_there_is_named);
     tcase_add_test(t, misuse_is_named);
     suite_add_tcase(s, t);
     return s;

@@ -87,9 +87,11 @@ static gm_param *add(gm_params *ps, const char *name, gm_tensor x, const gm_trai
                 n);
         return NULL;
     }
-    memset(p->dw.data, 0, n * sizeof(float));
-    memset(p->m, 0, n * sizeof(float));
-    memset(p->v, 0, n * sizeof(float));
+    if (!o->planning) {
+        memset(p->dw.data, 0, n * sizeof(float));
+        memset(p->m, 0, n * sizeof(float));
+        memset(p->v, 0, n * sizeof(float));
+    }
     return rate_of(&p->rate, name, &o->rates, e) ? NULL : p;
 }
 
@@ -117,7 +119,7 @@ static int add_tensors(gm_params *ps, gm_weights *w, const gm_train_policy *o, g
         if (!t->used || !trains(t->name, o)) continue;
         gm_param *p = add(ps, t->name, t->x, o, e);
         if (!p) return -1;
-        gm_to_float(p->w.data, t->x.data, t->x.type, gm_numel(t->x));
+        if (!o->planning) gm_to_float(p->w.data, t->x.data, t->x.type, gm_numel(t->x));
         if (gm_weights_replace(w, t->name, p->w, e) != 0) return -1;
     }
     return 0;

@@ -20,6 +20,7 @@ typedef struct {
     double decay;               /* weight decay, of tensors with 2 or more sizes */
     gm_words rates;             /* "PATTERN FACTOR": the learning rate's factor; the last fit counts */
     uint64_t seed;              /* of LoRA's start */
+    bool planning;              /* nothing is copied: for plans of memory */
 } gm_train_policy;
 
 typedef struct {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "../io/os.h"
 #include "../ref/backend.h"
+#include "../ref/kernels/none.h"
 #include "../ref/tape.h"
 #include "comm.h"
 
@@ -43,15 +44,18 @@ static int open_all(gm_trainer *t, gm_error *e)
                             .user = t->log.user };
     gm_train_policy policy = gm_train_policy_of(o);
     int64_t taken;
+    policy.planning = t->planning;
     if (o->threads) gm_backend_threads((int)o->threads);
     if (!(t->m = gm_model_open(o->model, &mo, e))) return -1;
     if (gm_params_open(&t->ps, t->m, &policy, e) != 0) return -1;
-    if (o->adapter) {
+    if (o->adapter && !t->planning) {
         if (gm_params_load(&t->ps, o->adapter, &taken, e) != 0) return -1;
         gm_train_say(&t->log, "%s: %lld tensors taken", o->adapter, (long long)taken);
     }
     if (open_data(&t->data, &o->data, t, e) != 0) return -1;
     if (o->val.n && open_data(&t->val, &o->val, t, e) != 0) return -1;
+    gm_kernels real = t->m->kernels;
+    if (t->planning) gm_kernels_none(&t->m->kernels, &real);
     t->c = gm_ctx_new(&t->m->kernels, NULL);
     if (!t->c) return gm_fail(e, "out of memory");
     gm_set_checkpointing(t->c, o->checkpointing);
@@ -60,7 +64,9 @@ static int open_all(gm_trainer *t, gm_error *e)
 
 int gm_trainer_open(gm_trainer *t, const gm_train_config *o, const gm_train_log *log, gm_error *e)
 {
-    *t = (gm_trainer){ .o = o, .log = *log, .best_update = -1, .best = INFINITY };
+    bool planning = t->planning;
+    *t = (gm_trainer){ .o = o, .log = *log, .best_update = -1, .best = INFINITY,
+                       .planning = planning };
     return open_all(t, e);
 }
 
@@ -134,7 +140,7 @@ static int run_batch(gm_trainer *t, const gm_train_batch *h, double seed, gm_tra
     add_number(c, &r->dice, l.dice);
     r->samples += h->B;
     r->tokens += h->B * (h->L + gm_image_token_count(&t->m->net) - 1);
-    if (gm_ok(c) && !isfinite(r->total)) gm_set_error(c, "the loss is not finite");
+    if (gm_ok(c) && !t->planning && !isfinite(r->total)) gm_set_error(c, "the loss is not finite");
     if (seed > 0) {
         gm_backward(c, l.total, (float)seed);
         gm_tape_stop(c);
@@ -159,9 +165,8 @@ int gm_trainer_measure(gm_trainer *t, const gm_sample *s, int64_t n, gm_train_re
 
 /* ---- one update ---- */
 
-/* Micro-batch `number` of the run: what it draws and drops depends on that alone. */
-static int micro_batch(gm_trainer *t, gm_set_kind kind, int64_t number, double seed,
-                       gm_train_report *r, gm_error *e)
+int gm_trainer_micro_batch(gm_trainer *t, gm_set_kind kind, int64_t number, double seed,
+                           gm_train_report *r, gm_error *e)
 {
     int64_t n = t->o->batch, have = 0;
     gm_train_batch h;
@@ -219,7 +224,7 @@ static int gradients(gm_trainer *t, gm_train_report *r, gm_error *e)
     gm_params_clear(&t->ps);
     for (int64_t a = 0; a < t->o->accumulate; a++) {
         int64_t number = t->update * parts + a * gm_comm_size() + gm_comm_rank();
-        if (micro_batch(t, r->kind, number, 1 / (double)parts, r, e) != 0) return -1;
+        if (gm_trainer_micro_batch(t, r->kind, number, 1 / (double)parts, r, e) != 0) return -1;
     }
     if (share(t, r, e) != 0) return -1;
     r->total /= (double)parts, r->ce /= (double)parts;

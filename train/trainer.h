@@ -19,9 +19,11 @@ typedef struct {
     int64_t update;             /* updates done */
     double best;                /* least validation loss so far, and after which update */
     int64_t best_update;        /* -1: none yet */
+    bool planning;              /* kernels compute nothing: plan.c */
 } gm_trainer;
 
-/* Opens model and data and chooses what trains.  o must outlive the trainer. */
+/* Opens model and data and chooses what trains.  o must outlive the trainer; *t starts as { 0 }, or
+ * with planning set. */
 int gm_trainer_open(gm_trainer *t, const gm_train_config *o, const gm_train_log *log, gm_error *e);
 void gm_trainer_close(gm_trainer *t);
 
@@ -38,9 +40,28 @@ typedef struct {
  * then. */
 int gm_trainer_update(gm_trainer *t, gm_train_report *r, gm_error *e);
 
+/* Micro-batch `number` of the run: its gradients times seed are added.  What it draws and drops
+ * depends on its number alone. */
+int gm_trainer_micro_batch(gm_trainer *t, gm_set_kind kind, int64_t number, double seed,
+                           gm_train_report *r, gm_error *e);
+
 /* The losses of one batch without gradients or dropout. */
 int gm_trainer_measure(gm_trainer *t, const gm_sample *s, int64_t n, gm_train_report *r,
                        gm_error *e);
+
+/* Bytes of one process that trains with these settings, found by running micro-batches with kernels
+ * that compute nothing (plan.c). */
+typedef struct {
+    double frozen;              /* weights that do not train, mapped, and their float copies */
+    double masters, gradients, moments;
+    double pass[GM_SET_KINDS];  /* the most that forward and backward pass hold; 0: no such data */
+    double run;                 /* all of these in turn, with freed blocks that are kept */
+    double program;             /* what this process takes without all that */
+    double total;
+    int64_t values;             /* that train */
+} gm_train_memory;
+int gm_train_memory_plan(gm_train_memory *p, const gm_train_config *o, const gm_train_log *log,
+                         gm_error *e);
 
 void gm_train_say(const gm_train_log *log, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
