@@ -79,6 +79,7 @@ says "no room for the work" 1 'out of memory: .* MB more were wanted' env EMU_ME
 LINES_AT_MOST=1000
 says "info" 0 'device +emulated GPU' $run "$build/glamm" info models/nano --backend cuda
 says "info on slots" 0 'slots on the CPU +none' $run "$build/glamm" info models/nano --backend cuda
+says "info on slots of the backward pass" 0 'backward, on the CPU +none' $run "$build/glamm" info models/nano --backend cuda
 says "info on what was never tried" 0 'no GPU has run it yet' $run "$build/glamm" info models/nano --backend cuda
 
 # ---- rules of the sources ----
