@@ -12,7 +12,7 @@
 gpu_state gpu;
 static int users;                       /* opened and not closed; one device serves them all */
 static void *workspace;
-static const size_t WORKSPACE = 32 << 20;   /* for cuBLAS, which allocates in the middle otherwise */
+static const size_t WORKSPACE = 32 << 20;       /* for cuBLAS, which allocates its own otherwise */
 
 /* ---- memory ---- */
 
@@ -26,7 +26,8 @@ static void *memory_alloc(void *, size_t bytes)
 
 static void memory_free(void *, void *p, size_t) { cudaFree(p); }
 
-/* So many words travel as a kernel's argument: no copy, nothing to wait for, and a graph keeps them. */
+/* So many words travel as a kernel's argument: no copy, nothing to wait for, and a graph keeps
+ * them. */
 enum { WORDS = 960, THREADS = 256 };
 struct words { uint32_t word[WORDS]; };
 
@@ -39,7 +40,8 @@ static int upload_words(void *device, const void *host, size_t bytes)
 {
     words w;
     memcpy(w.word, host, bytes);
-    LAUNCH(k_words, 1, THREADS, 0, gpu.stream, static_cast<uint32_t *>(device), w, (int)(bytes / 4));
+    LAUNCH(k_words, 1, THREADS, 0, gpu.stream, static_cast<uint32_t *>(device), w,
+           (int)(bytes / 4));
     return gpu_status() ? -1 : 0;
 }
 

@@ -55,8 +55,8 @@ template <int TYPE> __device__ __forceinline__ void unpack(float *w, uint4 raw)
     }
 }
 
-/* One warp to a row of w: y[r, n] = b[n] + sum over k of x[r, k] w[n, k], r < ROWS.  K is a multiple
- * of a pack, everything 16-byte aligned. */
+/* One warp to a row of w: y[r, n] = b[n] + sum over k of x[r, k] w[n, k], r < ROWS.  K is a
+ * multiple of a pack, everything 16-byte aligned. */
 template <int TYPE, int ROWS>
 __global__ void k_few(float *y, const float *x, const void *w, const float *b, int64_t N, int64_t K)
 {

@@ -1,6 +1,6 @@
-/* A device without kernels whose memory the host cannot read: tests/emu.sh loads it as the CUDA backend,
- * so that every operation goes over the bridge to the CPU (ref/bridge.h).  An address of its is one of
- * the host's plus an offset that makes it invalid. */
+/* A device without kernels whose memory the host cannot read: tests/emu.sh loads it as the CUDA
+ * backend, so that every operation goes over the bridge to the CPU (ref/bridge.h).  An address
+ * of its is one of the host's plus an offset that makes it invalid. */
 #include <stdlib.h>
 #include <string.h>
 #include "../ref/device.h"

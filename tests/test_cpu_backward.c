@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../ref/kernels/cpu.h"
+#include "../ref/kernels/typed.h"
 #include "compare.h"
 #include "numbers.h"
 
@@ -40,11 +40,28 @@ static void same(gradient g, double terms)
 
 static const gm_kernels *table(int run) { return run < 2 ? &cpu : ref; }
 
+/* n weights of a type: random, of blocks the bytes, under a scale (and a least value) of 1/64. */
+static void *weights(gm_dtype type, int64_t n)
+{
+    float *w = numbers(n, 2);
+    int64_t bytes = gm_block_bytes(type);
+    if (!bytes) {
+        void *typed = narrow(w, type, n);
+        free(w);
+        return typed;
+    }
+    uint16_t scale = gm_to_f16(1 / 64.0f);
+    for (int64_t i = 0; i < n / GM_BLOCK; i++)
+        for (int64_t j = 0; j < (type == GM_Q4_1 ? 2 : 1); j++)
+            memcpy((uint8_t *)w + i * bytes + 2 * j, &scale, sizeof scale);
+    return w;
+}
+
 static void check_linear(gm_dtype type, int64_t R, int64_t N, int64_t K)
 {
-    float *x = numbers(R * K, 1), *w = numbers(N * K, 2), *dy = numbers(R * N, 3);
+    float *x = numbers(R * K, 1), *dy = numbers(R * N, 3);
     gradient dx = gradient_of(R * K), dw = gradient_of(N * K), db = gradient_of(N);
-    void *typed = narrow(w, type, N * K);
+    void *typed = weights(type, N * K);
     for (int i = 0; i < 3; i++) {
         size_t (*bytes)(gm_dtype, int64_t, int64_t, int64_t) = table(i)->linear_backward_scratch;
         void *scratch = scratch_of(bytes ? bytes(type, R, N, K) : 0);
@@ -54,9 +71,17 @@ static void check_linear(gm_dtype type, int64_t R, int64_t N, int64_t K)
                                                    scratch), 0);
         free(scratch);
     }
-    same(dx, (double)N), same(dw, (double)R), same(db, (double)R);
-    free(x), free(w), free(dy), free(typed);
+    same(dx, 2.0 * (double)N), same(dw, (double)R), same(db, (double)R);
+    free(x), free(dy), free(typed);
 }
+
+START_TEST(linear_of_quantised_weights)
+{
+    static const gm_dtype BLOCKS[] = { GM_Q8_0, GM_Q4_0, GM_Q4_1 };
+    check_linear(BLOCKS[_i], 5, 1030, 64);
+    check_linear(BLOCKS[_i], 3, 131, 1056);
+}
+END_TEST
 
 START_TEST(linear_panels)
 {
@@ -322,7 +347,7 @@ END_TEST
 
 START_TEST(losses)
 {
-    const int64_t R = 261, C = 1027, N = 2, P = 263001; /* 256 rows; runs of 1024, 256 at a time */
+    const int64_t R = 261, C = 1027, N = 2, P = 263001; /* 256 rows; 256 tasks of 1024 at a time */
     float *x = numbers(N * P, 1), *t = numbers(N * P, 2), *y = numbers(R * C, 3);
     const float dy = 150, mask_dy = 1e5f; /* make gradients as large as what they are added to */
     int32_t *label = malloc((size_t)R * sizeof *label);
@@ -352,6 +377,7 @@ Suite *test_cpu_backward(void)
     TCase *t = tcase_create("kernels");
     tcase_add_checked_fixture(t, setup, NULL);
     tcase_add_loop_test(t, linear_panels, 0, 3);
+    tcase_add_loop_test(t, linear_of_quantised_weights, 0, 3);
     tcase_add_loop_test(t, conv_tiles_and_blocks, 0, 3);
     tcase_add_loop_test(t, conv_transpose_tiles, 0, 3);
     tcase_add_test(t, attention_tiles);
