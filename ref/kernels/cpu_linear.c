@@ -151,9 +151,16 @@ GM_CLONES static void axpy_f16(float *restrict y, float s, const uint16_t *w, in
     for (int64_t i = 0; i < n; i++) y[i] += s * cpu_from_f16(w[i]);
 }
 
+/* Columns of w at a time in the gradient of few rows: whole blocks. */
+enum { RUN = 512 };
+
 static void axpy_typed(float *y, float s, const void *w, gm_dtype wt, int64_t at, int64_t n)
 {
-    if (wt == GM_F32) cpu_axpy(y, s, (const float *)w + at, n);
+    if (gm_block_bytes(wt)) {
+        float row[RUN];
+        cpu_widen(row, w, wt, at, n);
+        cpu_axpy(y, s, row, n);
+    } else if (wt == GM_F32) cpu_axpy(y, s, (const float *)w + at, n);
     else if (wt == GM_BF16) axpy_bf16(y, s, (const uint16_t *)w + at, n);
     else axpy_f16(y, s, (const uint16_t *)w + at, n);
 }
@@ -162,7 +169,7 @@ static void axpy_typed(float *y, float s, const void *w, gm_dtype wt, int64_t at
 static void few_rows_backward(float *dx, const float *dy, const void *w, gm_dtype wt, int64_t R,
                               int64_t N, int64_t K)
 {
-    enum { RUN = 512, ROWS = 64 };
+    enum { ROWS = 64 };
     #pragma omp parallel for if (R * N * K > 2 * CPU_GRAIN)
     for (int64_t k = 0; k < K; k += RUN)
         for (int64_t n = 0; n < N; n += ROWS) {
