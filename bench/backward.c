@@ -68,7 +68,7 @@ static int linear_row(bench_result *r, bool quick, gm_dtype wt, bool dx, int sha
     for (int i = 0; i < shapes; i++) {
         linear l = linear_new(SHAPE[i][0], SHAPE[i][1], wt, dx, !dx);
         bench_result one = { .gflop = 2e-9 * ROWS * (double)(l.N * l.K) };
-        if (bench_beside(&one, linear_seconds, &l, quick ? 3 : 5)) return -1;
+        if (bench_beside(&one, linear_seconds, &l, quick ? 2 : 3)) return -1;
         linear_free(&l);
         all.gflop += one.gflop, all.seconds += one.seconds;
         all.ratio = fmin(all.ratio, one.ratio);

@@ -1,6 +1,7 @@
-/* Rows of a GPU: make bench BENCH="--only gpu-decode".  Yardsticks are measured on the device in the same
- * process: a copy (the slice kernel) for what memory bounds, a large product (cuBLAS through the linear
- * slot) for what arithmetic does.  quick: small sizes, to see that the rows run. */
+/* Rows of a GPU: make bench BENCH="--only gpu-decode".  Yardsticks are measured on the device in
+ * the same process: a copy (the slice kernel) for what memory bounds, a large product (cuBLAS
+ * through the linear slot) for what arithmetic does.  quick: small sizes, to see that the rows
+ * run. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,7 +161,8 @@ static int row_decode(bench_result *r, bool quick)
     double copy = copy_rate(g.c, quick);
     s.x = gpu_random(g.c, GM_F32, 3, GM_DIMS(1, 1, s.m.norm.dim[0]), 1);
     gm_llama_cache_new(g.c, &s.kv, &s.m, 1, past + 1);
-    for (int64_t l = 0; gm_ok(g.c) && l < s.m.L; l++) gm_zero(g.c, s.kv.k[l]), gm_zero(g.c, s.kv.v[l]);
+    for (int64_t l = 0; gm_ok(g.c) && l < s.m.L; l++)
+        gm_zero(g.c, s.kv.k[l]), gm_zero(g.c, s.kv.v[l]);
     s.kv.len = past;
     r->seconds = gpu_seconds(g.c, run_token, &s, RUNS);
     r->gflop = 2e-9 * s.weights;

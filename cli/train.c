@@ -15,8 +15,8 @@ static const command_text TEXT = {
     .at_least = 1,
     .at_most = 1,
     .summary = "fine-tune a model, or train one from nothing",
-    .about = "CONFIG is a text file of `key = value` lines; every key is an option, too, which counts "
-             "more. DIR holds the run: log.csv, curves.png, checkpoints, pictures of validation "
+    .about = "CONFIG is a text file of `key = value` lines; every key is an option, too, which "
+             "counts more. DIR holds the run: log.csv, curves.png, checkpoints, pictures of validation "
              "answers, and at the end the model. Ctrl-C saves and ends; --resume goes on to the "
              "bit. docs/TRAINING.md has a fine-tuning on one's own images step by step.\n"
              "\n"
@@ -31,7 +31,8 @@ typedef struct { const char *out; int resume, dry_run; } train_settings;
 #define AT(field) offsetof(train_settings, field)
 static const option RUN_OPTIONS[] = {
     { "out", 0, OPTION_TEXT, AT(out), "DIR", "Folder of the run.", 0, 0 },
-    { "resume", 0, OPTION_FLAG, AT(resume), NULL, "Go on from the newest checkpoint in DIR.", 0, 0 },
+    { "resume", 0, OPTION_FLAG, AT(resume), NULL, "Go on from the newest checkpoint in DIR.", 0,
+      0 },
     { "dry-run", 0, OPTION_FLAG, AT(dry_run), NULL,
       "Open model and data, say what would be done, and end.", 0, 0 },
 };

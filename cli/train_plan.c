@@ -27,7 +27,8 @@ static void print_stage(const gm_train_config *c, const gm_train_memory *m)
     row("moments", m->moments, "AdamW's two");
     row("program", m->program, "libraries and data sets");
     for (int k = 0; k < GM_SET_KINDS; k++)
-        if (m->pass[k] > 0) row(name[k], m->pass[k], "the most that forward and backward pass hold");
+        if (m->pass[k] > 0)
+            row(name[k], m->pass[k], "the most that forward and backward pass hold");
     row("passes in turn", m->run, "with freed blocks that are kept");
     row("in all, about", m->total, "what stays, and the passes in turn");
     double free_bytes = (double)gm_available_memory();

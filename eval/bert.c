@@ -60,8 +60,8 @@ static int read_config(gm_bert *b, const char *folder, gm_error *e)
     return bad ? -1 : 0;
 }
 
-/* The tensor `stem`.`kind`: of a whole model it starts with "bert.", in old files a norm's weight and
- * bias are called gamma and beta. */
+/* The tensor `stem`.`kind`: of a whole model it starts with "bert.", in old files a norm's weight
+ * and bias are called gamma and beta. */
 static gm_tensor find(const gm_bert *b, const char *stem, const char *kind)
 {
     const char *old = strcmp(kind, "bias") == 0 ? "beta" : "gamma", *kinds[2] = { kind, old };
@@ -74,7 +74,7 @@ static gm_tensor find(const gm_bert *b, const char *stem, const char *kind)
     return GM_NONE;
 }
 
-/* The tensor in its stored type, or as float when it is a vector; of size (R, C), or (R) for C 0. */
+/* The tensor in its stored type, of size (R, C); or as float a vector (R), for C 0. */
 static int demand(gm_tensor *y, gm_bert *b, int64_t R, int64_t C, const char *stem,
                   const char *kind, gm_error *e)
 {

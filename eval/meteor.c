@@ -46,10 +46,11 @@ static bool perfect(const gm_meteor_stats *s)
 /* Precision (side 0), recall (side 1). */
 static double share(const gm_meteor_stats *s, int side)
 {
-    double length = DELTA * (s->length[side] - s->functions[side]) + (1 - DELTA) * s->functions[side];
-    double sum = 0;
+    double f = s->functions[side], sum = 0;
+    double length = DELTA * (s->length[side] - f) + (1 - DELTA) * f;
     for (int i = 0; i < GM_METEOR_STAGES; i++) sum += s->content[side][i] * WEIGHT[i] * DELTA;
-    for (int i = 0; i < GM_METEOR_STAGES; i++) sum += s->function[side][i] * WEIGHT[i] * (1 - DELTA);
+    for (int i = 0; i < GM_METEOR_STAGES; i++)
+        sum += s->function[side][i] * WEIGHT[i] * (1 - DELTA);
     return sum / length;
 }
 
@@ -95,7 +96,7 @@ static int cut_found(text *t, const char *caption, meteor *m)
         else gm_text_add(&clean, s++, 1);
     }
     char *line = gm_text_take(&clean);
-    int bad = line ? cut(t, line, m) : -1;      /* how many spaces stand between words is the same */
+    int bad = line ? cut(t, line, m) : -1;      /* spaces between words do not count */
     free(line);
     return bad;
 }

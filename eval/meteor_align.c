@@ -1,5 +1,5 @@
-/* METEOR's alignment: of all matches a set that shares no word, found by a beam search over the true
- * line's words.  edu.cmu.meteor.aligner.Aligner, Constants.PARTIAL_COMPARE_TOTAL */
+/* METEOR's alignment: of all matches a set that shares no word, found by a beam search over the
+ * true line's words.  edu.cmu.meteor.aligner.Aligner, Constants.PARTIAL_COMPARE_TOTAL */
 #include <stdlib.h>
 #include <string.h>
 #include "meteor_parts.h"
@@ -106,8 +106,8 @@ static int64_t way(const gm_meteor_match *m)
     return llabs(m->start[1] - m->start[0]);
 }
 
-/* All that may follow path p, number k of the best, at true word i.  The distance of a match goes to
- * the path without it, so that later matches of the same word are charged for the earlier ones: as
+/* All that may follow path p, number k of the best, at true word i.  The distance of a match goes
+ * to the path without it, so that later matches of the same word are charged for the earlier ones: as
  * the original has it. */
 static void extend(search *s, path p, int64_t k, int64_t i)
 {

@@ -1,5 +1,5 @@
-/* The word lists inside METEOR's jar: function words, prefixes that keep their dot, irregular forms,
- * synsets (WordNet 3.0).  edu.cmu.meteor.aligner.SynonymDictionary, Normalizer.nbpList */
+/* The word lists inside METEOR's jar: function words, prefixes that keep their dot, irregular
+ * forms, synsets (WordNet 3.0).  edu.cmu.meteor.aligner.SynonymDictionary, Normalizer.nbpList */
 #include <stdlib.h>
 #include <string.h>
 #include "../io/os.h"

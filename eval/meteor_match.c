@@ -69,7 +69,7 @@ static int64_t lower_bound(const gm_paraphrases *p, int64_t low, int64_t high, i
     return low;
 }
 
-/* Matches of one phrase, found at `at` of line `side`, with what it may become in the other line. */
+/* Matches of one phrase, found at `at` of line `side`, with what it may become in the other. */
 static int add_phrase(const matcher *s, int side, int64_t at, const gm_paraphrase *f)
 {
     const gm_meteor_line *other = &s->line[1 - side];

@@ -78,8 +78,9 @@ static void join_dots(line *out, const line *in)
 
 typedef bool (*kind)(uint32_t);
 
-/* Where `mark` stands between a character of kind a and one of kind b: the two with `between` in its
- * place.  Both are used up: of x,y,z only the first comma has a left neighbour, as in replaceAll. */
+/* Where `mark` stands between a character of kind a and one of kind b: the two with `between` in
+ * its place.  Both are used up: of x,y,z only the first comma has a left neighbour, as in
+ * replaceAll. */
 static void replace_between(line *out, const line *in, kind a, uint32_t mark, kind b,
                             const char *between)
 {
@@ -142,7 +143,7 @@ static int64_t find(const gm_vocabulary *v, const uint32_t *c, int64_t n)
     return gm_vocabulary_number((gm_vocabulary *)v, text, used, false);
 }
 
-/* What becomes of a word that ends with a dot; next: the first character behind it, 0 at the end. */
+/* What becomes of a word that ends with a dot; next: the first character behind it, or 0. */
 static void dotted_word(line *out, const uint32_t *c, int64_t n, uint32_t next,
                         const gm_meteor_lists *l)
 {

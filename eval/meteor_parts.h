@@ -37,7 +37,7 @@ char *gm_meteor_normal(const char *text, const gm_meteor_lists *l);
 /* ---- What is known of a word ---- */
 
 typedef struct {
-    int32_t hash, stem;         /* String.hashCode of the word, of its stem: what the jar compares */
+    int32_t hash, stem;         /* String.hashCode of word and stem: what the jar compares */
     bool function;
     int64_t *set, nsets;        /* synsets, ascending */
 } gm_meteor_word;

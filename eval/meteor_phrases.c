@@ -113,8 +113,8 @@ static int64_t read_lines(gm_paraphrases *p, gm_vocabulary *v, char *chunk, size
     return (int64_t)left;
 }
 
-static int read_table(gm_paraphrases *p, gm_vocabulary *v, gzFile file, char *chunk, const char *path,
-                      gm_error *e)
+static int read_table(gm_paraphrases *p, gm_vocabulary *v, gzFile file, char *chunk,
+                      const char *path, gm_error *e)
 {
     int64_t left = 0;
     int got = 0, status;

@@ -193,7 +193,8 @@ static int add_plain(ids *y, const gm_wordpiece *w, const char *text, size_t n)
 static int special_at(const gm_wordpiece *w, const char *s)
 {
     int i = 0;
-    while (i < SPECIALS && (w->special[i] < 0 || strncmp(s, SPECIAL[i], strlen(SPECIAL[i])) != 0)) i++;
+    while (i < SPECIALS &&
+           (w->special[i] < 0 || strncmp(s, SPECIAL[i], strlen(SPECIAL[i])) != 0)) i++;
     return i;
 }
 

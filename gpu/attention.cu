@@ -1,9 +1,9 @@
 /* Attention without a matrix of scores: softmax is carried along tile by tile (online softmax:
- * running maximum and sum).  SAM's decomposed relative positions are added inside.  Two kernels: a
- * tile of queries against tiles of keys, and, for one or a few queries, keys in shares whose results
- * are merged.  Scores and sums are f32.  See ref/kernels.h.
- * Milakov, Gimelshein, "Online normalizer calculation for softmax", arXiv 1805.02867; Dao et al.,
- * "FlashAttention", arXiv 2205.14135; Dao et al., "Flash-Decoding". */
+ * running maximum and sum).  SAM's decomposed relative positions are added inside.  Two kernels:
+ * a tile of queries against tiles of keys, and, for one or a few queries, keys in shares whose
+ * results are merged.  Scores and sums are f32.  See ref/kernels.h. Milakov, Gimelshein, "Online
+ * normalizer calculation for softmax", arXiv 1805.02867; Dao et al., "FlashAttention", arXiv
+ * 2205.14135; Dao et al., "Flash-Decoding". */
 #include "cuda.h"
 
 /* Both kernels' view of gm_attn. */
@@ -25,14 +25,18 @@ static __device__ __forceinline__ int64_t q_at(const shape &s, int64_t b, int64_
 
 /* ---- a tile of queries ---- */
 
-/* A block has 128 threads: 8 groups of 16.  Group g holds queries 4 g .. 4 g + 3; its thread t takes
- * keys t, t + 16, t + 32, t + 48 of a tile's scores, then elements t, t + 16, .. of the output. */
+/* A block has 128 threads: 8 groups of 16.  Group g holds queries 4 g .. 4 g + 3; its thread t
+ * takes keys t, t + 16, t + 32, t + 48 of a tile's scores, then elements t, t + 16, .. of the
+ * output. */
 enum { QUERIES = 32, KEYS = 64, GROUP = 16, EACH = 4, TILE_THREADS = QUERIES / EACH * GROUP };
 enum { WEIGHTS = QUERIES + 4 };         /* a key's weights in shared memory; 4 more for the banks */
 
 /* Rows of a head in shared memory: a multiple of 4 long, and 4 more so that 8 rows in a row lie in
  * different banks. */
-static __host__ __device__ __forceinline__ int64_t padded(int64_t HD) { return (HD + 3) / 4 * 4 + 4; }
+static __host__ __device__ __forceinline__ int64_t padded(int64_t HD)
+{
+    return (HD + 3) / 4 * 4 + 4;
+}
 
 /* Floats of shared memory: queries, keys (then values), weights, relative terms. */
 static int64_t tile_floats(const gm_attn *s)
@@ -90,7 +94,8 @@ static __device__ __forceinline__ void tile_products(float (*score)[EACH], const
         for (int i = 0; i < EACH; i++)
 #pragma unroll
             for (int j = 0; j < EACH; j++)
-                score[i][j] += u[i].x * v[j].x + u[i].y * v[j].y + u[i].z * v[j].z + u[i].w * v[j].w;
+                score[i][j] += u[i].x * v[j].x + u[i].y * v[j].y + u[i].z * v[j].z +
+                               u[i].w * v[j].w;
     }
 }
 
@@ -137,7 +142,8 @@ __global__ void __launch_bounds__(TILE_THREADS)
     DYN_SHARED(float, room);
     int64_t width = padded(s.HD), bh = blockIdx.x / tiles, first = blockIdx.x % tiles * QUERIES;
     int64_t b = bh / s.NH, h = bh % s.NH, stride = s.NKV * s.HD;
-    float *qs = room, *ks = qs + QUERIES * width, *ps = ks + KEYS * width, *rel = ps + KEYS * WEIGHTS;
+    float *qs = room, *ks = qs + QUERIES * width, *ps = ks + KEYS * width;
+    float *rel = ps + KEYS * WEIGHTS;
     int thread = threadIdx.x % GROUP, row = (int)threadIdx.x / GROUP * EACH;
     float max[EACH], sum[EACH], out[EACH][DIMS];
 

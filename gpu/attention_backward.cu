@@ -1,8 +1,8 @@
-/* Gradients of softmax and attention.  See ref/kernels.h and ref/kernels/ref_attention.c: of query i
- * with the keys j that it sees, P = softmax of the scores, dP = dy . v_j, D = dy . y and
- * dS = P (dP - D).  A warp to an owner (a query and head; a key and key/value head): its lanes take
- * 32 partners at once, leave P and dS in shared memory, then take the elements of a head and add
- * up. */
+/* Gradients of softmax and attention.  See ref/kernels.h and ref/kernels/ref_attention.c: of
+ * query i with the keys j that it sees, P = softmax of the scores, dP = dy . v_j, D = dy . y and
+ * dS = P (dP - D).  A warp to an owner (a query and head; a key and key/value head): its lanes
+ * take 32 partners at once, leave P and dS in shared memory, then take the elements of a head
+ * and add up. */
 #include "cuda.h"
 
 enum { WARPS = 4, THREADS = WARPS * 32, MOST_HEAD = 256, EACH = MOST_HEAD / 32 };
@@ -14,15 +14,16 @@ __global__ void k_softmax_backward(float *dx, const float *dy, const float *y, i
     float part = 0;
     for (int64_t i = threadIdx.x; i < C; i += blockDim.x) part += dy[at + i] * y[at + i];
     float sum = gpu_block_sum(part, room);
-    for (int64_t i = threadIdx.x; i < C; i += blockDim.x) dx[at + i] += y[at + i] * (dy[at + i] - sum);
+    for (int64_t i = threadIdx.x; i < C; i += blockDim.x)
+        dx[at + i] += y[at + i] * (dy[at + i] - sum);
 }
 
 int cuda_softmax_backward(float *dx, const float *dy, const float *y, int64_t R, int64_t C)
 {
     if (!gpu_small(R)) return 1;
     if (!dx || R * C == 0) return 0;
-    LAUNCH(k_softmax_backward, dim3((unsigned)R), dim3(gpu_row_threads(C)), 0, gpu.stream, dx, dy, y,
-           C);
+    LAUNCH(k_softmax_backward, dim3((unsigned)R), dim3(gpu_row_threads(C)), 0, gpu.stream, dx, dy,
+           y, C);
     return gpu_status();
 }
 
@@ -43,7 +44,8 @@ static __device__ __forceinline__ float dot(const float *a, const float *b, int6
 }
 
 /* Number of query i of head h; first element of key j for head h. */
-static __device__ __forceinline__ int64_t query_of(const gm_attn &s, int64_t b, int64_t i, int64_t h)
+static __device__ __forceinline__ int64_t query_of(const gm_attn &s, int64_t b, int64_t i,
+                                                       int64_t h)
 {
     return (b * s.TQ + i) * s.NH + h;
 }

@@ -1,14 +1,15 @@
-/* Matrix products in row-major terms, over cuBLAS (or its emulation).  f32 is computed in f32, never
- * TF32; bf16 is summed in f32. */
+/* Matrix products in row-major terms, over cuBLAS (or its emulation).  f32 is computed in f32,
+ * never TF32; bf16 is summed in f32. */
 #ifndef GPU_BLAS_H
 #define GPU_BLAS_H
 #include "cuda.h"
 
-/* y (R, N), rows ldy apart = x (R, K) w (N, K)^T, plus what is in y when `onto`.  x and w of type t. */
+/* y (R, N), rows ldy apart = x (R, K) w (N, K)^T, plus what is in y when `onto`.  x and w of
+ * type t. */
 int gpu_product_nt(float *y, const void *x, const void *w, gm_dtype t, int64_t R, int64_t N,
                    int64_t K, int64_t ldy, bool onto);
-/* y (M, N), rows ldy apart = a (M, K), rows lda apart, times b (K, N), plus what is in y when `onto`;
- * count times, b and y moving on by stride_b and stride_y elements.  a and b of type t. */
+/* y (M, N), rows ldy apart = a (M, K), rows lda apart, times b (K, N), plus what is in y when
+ * `onto`; count times, b and y moving on by stride_b and stride_y elements.  a and b of type t. */
 int gpu_product_nn(float *y, const void *a, int64_t lda, const void *b, gm_dtype t, int64_t M,
                    int64_t N, int64_t K, int64_t ldy, bool onto, int64_t count, int64_t stride_b,
                    int64_t stride_y);

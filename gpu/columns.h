@@ -26,8 +26,8 @@ template <class F> static int gpu_columns(float *d, int64_t R, int64_t M, F f)
     int64_t blocks = (M + COLUMNS - 1) / COLUMNS;
     if (!gpu_small(blocks)) return 1;
     if (!d || R * M == 0) return 0;
-    LAUNCH((k_columns<F>), dim3((unsigned)blocks), dim3(COLUMNS, COLUMN_SHARES), 0, gpu.stream, d, R,
-           M, f);
+    LAUNCH((k_columns<F>), dim3((unsigned)blocks), dim3(COLUMNS, COLUMN_SHARES), 0, gpu.stream, d,
+           R, M, f);
     return gpu_status();
 }
 

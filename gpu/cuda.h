@@ -47,10 +47,40 @@ static __device__ __forceinline__ uint16_t gpu_to_bf16(float f)
     return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 }
 
+/* Element i of a weight in blocks of 32 (ref/kernels.h; a row is a whole number of blocks). */
+template <int TYPE> __device__ __forceinline__ float gpu_quantised(const void *w, int64_t i)
+{
+    const int size = TYPE == GM_Q8_0 ? 34 : TYPE == GM_Q4_0 ? 18 : 20;
+    const uint8_t *b = static_cast<const uint8_t *>(w) + i / 32 * size;
+    const uint16_t *half = reinterpret_cast<const uint16_t *>(b);
+    int k = (int)(i % 32);
+    float d = gpu_half(half[0]);
+    if (TYPE == GM_Q8_0) return d * (float)(int8_t)b[2 + k];
+    uint8_t both = b[(TYPE == GM_Q4_0 ? 2 : 4) + k % 16];
+    int nibble = k < 16 ? both & 15 : both >> 4;
+    return TYPE == GM_Q4_0 ? d * (float)(nibble - 8) : d * (float)nibble + gpu_half(half[1]);
+}
+
+static inline bool gpu_is_quantised(gm_dtype t)
+{
+    return t == GM_Q8_0 || t == GM_Q4_0 || t == GM_Q4_1;
+}
+static inline bool gpu_is_weight(gm_dtype t)
+{
+    return t == GM_F32 || t == GM_BF16 || t == GM_F16 || gpu_is_quantised(t);
+}
+/* Bytes of n elements of a weight. */
+static inline size_t gpu_weight_bytes(gm_dtype t, int64_t n)
+{
+    size_t block = t == GM_Q8_0 ? 34 : t == GM_Q4_0 ? 18 : t == GM_Q4_1 ? 20 : 0;
+    return block ? (size_t)(n / 32) * block : (size_t)n * (t == GM_F32 ? 4 : 2);
+}
+
 /* Element i of a weight. */
 template <int TYPE> __device__ __forceinline__ float gpu_weight(const void *w, int64_t i)
 {
     if (TYPE == GM_F32) return static_cast<const float *>(w)[i];
+    if (TYPE >= GM_Q8_0) return gpu_quantised<TYPE>(w, i);
     uint16_t h = static_cast<const uint16_t *>(w)[i];
     return TYPE == GM_BF16 ? gpu_bf16(h) : gpu_half(h);
 }

@@ -12,7 +12,7 @@
 gpu_state gpu;
 static int users;                       /* opened and not closed; one device serves them all */
 static void *workspace;
-static const size_t WORKSPACE = 32 << 20;   /* for cuBLAS, which allocates in the middle otherwise */
+static const size_t WORKSPACE = 32 << 20;       /* for cuBLAS, which allocates its own otherwise */
 
 /* ---- memory ---- */
 
@@ -26,7 +26,8 @@ static void *memory_alloc(void *, size_t bytes)
 
 static void memory_free(void *, void *p, size_t) { cudaFree(p); }
 
-/* So many words travel as a kernel's argument: no copy, nothing to wait for, and a graph keeps them. */
+/* So many words travel as a kernel's argument: no copy, nothing to wait for, and a graph keeps
+ * them. */
 enum { WORDS = 960, THREADS = 256 };
 struct words { uint32_t word[WORDS]; };
 
@@ -39,7 +40,8 @@ static int upload_words(void *device, const void *host, size_t bytes)
 {
     words w;
     memcpy(w.word, host, bytes);
-    LAUNCH(k_words, 1, THREADS, 0, gpu.stream, static_cast<uint32_t *>(device), w, (int)(bytes / 4));
+    LAUNCH(k_words, 1, THREADS, 0, gpu.stream, static_cast<uint32_t *>(device), w,
+           (int)(bytes / 4));
     return gpu_status() ? -1 : 0;
 }
 
@@ -54,11 +56,6 @@ static int memory_download(void *, void *host, const void *device, size_t bytes)
 {
     if (cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, gpu.stream)) return -1;
     return cudaStreamSynchronize(gpu.stream) ? -1 : 0;
-}
-
-static int memory_zero(void *, void *p, size_t bytes)
-{
-    return cudaMemsetAsync(p, 0, bytes, gpu.stream) ? -1 : 0;
 }
 
 /* ---- graphs: the launches of one step, taken down and launched as one ---- */
@@ -218,7 +215,6 @@ static int device_open(gm_device *d, gm_dtype precision, char *error, size_t roo
     d->kernels = &table;
     d->memory.alloc = memory_alloc, d->memory.free = memory_free, d->memory.cache = true;
     d->memory.upload = memory_upload, d->memory.download = memory_download;
-    d->memory.zero = memory_zero;
     d->memory.begin = step_begin, d->memory.end = step_end;
     d->caution = CAUTION;
     snprintf(d->description, sizeof d->description,

@@ -1,7 +1,8 @@
 /* What every .cu file includes: CUDA, or its emulation on the CPU (g++ -DGPU_EMU; README.md).
  *
- * A kernel is launched by LAUNCH(kernel, grid, block, shared bytes, stream, arguments...) alone, a
- * template instance in parentheses: LAUNCH((k<4>), ...).  Behind every LAUNCH stands gpu_status(). */
+ * A kernel is launched by LAUNCH(kernel, grid, block, shared bytes, stream, arguments...) alone,
+ * a template instance in parentheses: LAUNCH((k<4>), ...).  Behind every LAUNCH stands
+ * gpu_status(). */
 #ifndef GPU_H
 #define GPU_H
 #include <stddef.h>

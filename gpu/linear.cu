@@ -23,6 +23,12 @@ template <class TO> static int convert_to(TO *y, const void *x, gm_dtype from, i
         LAUNCH((k_convert<GM_BF16, TO>), blocks, THREADS, 0, gpu.stream, y, x, n);
     else if (from == GM_F16)
         LAUNCH((k_convert<GM_F16, TO>), blocks, THREADS, 0, gpu.stream, y, x, n);
+    else if (from == GM_Q8_0)
+        LAUNCH((k_convert<GM_Q8_0, TO>), blocks, THREADS, 0, gpu.stream, y, x, n);
+    else if (from == GM_Q4_0)
+        LAUNCH((k_convert<GM_Q4_0, TO>), blocks, THREADS, 0, gpu.stream, y, x, n);
+    else if (from == GM_Q4_1)
+        LAUNCH((k_convert<GM_Q4_1, TO>), blocks, THREADS, 0, gpu.stream, y, x, n);
     else return 1;
     return gpu_status();
 }
@@ -49,8 +55,8 @@ template <int TYPE> __device__ __forceinline__ void unpack(float *w, uint4 raw)
     }
 }
 
-/* One warp to a row of w: y[r, n] = b[n] + sum over k of x[r, k] w[n, k], r < ROWS.  K is a multiple
- * of a pack, everything 16-byte aligned. */
+/* One warp to a row of w: y[r, n] = b[n] + sum over k of x[r, k] w[n, k], r < ROWS.  K is a
+ * multiple of a pack, everything 16-byte aligned. */
 template <int TYPE, int ROWS>
 __global__ void k_few(float *y, const float *x, const void *w, const float *b, int64_t N, int64_t K)
 {
@@ -100,10 +106,13 @@ __global__ void k_few_any(float *y, const float *x, const void *w, const float *
 template <int TYPE, int ROWS>
 static int few(float *y, const float *x, const void *w, const float *b, int64_t N, int64_t K)
 {
+    /* Blocks of 32 are read element by element: a warp reads a whole one at once. */
+    const int PACKED = TYPE >= GM_Q8_0 ? (int)GM_F32 : TYPE;
     int64_t blocks = (N + WARPS - 1) / WARPS;
     if (!gpu_small(blocks)) return 1;
-    if (K % pack<TYPE>::N == 0 && gpu_aligned(x) && gpu_aligned(w))
-        LAUNCH((k_few<TYPE, ROWS>), dim3((unsigned)blocks), THREADS, 0, gpu.stream, y, x, w, b, N, K);
+    if (PACKED == TYPE && K % pack<PACKED>::N == 0 && gpu_aligned(x) && gpu_aligned(w))
+        LAUNCH((k_few<PACKED, ROWS>), dim3((unsigned)blocks), THREADS, 0, gpu.stream, y, x, w, b, N,
+               K);
     else
         LAUNCH((k_few_any<TYPE, ROWS>), dim3((unsigned)blocks), THREADS, 0, gpu.stream, y, x, w, b,
                N, K);
@@ -119,6 +128,20 @@ static int few_rows(float *y, const float *x, const void *w, const float *b, int
     case 2: return few<TYPE, 2>(y, x, w, b, N, K);
     case 3: return few<TYPE, 3>(y, x, w, b, N, K);
     default: return few<TYPE, 4>(y, x, w, b, N, K);
+    }
+}
+
+static int few_of(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
+                  int64_t N, int64_t K)
+{
+    switch (wt) {
+    case GM_F32: return few_rows<GM_F32>(y, x, w, b, R, N, K);
+    case GM_BF16: return few_rows<GM_BF16>(y, x, w, b, R, N, K);
+    case GM_F16: return few_rows<GM_F16>(y, x, w, b, R, N, K);
+    case GM_Q8_0: return few_rows<GM_Q8_0>(y, x, w, b, R, N, K);
+    case GM_Q4_0: return few_rows<GM_Q4_0>(y, x, w, b, R, N, K);
+    case GM_Q4_1: return few_rows<GM_Q4_1>(y, x, w, b, R, N, K);
+    default: return 1;
     }
 }
 
@@ -151,7 +174,7 @@ static int linear_bf16(float *y, const float *x, const void *w, gm_dtype wt, int
     return bad ? bad : gpu_product_nt(y, scratch, w, GM_BF16, R, N, K, N, onto);
 }
 
-/* 16-bit weights against float rows: as many weight rows at a time as a panel holds. */
+/* Narrow weights against float rows: as many weight rows at a time as a panel holds. */
 static int linear_widened(float *y, const float *x, const void *w, gm_dtype wt, int64_t R,
                           int64_t N, int64_t K, bool onto, void *scratch)
 {
@@ -159,7 +182,7 @@ static int linear_widened(float *y, const float *x, const void *w, gm_dtype wt, 
     int bad = 0;
     for (int64_t n = 0; !bad && n < N; n += panel) {
         int64_t rows = N - n < panel ? N - n : panel;
-        const uint16_t *from = static_cast<const uint16_t *>(w) + n * K;
+        const char *from = static_cast<const char *>(w) + gpu_weight_bytes(wt, n * K);
         bad = gpu_convert(scratch, GM_F32, from, wt, rows * K);
         if (!bad) bad = gpu_product_nt(y + n, x, scratch, GM_F32, R, rows, K, N, onto);
     }
@@ -169,12 +192,9 @@ static int linear_widened(float *y, const float *x, const void *w, gm_dtype wt, 
 int cuda_linear(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
                 int64_t N, int64_t K, void *scratch)
 {
-    if (wt != GM_F32 && wt != GM_BF16 && wt != GM_F16) return 1;
+    if (!gpu_is_weight(wt)) return 1;
     if (R * N == 0) return 0;
-    if (R <= FEW_ROWS)
-        return wt == GM_F32    ? few_rows<GM_F32>(y, x, w, b, R, N, K)
-               : wt == GM_BF16 ? few_rows<GM_BF16>(y, x, w, b, R, N, K)
-                               : few_rows<GM_F16>(y, x, w, b, R, N, K);
+    if (R <= FEW_ROWS) return few_of(y, x, w, wt, b, R, N, K);
     int bad = b ? cuda_repeat(y, b, R, N) : 0;
     if (bad) return bad;
     if (gpu.precision == GM_BF16)

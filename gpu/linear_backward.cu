@@ -25,7 +25,7 @@ static int input_gradient(float *dx, const float *dy, const void *w, gm_dtype wt
     int bad = 0;
     for (int64_t n = 0; !bad && n < N; n += panel) {
         int64_t rows = N - n < panel ? N - n : panel;
-        const uint16_t *from = static_cast<const uint16_t *>(w) + n * K;
+        const char *from = static_cast<const char *>(w) + gpu_weight_bytes(wt, n * K);
         bad = gpu_convert(scratch, GM_F32, from, wt, rows * K);
         if (!bad)
             bad = gpu_product_nn(dx, dy + n, N, scratch, GM_F32, R, K, rows, K, true, 1, 0, 0);
@@ -38,7 +38,7 @@ int cuda_linear_backward(float *dx, float *dw, float *db, const float *dy, const
 {
     gpu_rows_of f = { dy, N };
     int bad = 0;
-    if (wt != GM_F32 && wt != GM_BF16 && wt != GM_F16) return 1;
+    if (!gpu_is_weight(wt)) return 1;
     if (dx) bad = input_gradient(dx, dy, w, wt, R, N, K, scratch);
     if (!bad && dw) bad = gpu_product_tn(dw, dy, x, N, K, R);
     return bad || !db ? bad : gpu_columns(db, R, N, f);

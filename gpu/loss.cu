@@ -1,5 +1,5 @@
-/* Losses and their gradients.  Each loss is one number: one block, sums in double, always in the same
- * order.  See ref/kernels.h. */
+/* Losses and their gradients.  Each loss is one number: one block, sums in double, always in the
+ * same order.  See ref/kernels.h. */
 #include "cuda.h"
 
 enum { THREADS = 256 };
@@ -34,7 +34,8 @@ static __device__ float exp_sum(const float *x, int64_t C, float *max, float *ro
     return gpu_block_sum(part, room);
 }
 
-__global__ void k_cross_entropy(float *y, const float *x, const int32_t *label, int64_t R, int64_t C)
+__global__ void k_cross_entropy(float *y, const float *x, const int32_t *label, int64_t R,
+                                int64_t C)
 {
     __shared__ float room[32];
     double sum = 0, rows = 0;

@@ -1,5 +1,5 @@
-/* Maps: one element in, one out.  No fast-math: expf, erff, sinf and division are the accurate ones.
- * See ref/kernels.h. */
+/* Maps: one element in, one out.  No fast-math: expf, erff, sinf and division are the accurate
+ * ones. See ref/kernels.h. */
 #include "cuda.h"
 
 enum { THREADS = 256 };
@@ -69,7 +69,8 @@ template <class F> __global__ void k_same(float *y, const float *a, const float 
                                           int64_t fours, F f)
 {
     float4 *y4 = reinterpret_cast<float4 *>(y);
-    const float4 *a4 = reinterpret_cast<const float4 *>(a), *b4 = reinterpret_cast<const float4 *>(b);
+    const float4 *a4 = reinterpret_cast<const float4 *>(a);
+    const float4 *b4 = reinterpret_cast<const float4 *>(b);
     for (int64_t i = gpu_first<int64_t>(); i < fours; i += gpu_step<int64_t>()) {
         float4 u = a4[i], v = b4[i];
         u.x = f(u.x, v.x), u.y = f(u.y, v.y), u.z = f(u.z, v.z), u.w = f(u.w, v.w);

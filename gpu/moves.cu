@@ -79,6 +79,7 @@ int cuda_fill(float *y, int64_t N, float value)
 template <int TYPE> __device__ __forceinline__ float widened(const void *x, int64_t i)
 {
     if (TYPE == GM_F32) return static_cast<const float *>(x)[i];
+    if (TYPE >= GM_Q8_0) return gpu_quantised<TYPE>(x, i);
     unsigned h = static_cast<const uint16_t *>(x)[i];
     if (TYPE == GM_BF16) return __uint_as_float(h << 16);
     if ((h & 0x7fff) > 0x7c00)
@@ -105,6 +106,12 @@ int cuda_gather(float *y, const void *x, gm_dtype xt, const int32_t *rows, int64
     else if (xt == GM_BF16)
         LAUNCH((k_gather<GM_BF16>), grid, block, 0, gpu.stream, y, x, rows, R, C);
     else if (xt == GM_F16) LAUNCH((k_gather<GM_F16>), grid, block, 0, gpu.stream, y, x, rows, R, C);
+    else if (xt == GM_Q8_0)
+        LAUNCH((k_gather<GM_Q8_0>), grid, block, 0, gpu.stream, y, x, rows, R, C);
+    else if (xt == GM_Q4_0)
+        LAUNCH((k_gather<GM_Q4_0>), grid, block, 0, gpu.stream, y, x, rows, R, C);
+    else if (xt == GM_Q4_1)
+        LAUNCH((k_gather<GM_Q4_1>), grid, block, 0, gpu.stream, y, x, rows, R, C);
     else return 1;
     return gpu_status();
 }

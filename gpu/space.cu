@@ -1,5 +1,5 @@
-/* Bilinear reading of maps.  Positions are double, as in the oracle: in float they move by eps times
- * the side of the map.  See ref/kernels.h. */
+/* Bilinear reading of maps.  Positions are double, as in the oracle: in float they move by eps
+ * times the side of the map.  See ref/kernels.h. */
 #include "cuda.h"
 
 enum { THREADS = 256 };

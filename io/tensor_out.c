@@ -20,7 +20,8 @@ static int put(FILE *f, const void *bytes, size_t n, uint32_t *crc)
 {
     const size_t most = 1u << 30;       /* zlib counts in 32 bits */
     for (size_t at = 0; crc && at < n; at += most)
-        *crc = (uint32_t)crc32(*crc, (const Bytef *)bytes + at, (uInt)(n - at < most ? n - at : most));
+        *crc = (uint32_t)crc32(*crc, (const Bytef *)bytes + at,
+                               (uInt)(n - at < most ? n - at : most));
     return n == 0 || fwrite(bytes, 1, n, f) == n ? 0 : -1;
 }
 

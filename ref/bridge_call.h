@@ -1,5 +1,5 @@
-/* Inside the bridge: bridge.c (the crossing itself), bridge_forward.c, bridge_backward.c (a function to
- * a slot). */
+/* Inside the bridge: bridge.c (the crossing itself), bridge_forward.c, bridge_backward.c (a
+ * function to a slot). */
 #ifndef GM_BRIDGE_CALL_H
 #define GM_BRIDGE_CALL_H
 #include "bridge.h"

@@ -1,5 +1,5 @@
-/* A device: kernels and memory that come from a shared object of their own (gpu/), which the program
- * loads only when it is asked for. */
+/* A device: kernels and memory that come from a shared object of their own (gpu/), which the
+ * program loads only when it is asked for. */
 #ifndef GM_DEVICE_H
 #define GM_DEVICE_H
 #include "tensor.h"
@@ -15,8 +15,8 @@ typedef struct {
 typedef struct {
     /* sizeof each: an object of another build is refused */
     size_t kernels_bytes, device_bytes;
-    /* Takes the device.  precision: what products are computed in, GM_F32 or GM_BF16.  0, or -1 with
-     * one line in error (room bytes). */
+    /* Takes the device.  precision: what products are computed in, GM_F32 or GM_BF16.  0, or -1
+     * with one line in error (room bytes). */
     int (*open)(gm_device *d, gm_dtype precision, char *error, size_t room);
     void (*close)(gm_device *d);
 } gm_device_library;

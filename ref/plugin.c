@@ -36,7 +36,8 @@ const gm_plugin *gm_plugin_load(const char *path, gm_error *e)
     return NULL;
 }
 
-/* Where the backend's file is; a bare name when it is in neither folder, for the loader to search. */
+/* Where the backend's file is; a bare name when it is in neither folder, for the loader to
+ * search. */
 static void find_device(char *path, size_t room)
 {
     static const char *const folder[] = { "", "../lib/" };
@@ -70,7 +71,8 @@ const gm_device_library *gm_plugin_device(gm_error *e)
     const gm_device_library *d = dlsym(file, "glamm_device");
     if (!d) gm_fail(e, "%s: exports no glamm_device (ref/device.h)", path);
     else if (d->kernels_bytes != sizeof(gm_kernels) || d->device_bytes != sizeof(gm_device))
-        gm_fail(e, "%s: belongs to another build of this program; make CUDA=1 builds it anew", path);
+        gm_fail(e, "%s: belongs to another build of this program; make CUDA=1 builds it anew",
+                path);
     else return d;
     return NULL;
 }

@@ -3,11 +3,13 @@
  *     cp tests/example_kernels.cu mine.cu
  *     make verify KERNELS=mine.cu OP=softmax
  *
- * With an NVIDIA GPU and nvcc this runs there; without, g++ builds it for an emulated GPU, which finds
- * missing barriers, reads of what was never written and every access outside an array (docs/VERIFY.md).
+ * With an NVIDIA GPU and nvcc this runs there; without, g++ builds it for an emulated GPU, which
+ * finds missing barriers, reads of what was never written and every access outside an array
+ * (docs/VERIFY.md).
  *
- * kernels.h has the shape of every slot.  With .device = 1 (below) all tensors are device memory, but
- * gm_conv and gm_attn themselves.  gpu.h brings LAUNCH and, on a machine without CUDA, CUDA. */
+ * kernels.h has the shape of every slot.  With .device = 1 (below) all tensors are device
+ * memory, but gm_conv and gm_attn themselves.  gpu.h brings LAUNCH and, on a machine without
+ * CUDA, CUDA. */
 #include <gpu.h>
 extern "C" {
 #include <kernels.h>

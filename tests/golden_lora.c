@@ -73,7 +73,8 @@ static void first_gradients(lora_run *t)
         for (int64_t k = 0; k < t->ps.n; k++) {
             const gm_param *p = &t->ps.p[k];
             size_t n = strlen(p->name) - strlen(".weight");
-            snprintf(name, sizeof name, "grad/base_model.model.%.*s.default.weight", (int)n, p->name);
+            snprintf(name, sizeof name, "grad/base_model.model.%.*s.default.weight", (int)n,
+                     p->name);
             if (strcmp(name, stored) == 0)
                 golden_floats(t->r, &t->values, stored, p->dw.data, p->dw.nd, p->dw.dim);
         }
@@ -107,7 +108,8 @@ static void one_step(lora_run *t, gm_ctx *c, int64_t step, const json_t *log)
     snprintf(why, sizeof why, "got %.9g, wanted %.9g", norm, want);
     row(t, name, fabs(norm - want) / want, NORM_TOLERANCE, why);
     if (step == 0) first_gradients(t);
-    gm_params_step(&t->ps, &t->adam, gm_schedule_rate(&t->rate, step), gm_clip_scale(norm, t->clip));
+    gm_params_step(&t->ps, &t->adam, gm_schedule_rate(&t->rate, step),
+                   gm_clip_scale(norm, t->clip));
 }
 
 /* ---- the end ---- */
@@ -142,8 +144,8 @@ static void compare_after(lora_run *t, golden_tensor *x, const json_t *about, do
     }
     bool judged = !strstr(x->name, UNSEEN);
     bool passed = (double)far <= FAR_SHARE * (double)n && most <= farthest;
-    snprintf(why, sizeof why, "%s%lld of %lld values differ by more than %.1e (moved %.1e), the most "
-             "by %.1e", judged ? "" : "not judged: ", (long long)far, (long long)n, NEAR * moved,
+    snprintf(why, sizeof why, "%s%lld of %lld values differ by more than %.1e (moved %.1e), the "
+             "most by %.1e", judged ? "" : "not judged: ", (long long)far, (long long)n, NEAR * moved,
              moved, most);
     golden_row_add(t->r, "lora", x->name, passed || !judged, most, farthest, most / farthest,
                    passed ? "" : why);
@@ -197,7 +199,8 @@ static int open_run(lora_run *t, const char *lora, const char *cases, const char
     gm_train_policy policy = { .freeze = "released", .rank = (int64_t)number(j, "r"),
                                .alpha = number(j, "alpha"), .dropout = number(j, "dropout") };
     if (!bad && !(t->m = gm_model_open(model, &o, e))) bad = -1;
-    if (!bad && gm_words_split(&policy.targets, "q_proj v_proj") != 0) bad = gm_fail(e, "out of memory");
+    if (!bad && gm_words_split(&policy.targets, "q_proj v_proj") != 0)
+        bad = gm_fail(e, "out of memory");
     if (!bad) bad = gm_params_open(&t->ps, t->m, &policy, e);
     if (!bad) bad = gm_params_load(&t->ps, start, &taken, e);
     for (int i = 0; !bad && i < CASES; i++)
@@ -251,7 +254,8 @@ void golden_lora(golden_report *r, const char *folder, const char *model, const 
     else if (gm_is_dir(lora)) {
         snprintf(r->place, sizeof r->place, "--backend %s --model %s %s", backend, model, folder);
         printf("\n%s, 12 updates\n", r->place);
-        if (open_run(&t, lora, cases, model, backend, &e)) golden_failed(r, "lora", "", "%s", e.text);
+        if (open_run(&t, lora, cases, model, backend, &e))
+            golden_failed(r, "lora", "", "%s", e.text);
         else run(&t);
         close_run(&t);
         golden_print(r, from);

@@ -68,7 +68,8 @@ START_TEST(values_are_rounded_once)
           .rank = 2, .scale = 2 },
     };
     gm_file *f = written(writers[_i], t, 3);
-    gm_tensor x = gm_file_find(f, "bf16"), y = gm_file_find(f, "f16"), z = gm_file_find(f, "merged");
+    gm_tensor x = gm_file_find(f, "bf16"), y = gm_file_find(f, "f16");
+    gm_tensor z = gm_file_find(f, "merged");
     ck_assert(x.type == GM_BF16 && y.type == GM_F16 && z.type == GM_BF16);
     for (int64_t i = 0; i < 6; i++) {
         int64_t r = i / 3, c = i % 3;

@@ -1,5 +1,5 @@
-/* AdamW and the gradient's norm, on plain arrays.  Parallel over chunks of fixed length, so that the
- * bits do not depend on the number of threads. */
+/* AdamW and the gradient's norm, on plain arrays.  Parallel over chunks of fixed length, so that
+ * the bits do not depend on the number of threads. */
 #ifndef GM_TRAIN_ADAMW_H
 #define GM_TRAIN_ADAMW_H
 #include <stdint.h>

@@ -8,7 +8,7 @@
 /* On the host; trainer.c makes a gm_batch of it. */
 typedef struct {
     int64_t B, L;               /* conversations (one a sample), ids each */
-    int32_t *ids, *labels;      /* (B, L), right-padded with 0 and GM_IGNORED; the image is one -200 */
+    int32_t *ids, *labels;      /* (B, L), right-padded with 0 and GM_IGNORED; an image is -200 */
     int64_t *offset;            /* (B + 1): image i has conversation i */
     float *clip;                /* (B, 3, S, S) */
     float *sam;                 /* (B, 3, Z, Z), or NULL: no masks in this batch */

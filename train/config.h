@@ -12,7 +12,7 @@ typedef struct {
     char *init, *tokenizer, *start;
     int64_t threads;
     gm_words data, val;
-    double weight[3];           /* of updates with captions, regions, masks; in gm_set_kind's order */
+    double weight[3];           /* of updates with captions, regions, masks: gm_set_kind's order */
     bool by_epochs;
     char *freeze, *exported, *export_type, *export_format, *schedule;
     gm_words include, exclude, rates, lora_targets;
@@ -45,7 +45,7 @@ extern const int gm_train_nkeys;
 
 typedef struct { gm_train_config *stage; int64_t n; } gm_train_plan;
 
-/* Reads the file; an error names file, line, key, what was wanted and found, and the nearest key. */
+/* Reads the file; an error names file, line, key, what was wanted and found, the nearest key. */
 int gm_train_plan_read(gm_train_plan *p, const char *path, gm_error *e);
 /* The same from text. */
 int gm_train_plan_parse(gm_train_plan *p, const char *text, const char *name, gm_error *e);

@@ -37,7 +37,8 @@ static double value_rate(const gm_train_row *r) { return r->r.rate; }
 static double value_norm(const gm_train_row *r) { return r->r.norm; }
 
 static const series LOSSES[] = {
-    { "loss", value_total, { 40, 60, 160 }, false }, { "text (ce)", value_ce, { 20, 140, 90 }, false },
+    { "loss", value_total, { 40, 60, 160 }, false },
+    { "text (ce)", value_ce, { 20, 140, 90 }, false },
     { "masks (bce)", value_bce, { 200, 110, 20 }, false },
     { "masks (dice)", value_dice, { 150, 60, 160 }, false },
     { "validation loss", value_val, { 210, 30, 50 }, true },
@@ -65,7 +66,8 @@ static double place_y(const panel *p, double v)
     return p->y + p->h * (1 - fmin(fmax(v / p->high, 0), 1.02));
 }
 
-static void text(gm_image *im, const gm_font *f, double x, double y, const char *s, const gm_colour c)
+static void text(gm_image *im, const gm_font *f, double x, double y, const char *s,
+                 const gm_colour c)
 {
     gm_draw_text(im, f, x, y, s, strlen(s), c);
 }
@@ -178,9 +180,10 @@ int gm_curves_draw(const gm_train_curves *c, const char *path, gm_error *e)
         memset(im.rgb, PAPER, (size_t)WIDTH * HEIGHT * 3);
         draw_panel(&im, f, c, (panel){ .x = 80, .y = 40, .w = WIDTH - 110, .h = 460 }, LOSSES,
                    sizeof LOSSES / sizeof *LOSSES);
-        draw_panel(&im, f, c, (panel){ .x = 80, .y = 580, .w = WIDTH / 2 - 110, .h = 190 }, RATES, 1);
-        draw_panel(&im, f, c, (panel){ .x = WIDTH / 2 + 60, .y = 580, .w = WIDTH / 2 - 90, .h = 190 },
-                   NORMS, 1);
+        panel left = { .x = 80, .y = 580, .w = WIDTH / 2 - 110, .h = 190 };
+        panel right = { .x = WIDTH / 2 + 60, .y = 580, .w = WIDTH / 2 - 90, .h = 190 };
+        draw_panel(&im, f, c, left, RATES, 1);
+        draw_panel(&im, f, c, right, NORMS, 1);
         bad = gm_png_write(path, im.rgb, WIDTH, HEIGHT, 3, e);
     }
     gm_font_free(f);

@@ -1,4 +1,5 @@
-/* See export.h.  The folder is written under a temporary name; export_files.c has its small files. */
+/* See export.h.  The folder is written under a temporary name; export_files.c has its small
+ * files. */
 #include "export.h"
 
 #include <jansson.h>
@@ -21,8 +22,8 @@ static void free_list(out_list *l)
 
 static int new_list(out_list *l, int64_t room, gm_error *e)
 {
-    *l = (out_list){ calloc((size_t)room + 1, sizeof *l->t), calloc((size_t)room + 1, sizeof *l->name),
-                     0 };
+    size_t n = (size_t)room + 1;
+    *l = (out_list){ calloc(n, sizeof *l->t), calloc(n, sizeof *l->name), 0 };
     return l->t && l->name ? 0 : gm_fail(e, "out of memory for %lld tensors", (long long)room);
 }
 
@@ -118,7 +119,8 @@ static int add_entries(out_list *l, const gm_params *ps, const gm_weights *w, bo
         const gm_weight_entry *t = &w->entry[i];
         bool inside = strncmp(t->name, GM_TOWER, strlen(GM_TOWER)) == 0;
         if (gm_name_is_lora(t->name) || !(inside ? tower : others)) continue;
-        bad = add_entry(l, ps, t, inside && !others ? t->name + strlen(GM_TOWER) : t->name, type, e);
+        size_t cut = inside && !others ? strlen(GM_TOWER) : 0;
+        bad = add_entry(l, ps, t, t->name + cut, type, e);
     }
     return bad;
 }

@@ -4,9 +4,9 @@
 #include "params.h"
 
 typedef struct {
-    const char *type;           /* "stored" (as the base model's file has each tensor), "f32", "bf16", "f16" */
+    const char *type;           /* "stored" (as the base's file has each), "f32", "bf16", "f16" */
     bool safetensors;           /* instead of PyTorch's zip form */
-    int64_t shard_bytes;        /* a file is closed before it grows beyond; 0: 10 GB, as transformers */
+    int64_t shard_bytes;        /* no file grows beyond; 0: 10 GB, as transformers */
 } gm_export_options;
 
 /* The whole model, adapters merged, as the authors' merge script saves it (scripts/

@@ -103,8 +103,8 @@ static int check_patterns(const gm_words *w, const char *key, const gm_weights *
         for (int64_t k = 0; k < all->n && !any; k++)
             any = gm_name_matches(all->entry[k].name, w->item[i]);
         if (!any)
-            return gm_fail(e, "%s: %s fits no tensor of the model (glamm info --tensors lists them)",
-                           key, w->item[i]);
+            return gm_fail(e, "%s: %s fits no tensor of the model (glamm info --tensors lists "
+                           "them)", key, w->item[i]);
     }
     return 0;
 }
@@ -112,7 +112,8 @@ static int check_patterns(const gm_words *w, const char *key, const gm_weights *
 /* Masters of the checkpoint's own tensors. */
 static int add_tensors(gm_params *ps, gm_weights *w, const gm_train_policy *o, gm_error *e)
 {
-    if (check_patterns(&o->include, "include", w, e) || check_patterns(&o->exclude, "exclude", w, e))
+    if (check_patterns(&o->include, "include", w, e) ||
+        check_patterns(&o->exclude, "exclude", w, e))
         return -1;
     for (int64_t i = 0; i < w->n; i++) {
         const gm_weight_entry *t = &w->entry[i];

@@ -18,7 +18,7 @@ typedef struct {
     double alpha, dropout;
     gm_words targets;           /* q_proj k_proj v_proj o_proj gate_proj up_proj down_proj */
     double decay;               /* weight decay, of tensors with 2 or more sizes */
-    gm_words rates;             /* "PATTERN FACTOR": the learning rate's factor; the last fit counts */
+    gm_words rates;             /* "PATTERN FACTOR" of the learning rate; the last fit counts */
     uint64_t seed;              /* of LoRA's start */
     bool planning;              /* nothing is copied: for plans of memory */
 } gm_train_policy;

@@ -5,9 +5,9 @@
 
 typedef enum {
     GM_CONSTANT,            /* warm-up, then lr */
-    GM_WARMUP_DECAY,        /* from 0 at update 0 to lr at `warmup`, then in a line to 0 at `total` */
+    GM_WARMUP_DECAY,        /* from 0 at update 0 to lr at `warmup`, in a line to 0 at `total` */
     GM_COSINE,              /* warm-up, then half a cosine from lr to floor * lr */
-    GM_HOLD_COSINE          /* warm-up, lr until `hold` of total, then a quarter cosine to the floor */
+    GM_HOLD_COSINE          /* warm-up, lr until `hold` of total, a quarter cosine to the floor */
 } gm_schedule_kind;
 
 typedef struct {

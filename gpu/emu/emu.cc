@@ -151,15 +151,16 @@ static void release_block()
     if (waiting < nthreads) fail("__syncthreads() that not all threads reach", first->line);
     for (int i = 0; i < nthreads; i++) {
         self = &threads[i];
-        if (self->line != first->line) fail("threads meet in different __syncthreads()", self->line);
+        if (self->line != first->line)
+            fail("threads meet in different __syncthreads()", self->line);
         self->at = READY;
     }
 }
 
 /* ---- the order of turns ---- */
 
-/* Forward and reverse let one warp run as far as it can before the next one starts, which shows what
- * the others still read; random takes turns anyhow. */
+/* Forward and reverse let one warp run as far as it can before the next one starts, which shows
+ * what the others still read; random takes turns anyhow. */
 static int order[MOST_THREADS];         /* of threads, warp by warp */
 static unsigned seed;
 static enum { FORWARD, REVERSE, RANDOM } kind;

@@ -1,12 +1,13 @@
 /* The part of CUDA that gpu/ uses, on one CPU thread.
  *
- * Every CUDA thread is a fiber; fibers change at barriers and warp operations only; blocks run one
- * after another.  What stops the run with a line naming file, line, block and thread: a barrier that
- * part of a block never reaches, a shuffle outside its mask, a launch whose error nobody asked for.
- * A launch that the hardware would refuse is refused.  Shared and device memory start as NaN.
+ * Every CUDA thread is a fiber; fibers change at barriers and warp operations only; blocks run
+ * one after another.  What stops the run with a line naming file, line, block and thread: a
+ * barrier that part of a block never reaches, a shuffle outside its mask, a launch whose error
+ * nobody asked for. A launch that the hardware would refuse is refused.  Shared and device
+ * memory start as NaN.
  *
  * EMU_ORDER=forward|reverse|random[:SEED]  the order in which a block's threads take turns
- * EMU_PROTECT=1   device memory cannot be read outside kernels and copies (instead of the sanitizer's
+ * EMU_PROTECT=1   device memory cannot be read outside kernels and copies (not the sanitizer's
  *                 guards around each block of it) */
 #ifndef GPU_EMU_H
 #define GPU_EMU_H
@@ -75,7 +76,6 @@ cudaError_t cudaMalloc(void **p, size_t bytes);
 cudaError_t cudaFree(void *p);
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream);
-cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t stream);
 cudaError_t cudaStreamCreate(cudaStream_t *stream);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
@@ -83,7 +83,8 @@ cudaError_t cudaGetLastError();
 const char *cudaGetErrorString(cudaError_t e);
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph);
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long flags);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph,
+                                 unsigned long long flags);
 cudaError_t cudaGraphExecUpdate(cudaGraphExec_t exec, cudaGraph_t graph,
                                 cudaGraphExecUpdateResultInfo *info);
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream);

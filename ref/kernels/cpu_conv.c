@@ -176,7 +176,8 @@ static void columns_backward(float *dx, const float *col, const gm_conv *s, int6
 static void input_gradient(float *dx, const float *dy, const void *w, gm_dtype wt, const gm_conv *s,
                            int64_t first, int64_t n, int64_t top, int64_t rows, float *scratch)
 {
-    int64_t taps = s->KH * s->KW, pixels = rows * s->WO, ldw = wt == GM_F32 ? s->CI * taps : n * taps;
+    int64_t taps = s->KH * s->KW, pixels = rows * s->WO;
+    int64_t ldw = wt == GM_F32 ? s->CI * taps : n * taps;
     float *wide = scratch + column_floats(wt, s), *col = scratch, beta = 0;
     const float *a = (const float *)w + first * taps;
     if (wt != GM_F32) expand(wide, w, wt, s, first, n), a = wide;
@@ -218,7 +219,8 @@ int cpu_conv2d_backward(float *dx, float *dw, float *db, const float *dy, const 
         return 1;
     int64_t step = tile_rows(s), block = block_channels(wt, s);
     for (int64_t image = 0; image < s->B; image++) {
-        const float *dyi = dy + image * s->CO * s->HO * s->WO, *xi = x + image * s->CI * s->H * s->W;
+        const float *dyi = dy + image * s->CO * s->HO * s->WO;
+        const float *xi = x + image * s->CI * s->H * s->W;
         for (int64_t top = 0; top < s->HO; top += step)
             for (int64_t first = 0; first < s->CI; first += block) {
                 int64_t rows = cpu_min(step, s->HO - top), n = cpu_min(block, s->CI - first);
@@ -358,7 +360,8 @@ static void up_weight_gradient(float *dw, const float *dy, const float *x, int64
         for (int64_t image = 0; image < B; image++)
             for (int64_t first = 0; first < HW; first += DOWN_PIXELS) {
                 float t[DOWN_ROWS * DOWN_PIXELS];
-                int64_t pixels = cpu_min(DOWN_PIXELS, HW - first), n = cpu_min(DOWN_CHANNELS, CO - o);
+                int64_t pixels = cpu_min(DOWN_PIXELS, HW - first);
+                int64_t n = cpu_min(DOWN_CHANNELS, CO - o);
                 for (int64_t i = 0; i < n; i++)
                     down_collect(t + 4 * i * DOWN_PIXELS, DOWN_PIXELS,
                                  dy + (image * CO + o + i) * 4 * HW, W, first, pixels);

@@ -1,5 +1,5 @@
 /* Linear: many rows through sgemm, few rows by dot products over the weights as they are stored.
- * Backward likewise; with few rows each row of w is added to dx as it is stored. */
+ * Backward likewise; with few rows each row of w is read once, and added to dx. */
 #include <cblas.h>
 #include "cpu_table.h"
 #include "cpu_vec.h"
@@ -140,44 +140,22 @@ size_t cpu_linear_backward_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K)
     return cpu_linear_scratch(wt, R, N, K);
 }
 
-/* y (n) += s w (n), w of 16 bits. */
-GM_CLONES static void axpy_bf16(float *restrict y, float s, const uint16_t *w, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) y[i] += s * gm_from_bf16(w[i]);
-}
-
-GM_CLONES static void axpy_f16(float *restrict y, float s, const uint16_t *w, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) y[i] += s * cpu_from_f16(w[i]);
-}
-
-/* Columns of w at a time in the gradient of few rows: whole blocks. */
-enum { RUN = 512 };
-
-static void axpy_typed(float *y, float s, const void *w, gm_dtype wt, int64_t at, int64_t n)
-{
-    if (gm_block_bytes(wt)) {
-        float row[RUN];
-        cpu_widen(row, w, wt, at, n);
-        cpu_axpy(y, s, row, n);
-    } else if (wt == GM_F32) cpu_axpy(y, s, (const float *)w + at, n);
-    else if (wt == GM_BF16) axpy_bf16(y, s, (const uint16_t *)w + at, n);
-    else axpy_f16(y, s, (const uint16_t *)w + at, n);
-}
-
 /* dx (R, K) += dy (R, N) w (N, K), a run of columns at a time: sums of 64 rows of w each. */
 static void few_rows_backward(float *dx, const float *dy, const void *w, gm_dtype wt, int64_t R,
                               int64_t N, int64_t K)
 {
-    enum { ROWS = 64 };
+    enum { RUN = 512, ROWS = 64 };
     #pragma omp parallel for if (R * N * K > 2 * CPU_GRAIN)
     for (int64_t k = 0; k < K; k += RUN)
         for (int64_t n = 0; n < N; n += ROWS) {
-            float sum[FEW_ROWS][RUN] = { { 0 } };
+            float sum[FEW_ROWS][RUN] = { { 0 } }, wide[RUN];
             int64_t columns = cpu_min(RUN, K - k);
-            for (int64_t i = n; i < cpu_min(N, n + ROWS); i++)
-                for (int64_t r = 0; r < R; r++)
-                    axpy_typed(sum[r], dy[r * N + i], w, wt, i * K + k, columns);
+            for (int64_t i = n; i < cpu_min(N, n + ROWS); i++) {
+                const float *row = wide;
+                if (wt == GM_F32) row = (const float *)w + i * K + k;
+                else cpu_widen(wide, w, wt, i * K + k, columns);
+                for (int64_t r = 0; r < R; r++) cpu_axpy(sum[r], dy[r * N + i], row, columns);
+            }
             for (int64_t r = 0; r < R; r++) cpu_accumulate(dx + r * K + k, sum[r], columns);
         }
 }

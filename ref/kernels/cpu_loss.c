@@ -1,11 +1,11 @@
-/* Losses.  Element loops are vector code in runs; sums of runs are double and added in order, so that
- * the bits do not depend on the threads. */
+/* Losses.  Element loops are vector code in runs; sums of runs are double and added in order, so
+ * that the bits do not depend on the threads. */
 #include <math.h>
 #include "cpu_table.h"
 #include "cpu_vec.h"
 
-/* Elements of a run, whose sums are float in vectors; runs or rows whose results are kept. */
-enum { RUN = 1024, KEPT = 256 };
+/* Elements that are summed in float; elements of a task; tasks or rows whose results are kept. */
+enum { RUN = 256, TASK = 1024, KEPT = 256 };
 
 /* ---- cross entropy ---- */
 
@@ -79,19 +79,29 @@ int cpu_cross_entropy_backward(float *dx, const float *dy, const float *x, const
 typedef struct { double a, b; } sums;
 typedef sums (*sums_run)(const float *x, const float *t, int64_t n);
 
-/* Sums over x and t (P), in runs. */
+static sums task_sums(sums_run run, const float *x, const float *t, int64_t n)
+{
+    sums all = { 0, 0 };
+    for (int64_t i = 0; i < n; i += RUN) {
+        sums part = run(x + i, t + i, cpu_min(RUN, n - i));
+        all.a += part.a, all.b += part.b;
+    }
+    return all;
+}
+
+/* Sums over x and t (P). */
 static sums sums_of(sums_run run, const float *x, const float *t, int64_t P)
 {
     sums all = { 0, 0 };
-    for (int64_t first = 0; first < P; first += KEPT * RUN) {
+    for (int64_t first = 0; first < P; first += KEPT * TASK) {
         sums part[KEPT];
-        int64_t runs = cpu_min(KEPT, (P - first + RUN - 1) / RUN);
-        #pragma omp parallel for if (cpu_min(P, KEPT * RUN) > CPU_GRAIN)
-        for (int64_t i = 0; i < runs; i++) {
-            int64_t at = first + i * RUN;
-            part[i] = run(x + at, t + at, cpu_min(RUN, P - at));
+        int64_t tasks = cpu_min(KEPT, (P - first + TASK - 1) / TASK);
+        #pragma omp parallel for if (tasks * TASK > CPU_GRAIN)
+        for (int64_t i = 0; i < tasks; i++) {
+            int64_t at = first + i * TASK;
+            part[i] = task_sums(run, x + at, t + at, cpu_min(TASK, P - at));
         }
-        for (int64_t i = 0; i < runs; i++) all.a += part[i].a, all.b += part[i].b;
+        for (int64_t i = 0; i < tasks; i++) all.a += part[i].a, all.b += part[i].b;
     }
     return all;
 }

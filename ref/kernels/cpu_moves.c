@@ -1,5 +1,5 @@
-/* Moves, in blocks and shared out over the threads: they run at the speed of the memory.  Backward a
- * move is another move, added. */
+/* Moves, in blocks and shared out over the threads: they run at the speed of the memory.  Backward
+ * a move is another move, added. */
 #include "cpu_table.h"
 #include "cpu_vec.h"
 
@@ -13,9 +13,9 @@ typedef void (*run1)(float *dst, const float *src, int64_t n);
 
 enum { SIDE = 32 }; /* of a square */
 
-/* y (n, ldy) = or, when add is set, += x (m, ldx) transposed, n and m at most SIDE.  Both are walked
- * along their rows, and only a copy in the first-level cache across: rows a power of two apart would
- * push each other out of it. */
+/* y (n, m), rows ldy apart, = or, when add is set, += x (m, n), rows ldx apart, transposed; n and m
+ * at most SIDE.  Both are walked along their rows, and only a copy in the first-level cache across:
+ * rows a power of two apart would push each other out of it. */
 GM_CLONES static void square(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m,
                              int64_t n, int add)
 {

@@ -292,7 +292,8 @@ int cpu_layernorm2d_backward(float *dx, float *dw, float *db, const float *dy, c
         int64_t end = cpu_min(B * tiles, first + TILES);
         #pragma omp parallel for if ((end - first) * PIXELS * C > CPU_GRAIN)
         for (int64_t t = first; t < end; t++) {                 /* t: image, run of pixels */
-            int64_t p = t % tiles * PIXELS, at = t / tiles * C * HW + p, n = cpu_min(PIXELS, HW - p);
+            int64_t p = t % tiles * PIXELS, at = t / tiles * C * HW + p;
+            int64_t n = cpu_min(PIXELS, HW - p);
             double *m = mean + (t - first) * PIXELS, *r = s + (t - first) * PIXELS;
             pixel_moments(m, r, x + at, n, C, HW, eps);
             if (dx) pixels_backward(dx + at, dy + at, x + at, w, m, r, n, C, HW);

@@ -283,8 +283,8 @@ int cpu_roi_align_backward(float *dx, const float *dy, const float *box, const i
                 for (int64_t j = 0; j < P * S; j += AXIS) {
                     samples v = samples_of(i, top, height, P, S, H);
                     samples h = samples_of(j, left, width, P, S, W);
-                    samples_backward(dx + (t / groups * C + c) * H * W, dy + (n * C + c) * P * P, &v,
-                                     &h, count, H, W, P, S);
+                    samples_backward(dx + (t / groups * C + c) * H * W, dy + (n * C + c) * P * P,
+                                     &v, &h, count, H, W, P, S);
                 }
         }
     return 0;

@@ -90,8 +90,8 @@ GM_CLONES static void sum_rows4(double *restrict part, const float *a, const flo
                    ((double)a2[i] * (double)b2[i] + (double)a3[i] * (double)b3[i]);
 }
 
-/* part (n) = column sums of a (rows, n), rows M apart, or of a b.  Four rows at once when each has a
- * page of its own: within one page a single stream is read faster. */
+/* part (n) = column sums of a (rows, n), rows M apart, or of a b.  Four rows at once when each has
+ * a page of its own: within one page a single stream is read faster. */
 static void sum_rows(double *part, const float *a, const float *b, int64_t rows, int64_t M,
                      int64_t n)
 {

@@ -42,8 +42,8 @@ static inline float cpu_exp(float x)
     return p * s1 * s2;
 }
 
-/* P(a), a >= 0: the upper tail of the normal distribution, as exp(-g(a)), g a polynomial: error of P
- * below 8e-9 up to a = 8, falling to 0 as fast as P beyond. */
+/* P(a), a >= 0: the upper tail of the normal distribution, as exp(-g(a)), g a polynomial: error of
+ * P below 8e-9 up to a = 8, falling to 0 as fast as P beyond. */
 static inline float cpu_gelu_tail(float a)
 {
     float g = 1.92143716e-6f;

@@ -1,5 +1,5 @@
-/* A table that computes nothing: a pass through the model with it asks for the memory of a real one,
- * in no time and without touching it (train/plan.c). */
+/* A table that computes nothing: a pass through the model with it asks for the memory of a real
+ * one, in no time and without touching it (train/plan.c). */
 #include "none.h"
 
 static int none_gather(float *y, const void *x, gm_dtype xt, const int32_t *rows, int64_t N,

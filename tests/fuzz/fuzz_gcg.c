@@ -1,4 +1,4 @@
-/* Grounded captions: the caption file, the mask file and one prediction, a zero byte between two. */
+/* Grounded captions: caption file, mask file and one prediction, a zero byte between two. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
