@@ -5,9 +5,9 @@ import torchvision
 from torch.nn.utils.stateless import functional_call
 from transformers.activations import QuickGELUActivation
 
-from ops_input import FAINT, TINY, Input as I, gradients
+from ops_input import FAINT, TINY, Input as I, gradients, sizes_of
 import ops_moves                                    # noqa: F401  (makes the authors' SAM package importable)
-from ops_sums import WEIGHTS, eps_of
+from ops_sums import QUANTISED, WEIGHTS, eps_of
 from sam.common import LayerNorm2d
 from sam.image_encoder import window_partition, window_unpartition
 
@@ -27,8 +27,7 @@ def floored(size, floor=TINY):
 def linear_in(forward, outputs, terms=1):
     """For a product of its inputs: a gradient's terms are products of dy and the other inputs."""
     def f(dy, **x):
-        positive = {k: v.abs() if v is not None and v.is_floating_point() else v for k, v in x.items()}
-        sizes = autograd(forward, outputs, dy.abs(), **positive)
+        sizes = autograd(forward, outputs, dy.abs(), **sizes_of(x))
         return {k: (g, floored(sizes[k], terms * TINY)) for k, g in autograd(forward, outputs, dy, **x).items()}
     return f
 
@@ -196,6 +195,15 @@ THREE = {"dx": "x", "dw": "w", "db": "b"}
 def some_only(name, f, cases=("dx", "dw", "db", "dw db")):
     for wanted in cases:
         f(f"{name}, {wanted.replace(' ', ' and ')} only", wanted.split())
+
+
+def quantised():
+    """Frozen weights pass gradients on to their input."""
+    f = linear_in(lambda x, w: F.linear(x, w), {"dx": "x"})
+    for kind in QUANTISED:
+        for R, N, K in ((1, 7, 32), (3, 70, 544), (7, 9, 96)):
+            gradients("linear_backward", f"{kind} {R}x{N}x{K}", f, dict(R=R, N=N, K=K), dy=I(R, N), x=I(R, K),
+                      w=I(N, K, type=kind, fill="blocks"))
 
 
 def products():
