@@ -6,12 +6,6 @@ static const int64_t PANEL_BYTES = 64 << 20;
 
 /* ---- cross-correlation ---- */
 
-/* A 1 x 1 convolution's patches are the map itself. */
-static bool pointwise(const gm_conv *s)
-{
-    return s->KH == 1 && s->KW == 1 && s->stride == 1 && s->pad == 0;
-}
-
 /* Column p of col (CI KH KW, P) is the patch of output pixel first + p, 0 outside the map. */
 template <class T, class I>
 __global__ void k_patches(T *col, const float *x, gm_conv s, int64_t first, I P, I n)
@@ -40,6 +34,11 @@ static int patches(T *col, const float *x, const gm_conv *s, int64_t first, int6
     return gpu_status();
 }
 
+int gpu_patches(float *col, const float *x, const gm_conv *s, int64_t first, int64_t P)
+{
+    return patches(col, x, s, first, P);
+}
+
 /* y (B, CO, HW) = b (CO) at every pixel. */
 __global__ void k_bias(float *y, const float *b, int64_t n, int64_t CO, int64_t HW)
 {
@@ -64,7 +63,7 @@ static plan plan_of(gm_dtype wt, const gm_conv *s)
     p.panel = PANEL_BYTES / (int64_t)p.element / (p.K ? p.K : 1);
     if (p.panel > p.pixels) p.panel = p.pixels;
     if (p.panel < 1) p.panel = 1;
-    if (pointwise(s) && p.type == GM_F32) p.panel = 0;
+    if (gpu_pointwise(s) && p.type == GM_F32) p.panel = 0;
     return p;
 }
 

@@ -124,6 +124,13 @@ static inline unsigned gpu_row_threads(int64_t C) { return C <= 128 ? 32 : C <= 
 
 /* y (n) of type to = x (n) of type from: f32, bf16 or f16 to f32 or bf16.  (linear.cu) */
 int gpu_convert(void *y, gm_dtype to, const void *x, gm_dtype from, int64_t n);
+/* A 1 x 1 convolution's patches are the map itself. */
+static inline bool gpu_pointwise(const gm_conv *s)
+{
+    return s->KH == 1 && s->KW == 1 && s->stride == 1 && s->pad == 0;
+}
+/* col (CI KH KW, P): the patches of output pixels first .. first + P of x (CI, H, W).  (conv.cu) */
+int gpu_patches(float *col, const float *x, const gm_conv *s, int64_t first, int64_t P);
 
 /* The slots (ref/kernels.h). */
 int cuda_gather(float *y, const void *x, gm_dtype xt, const int32_t *rows, int64_t N, int64_t R,
@@ -206,6 +213,12 @@ int cuda_linear_backward(float *dx, float *dw, float *db, const float *dy, const
                          const void *w, gm_dtype wt, int64_t R, int64_t N, int64_t K,
                          void *scratch);
 size_t cuda_linear_backward_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K);
+int cuda_conv2d_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
+                         const void *w, gm_dtype wt, const gm_conv *s, void *scratch);
+size_t cuda_conv2d_backward_scratch(gm_dtype wt, const gm_conv *s);
+int cuda_conv_transpose2x2_backward(float *dx, float *dw, float *db, const float *dy,
+                                    const float *x, const void *w, gm_dtype wt, int64_t B,
+                                    int64_t CI, int64_t H, int64_t W, int64_t CO);
 int cuda_layernorm_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
                             const float *w, int64_t R, int64_t C, float eps);
 int cuda_layernorm2d_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
@@ -215,6 +228,11 @@ int cuda_rmsnorm_backward(float *dx, float *dw, const float *dy, const float *x,
 int cuda_groupnorm_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
                             const float *w, int64_t B, int64_t C, int64_t HW, int64_t G,
                             float eps);
+int cuda_resize_backward(float *dx, const float *dy, int64_t R, int64_t H, int64_t W, int64_t HO,
+                         int64_t WO, int align);
+int cuda_roi_align_backward(float *dx, const float *dy, const float *box, const int32_t *image,
+                            int64_t N, int64_t B, int64_t C, int64_t H, int64_t W, int64_t P,
+                            int64_t S, float scale);
 int cuda_softmax_backward(float *dx, const float *dy, const float *y, int64_t R, int64_t C);
 int cuda_attention_backward(float *dq, float *dk, float *dv, float *drel_h, float *drel_w,
                             const float *dy, const float *q, const float *k, const float *v,

@@ -127,10 +127,15 @@ static gm_kernels make_table()
     t.rope_backward = cuda_rope_backward;
     t.linear_backward = cuda_linear_backward;
     t.linear_backward_scratch = cuda_linear_backward_scratch;
+    t.conv2d_backward = cuda_conv2d_backward;
+    t.conv2d_backward_scratch = cuda_conv2d_backward_scratch;
+    t.conv_transpose2x2_backward = cuda_conv_transpose2x2_backward;
     t.layernorm_backward = cuda_layernorm_backward;
     t.layernorm2d_backward = cuda_layernorm2d_backward;
     t.rmsnorm_backward = cuda_rmsnorm_backward;
     t.groupnorm_backward = cuda_groupnorm_backward;
+    t.resize_backward = cuda_resize_backward;
+    t.roi_align_backward = cuda_roi_align_backward;
     t.softmax_backward = cuda_softmax_backward;
     t.attention_backward = cuda_attention_backward;
     t.attention_backward_scratch = cuda_attention_backward_scratch;

@@ -171,7 +171,7 @@ static int linear_bf16(float *y, const float *x, const void *w, gm_dtype wt, int
     char *copy = scratch + bf16_bytes(R * K);
     if (!bad && wt != GM_BF16) bad = gpu_convert(copy, GM_BF16, w, wt, N * K);
     if (wt != GM_BF16) w = copy;
-    return bad ? bad : gpu_product_nt(y, scratch, w, GM_BF16, R, N, K, N, onto);
+    return bad ? bad : gpu_product_nt(y, scratch, K, w, GM_BF16, R, N, K, N, onto);
 }
 
 /* Narrow weights against float rows: as many weight rows at a time as a panel holds. */
@@ -184,7 +184,7 @@ static int linear_widened(float *y, const float *x, const void *w, gm_dtype wt, 
         int64_t rows = N - n < panel ? N - n : panel;
         const char *from = static_cast<const char *>(w) + gpu_weight_bytes(wt, n * K);
         bad = gpu_convert(scratch, GM_F32, from, wt, rows * K);
-        if (!bad) bad = gpu_product_nt(y + n, x, scratch, GM_F32, R, rows, K, N, onto);
+        if (!bad) bad = gpu_product_nt(y + n, x, K, scratch, GM_F32, R, rows, K, N, onto);
     }
     return bad;
 }
@@ -199,6 +199,6 @@ int cuda_linear(float *y, const float *x, const void *w, gm_dtype wt, const floa
     if (bad) return bad;
     if (gpu.precision == GM_BF16)
         return linear_bf16(y, x, w, wt, R, N, K, b != NULL, static_cast<char *>(scratch));
-    if (wt == GM_F32) return gpu_product_nt(y, x, w, GM_F32, R, N, K, N, b != NULL);
+    if (wt == GM_F32) return gpu_product_nt(y, x, K, w, GM_F32, R, N, K, N, b != NULL);
     return linear_widened(y, x, w, wt, R, N, K, b != NULL, scratch);
 }

@@ -40,6 +40,6 @@ int cuda_linear_backward(float *dx, float *dw, float *db, const float *dy, const
     int bad = 0;
     if (!gpu_is_weight(wt)) return 1;
     if (dx) bad = input_gradient(dx, dy, w, wt, R, N, K, scratch);
-    if (!bad && dw) bad = gpu_product_tn(dw, dy, x, N, K, R);
+    if (!bad && dw) bad = gpu_product_tn(dw, dy, x, K, N, K, R, true);
     return bad || !db ? bad : gpu_columns(db, R, N, f);
 }

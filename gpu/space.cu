@@ -1,32 +1,14 @@
-/* Bilinear reading of maps.  Positions are double, as in the oracle: in float they move by eps
- * times the side of the map.  See ref/kernels.h. */
-#include "cuda.h"
+/* Bilinear reading of maps.  See ref/kernels.h. */
+#include "taps.h"
 
 enum { THREADS = 256 };
 
-/* An axis is read at (1 - t) x[i0] + t x[i1]. */
-struct tap { int64_t i0, i1; float t; };
-
-/* PyTorch UpSample.h, area_pixel_compute_source_index. */
-static __device__ tap resize_tap(int64_t o, int64_t in, int64_t out, int align)
+static __device__ float blend(const float *x, int64_t W, gpu_tap v, gpu_tap h)
 {
-    double at = 0;
-    if (!align) at = ((double)o + 0.5) * (double)in / (double)out - 0.5;
-    else if (out > 1) at = (double)o * (double)(in - 1) / (double)(out - 1);
-    if (at < 0) at = 0;
-    tap p;
-    p.i0 = (int64_t)at;
-    if (p.i0 > in - 1) p.i0 = in - 1;
-    p.t = (float)(at - (double)p.i0);
-    p.i1 = p.t > 0 && p.i0 + 1 < in ? p.i0 + 1 : p.i0;      /* no pixel of weight 0 is read */
-    return p;
-}
-
-static __device__ float blend(const float *x, int64_t W, tap v, tap h)
-{
-    float upper = (1 - h.t) * x[v.i0 * W + h.i0] + h.t * x[v.i0 * W + h.i1];
-    float lower = (1 - h.t) * x[v.i1 * W + h.i0] + h.t * x[v.i1 * W + h.i1];
-    return (1 - v.t) * upper + v.t * lower;
+    float vt = (float)v.t, ht = (float)h.t;
+    float upper = (1 - ht) * x[v.i0 * W + h.i0] + ht * x[v.i0 * W + h.i1];
+    float lower = (1 - ht) * x[v.i1 * W + h.i0] + ht * x[v.i1 * W + h.i1];
+    return (1 - vt) * upper + vt * lower;
 }
 
 template <class I>
@@ -34,8 +16,8 @@ __global__ void k_resize(float *y, const float *x, I n, int64_t H, int64_t W, I 
 {
     for (I o = gpu_first<I>(); o < n; o += gpu_step<I>()) {
         I column = o % WO, row = o / WO % HO, map = o / WO / HO;
-        y[o] = blend(x + (int64_t)map * H * W, W, resize_tap(row, H, HO, align),
-                     resize_tap(column, W, WO, align));
+        y[o] = blend(x + (int64_t)map * H * W, W, gpu_resize_tap(row, H, HO, align),
+                     gpu_resize_tap(column, W, WO, align));
     }
 }
 
@@ -52,26 +34,13 @@ int cuda_resize(float *y, const float *x, int64_t R, int64_t H, int64_t W, int64
     return gpu_status();
 }
 
-/* ---- RoIAlign: torchvision roi_align_common.h, pre_calc_for_bilinear_interpolate ---- */
-
-/* An axis of n pixels at a place inside -1 .. n: clamped to the first and last pixel. */
-static __device__ tap roi_tap(double at, int64_t n)
-{
-    tap p;
-    p.i0 = at > 0 ? (int64_t)at : 0;
-    p.t = at > 0 ? (float)(at - (double)p.i0) : 0;
-    p.i1 = p.i0 + 1;
-    if (p.i0 < n - 1) return p;
-    p.i0 = p.i1 = n - 1;
-    p.t = 0;
-    return p;
-}
+/* ---- RoIAlign ---- */
 
 static __device__ float roi_sample(const float *x, int64_t H, int64_t W, double v, double h)
 {
     if (v != v || h != h) return NAN;
     if (v < -1 || v > (double)H || h < -1 || h > (double)W) return 0;
-    return blend(x, W, roi_tap(v, H), roi_tap(h, W));
+    return blend(x, W, gpu_roi_tap(v, H), gpu_roi_tap(h, W));
 }
 
 __global__ void k_roi_align(float *y, const float *x, const float *box, const int32_t *image,
@@ -81,15 +50,13 @@ __global__ void k_roi_align(float *y, const float *x, const float *box, const in
     for (int64_t o = gpu_first<int64_t>(); o < n; o += gpu_step<int64_t>()) {
         int64_t bx = o % P, by = o / P % P, c = o / (P * P) % C, k = o / (P * P * C);
         const float *corner = box + 4 * k, *map = x + (image[k] * C + c) * H * W;
-        double left = (double)corner[0] * scale - 0.5, top = (double)corner[1] * scale - 0.5;
-        double width = ((double)corner[2] * scale - 0.5 - left) / (double)P;
-        double height = ((double)corner[3] * scale - 0.5 - top) / (double)P;
+        gpu_roi_axis h = gpu_roi_side(corner[0], corner[2], scale, P);
+        gpu_roi_axis v = gpu_roi_side(corner[1], corner[3], scale, P);
         float sum = 0;
         for (int64_t i = 0; i < S; i++)
             for (int64_t j = 0; j < S; j++)
-                sum += roi_sample(map, H, W,
-                                  top + ((double)by + ((double)i + 0.5) / (double)S) * height,
-                                  left + ((double)bx + ((double)j + 0.5) / (double)S) * width);
+                sum += roi_sample(map, H, W, gpu_roi_place(v, by, i, S),
+                                  gpu_roi_place(h, bx, j, S));
         y[o] = sum / (float)(S * S);
     }
 }
