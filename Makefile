@@ -74,7 +74,7 @@ $(B)/ref/kernels/cpu_%.o: EXTRA := -O3 -ffp-contract=fast -fno-math-errno -fno-t
 # Kernels that do nothing with what they are given.
 $(B)/ref/kernels/none.o: EXTRA := -Wno-unused-parameter
 # The optimiser's loops: vectorised; errno, which nothing here reads, would forbid it.
-$(B)/train/adamw.o: EXTRA := -O3 -fno-math-errno -fno-trapping-math
+$(B)/train/adamw.o: EXTRA := -O3 -fno-math-errno -fno-trapping-math -Wno-pass-failed
 $(B)/ref/kernels/x86_avx512.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -ffp-contract=fast
 $(B)/ref/kernels/x86_avx2.o: EXTRA := -O3 -mavx2 -mfma -mf16c -ffp-contract=fast
 $(B)/io/os.o: EXTRA := -D_DEFAULT_SOURCE

@@ -9,6 +9,7 @@ import torch
 
 TINY = 2.0 ** -127          # 4 eps of it is less than the smallest denormal: one rounding there
 FAINT = 2e-30               # 4 eps of it is 1e-36: below, a float exp has under- or overflowed
+BLOCK = {"q8_0": 34, "q4_0": 18, "q4_1": 20}     # bytes of 32 elements
 SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -21,9 +22,28 @@ def hash32(seed, n):
         return ((z ^ (z >> np.uint64(31))) >> np.uint64(32)).astype(np.int64)
 
 
+def quantised(kind, fill, seed, n):
+    """n elements of a quantised type in blocks made by the hash; as float64, and their magnitudes: |d q|, |d q| + |m|."""
+    size = BLOCK[kind]
+    h = hash32(seed, n // 32 * size).reshape(-1, size)
+    data = (h & 255).astype(np.uint8)
+    for at, ours in ((0, 0x3c00), (2, 0xc700))[:2 if kind == "q4_1" else 1]:
+        half = (0x2400 + h[:, at] % 0x1800) | h[:, at] >> 31 << 15
+        data[:, at:at + 2] = (half if fill == "blocks" else 0 * half + ours).astype("<u2").view(np.uint8).reshape(-1, 2)
+    d, m = (torch.from_numpy(data[:, at:at + 2].copy().view("<f2").astype(np.float64)) for at in (0, 2))      # (blocks, 1)
+    q = torch.from_numpy(data[:, 4 if kind == "q4_1" else 2:].astype(np.int64))
+    if kind == "q8_0":
+        q = torch.where(q > 127, q - 256, q)
+    else:
+        q = torch.cat([q % 16, q // 16], 1) - (8 if kind == "q4_0" else 0)
+    x = d * q
+    return (x + m, x.abs() + m.abs()) if kind == "q4_1" else (x, x.abs())
+
+
 class Input:
     """fill: uniform (scale, add), int (-scale .. scale), bits, index (0 .. scale - 1), iota, flag, list, or forward:
-    what the forward slot gives for the other inputs; values(...) computes it here."""
+    what the forward slot gives for the other inputs; values(...) computes it here.  Of quantised types: blocks, or
+    whole; what is made has its terms' magnitude as an attribute."""
 
     def __init__(self, *shape, fill="uniform", type="f32", scale=1, add=0, patch=(), values=None):
         self.shape, self.fill, self.type, self.scale, self.add = shape, fill, type, scale, add
@@ -31,6 +51,11 @@ class Input:
 
     def make(self, seed):
         n = int(np.prod(self.shape))
+        if self.type in BLOCK:
+            x, size = quantised(self.type, self.fill, seed, n)
+            x = x.reshape(self.shape)
+            x.magnitude = size.reshape(self.shape)
+            return x
         h = hash32(seed, n)
         if self.fill == "bits":
             if self.type == "f32":
@@ -170,12 +195,24 @@ def check_float32(op, name, got, want, magnitude):
     shares[op] = max(shares.get(op, (0, "")), (share, name))
 
 
+def sizes_of(x):
+    """Absolute values of the inputs; of quantised ones, their terms'."""
+    return {k: getattr(v, "magnitude", v.abs()) if v is not None and v.is_floating_point() else v for k, v in x.items()}
+
+
+def strict(f):
+    """Where Inf or NaN is wanted its size, too, would be Inf: 0, so that nothing else passes there."""
+    def both(**x):
+        want, size = f(**x)
+        return want, torch.where(want.isfinite(), size, torch.zeros_like(size))
+    return both
+
+
 def linear_in(f, terms=1):
     """For an op that is a sum of products of its inputs: the magnitude is the sum of the |terms|.  terms:
     how many may each be rounded to a denormal."""
     def both(**x):
-        return f(**x), f(**{k: (v.abs() if v is not None and v.is_floating_point() else v)
-                            for k, v in x.items()}) + terms * TINY
+        return f(**x), f(**sizes_of(x)) + terms * TINY
     return both
 
 

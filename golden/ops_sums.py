@@ -6,17 +6,20 @@ import torch
 import torch.nn.functional as F
 import torchvision
 
-from ops_input import FAINT, TINY, Input as I, case, exactly, linear_in
+from ops_input import FAINT, TINY, Input as I, case, exactly, linear_in, strict
 import ops_moves                                    # noqa: F401  (makes the authors' SAM package importable)
 from sam.common import LayerNorm2d
 from sam.image_encoder import add_decomposed_rel_pos
 
 WEIGHTS = ("f32", "bf16", "f16")
+QUANTISED = ("q8_0", "q4_0", "q4_1")
+
+
+def linear(x, w, b=None):
+    return F.linear(x, w, b)
 
 
 def products():
-    def linear(x, w, b=None):
-        return F.linear(x, w, b)
     for R, N, K in ((1, 1, 1), (1, 7, 13), (3, 5, 7), (1, 40, 64), (5, 33, 100), (64, 48, 80), (37, 1, 256)):
         for kind in WEIGHTS:
             case("linear", f"{kind} {R}x{N}x{K}", linear_in(linear), dict(R=R, N=N, K=K), x=I(R, K, add=0.25),
@@ -327,3 +330,22 @@ def decisions():
                            ("many and an inf", 70001, [(4096, "inf")])):
         case("finite", name, lambda x: torch.isfinite(x).all()[None], dict(N=N), compare="ints", x=I(N, patch=patch))
     case("finite", "huge", lambda x: torch.isfinite(x).all()[None], dict(N=33), compare="ints", x=I(33, scale=3e38))
+
+
+def quantised():
+    for kind in QUANTISED:
+        for N, R, C in ((1, 1, 32), (7, 5, 96), (33, 40, 160)):
+            case("gather", f"{kind} {N} of {R}x{C}", lambda x, rows: x[rows], dict(N=N, R=R, C=C), compare="bits",
+                 stride=1 + N // 10, x=I(R, C, type=kind, fill="blocks"),
+                 rows=I(N, fill="index", scale=R, type="i32"))
+        for R, N, K in ((1, 1, 32), (1, 7, 96), (1, 33, 4096), (2, 33, 32), (2, 7, 4096), (4, 7, 160), (5, 1, 32),
+                        (5, 7, 96), (5, 33, 4096), (40, 7, 32), (40, 33, 96), (40, 1, 4096)):
+            case("linear", f"{kind} {R}x{N}x{K}", linear_in(linear), dict(R=R, N=N, K=K), x=I(R, K, add=0.25),
+                 w=I(N, K, type=kind, fill="blocks"), b=I(N) if (R + N) % 2 else None)
+        for R in (1, 19):
+            case("linear", f"{kind} integers {R}x23x96", exactly(linear), dict(R=R, N=23, K=96),
+                 x=I(R, 96, fill="int", scale=9), w=I(23, 96, type=kind, fill="whole"), b=I(23, fill="int", scale=99))
+        for R in (4, 7):
+            case("linear", f"{kind} nan and inf {R}x9x64", strict(linear_in(linear)), dict(R=R, N=9, K=64),
+                 x=I(R, 64, patch=[(11, "nan"), (70, "inf"), (140, "-inf")]), w=I(9, 64, type=kind, fill="blocks"),
+                 b=I(9, patch=[(2, "nan")]))

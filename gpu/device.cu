@@ -58,11 +58,6 @@ static int memory_download(void *, void *host, const void *device, size_t bytes)
     return cudaStreamSynchronize(gpu.stream) ? -1 : 0;
 }
 
-static int memory_zero(void *, void *p, size_t bytes)
-{
-    return cudaMemsetAsync(p, 0, bytes, gpu.stream) ? -1 : 0;
-}
-
 /* ---- graphs: the launches of one step, taken down and launched as one ---- */
 
 static bool graphs;
@@ -225,7 +220,6 @@ static int device_open(gm_device *d, gm_dtype precision, char *error, size_t roo
     d->kernels = &table;
     d->memory.alloc = memory_alloc, d->memory.free = memory_free, d->memory.cache = true;
     d->memory.upload = memory_upload, d->memory.download = memory_download;
-    d->memory.zero = memory_zero;
     d->memory.begin = step_begin, d->memory.end = step_end;
     d->caution = CAUTION;
     snprintf(d->description, sizeof d->description,

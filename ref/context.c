@@ -156,11 +156,8 @@ gm_tensor gm_host_copy(gm_ctx *c, gm_tensor x)
 
 void gm_zero(gm_ctx *c, gm_tensor x)
 {
-    const gm_memory *m = &c->blocks.source;
-    size_t bytes = gm_bytes(x);
-    if (c->failed || !bytes) return;
-    if (!m->zero) memset(x.data, 0, bytes);
-    else if (m->zero(m->user, x.data, bytes)) gm_set_error(c, "the device took no data");
+    if (!c->failed && gm_numel(x) && c->k->fill(x.data, gm_numel(x), 0) != 0)
+        gm_set_error(c, "fill: the kernel of backend %s failed", c->k->name);
 }
 
 bool gm_on_device(const gm_ctx *c) { return c->blocks.source.download != NULL; }

@@ -3,6 +3,7 @@
 #include "bind.h"
 #include "constants.h"
 #include "model.h"
+#include "tape.h"
 
 #define REGION "model.region_encoder."
 #define ROI_OUT 14          /* RoIAlign output side, also the stride of the smallest level */
@@ -89,12 +90,17 @@ static gm_tensor neighbour(gm_ctx *c, gm_tensor x, int64_t at, int64_t n, int64_
     return gm_resize(c, gm_slice(c, x, 1, at, n), S, S, true);
 }
 
+typedef struct { const region_encoder *m; int step, i; gm_tensor level[4]; } fuse_args;
+
 /* One step for one level: the last two quarters of the channels come from the neighbours (Q9).
  * MLVLFuseModule._single_shuffle */
-static gm_tensor fuse(gm_ctx *c, const region_encoder *m, int step, const gm_tensor level[4], int i)
+static gm_tensor fuse(gm_ctx *c, gm_tensor own, const void *args)
 {
     gm_mark mark = gm_scope(c);
-    gm_tensor own = level[i], smaller = level[i < 3 ? i + 1 : 3], larger = level[i > 0 ? i - 1 : 0];
+    const fuse_args *a = args;
+    const region_encoder *m = a->m;
+    int step = a->step, i = a->i;
+    gm_tensor smaller = a->level[i < 3 ? i + 1 : 3], larger = a->level[i > 0 ? i - 1 : 0];
     int64_t C = own.dim[1], quarter = C / 4, rest = C - 2 * quarter, S = own.dim[2];
     gm_tensor x = gm_concat(c, gm_slice(c, own, 1, 0, rest),
                             neighbour(c, smaller, rest + quarter, quarter, S), 1);
@@ -143,7 +149,10 @@ void gm_region_maps(gm_ctx *c, const region_encoder *m, const gm_tensor levels[4
     gm_tensor next[4];
     for (int i = 0; i < 4; i++) maps[i] = input_map(c, m, i, levels[i]);
     for (int step = 0; step < m->nfuse; step++) {
-        for (int i = 0; i < 4; i++) next[i] = fuse(c, m, step, maps, i);
+        for (int i = 0; i < 4; i++) {
+            fuse_args a = { m, step, i, { maps[0], maps[1], maps[2], maps[3] } };
+            next[i] = gm_block_run(c, fuse, maps[i], &a, sizeof a);
+        }
         for (int i = 0; i < 4; i++) maps[i] = next[i];
         gm_scope_keep(c, mark, maps, 4);
     }

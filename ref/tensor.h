@@ -36,10 +36,9 @@ typedef struct {
     void *user;
     bool cache;
     /* For blocks that the host cannot read: the crossings, in the order in which they are asked for;
-     * 0 or -1.  NULL: memcpy, memset. */
+     * 0 or -1.  NULL: memcpy. */
     int (*upload)(void *user, void *device, const void *host, size_t bytes);
     int (*download)(void *user, void *host, const void *device, size_t bytes);
-    int (*zero)(void *user, void *p, size_t bytes);
     /* Around a run of operations in which nothing is downloaded: a device may take them down and
      * launch them as one.  end: 0 or -1.  NULL: nothing. */
     void (*begin)(void *user);
@@ -67,7 +66,7 @@ gm_tensor gm_from_owned(gm_ctx *c, gm_dtype type, void *host, int nd, const int6
 void gm_to_host(gm_ctx *c, void *host, gm_tensor x);
 /* The same values in malloc'ed host memory (free its data); GM_NONE with the error set. */
 gm_tensor gm_host_copy(gm_ctx *c, gm_tensor x);
-/* Sets all bytes to 0. */
+/* x = 0; f32. */
 void gm_zero(gm_ctx *c, gm_tensor x);
 /* True when tensors lie where the host cannot read them. */
 bool gm_on_device(const gm_ctx *c);

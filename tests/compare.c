@@ -56,7 +56,7 @@ static gm_comparison compare(const float *got, int64_t stride, const float *want
         double w = want[i], g = got[i * stride];
         double tolerance = factor * (scale ? scale[i] : 1.0) +
                            (relative > 0 && isfinite(w) ? relative * fabs(w) : 0);
-        if (!isfinite(w) && isnan(tolerance)) tolerance = 0;     /* a wanted NaN has no magnitude */
+        if (!isfinite(w) && !isfinite(tolerance)) tolerance = 0;       /* NaN and Inf have none */
         if (isfinite(w) && !(tolerance >= 0 && tolerance <= 3.5e38) && !c.why[0])
             snprintf(c.why, sizeof c.why, "the tolerance of element %" PRId64 " is %g", i,
                      tolerance);

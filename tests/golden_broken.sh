@@ -11,7 +11,7 @@ passed=0 failed=0
 # damaged NAME PATTERN COMMAND: the command, run in cases/ of a fresh folder, makes the runner fail and say so.
 damaged() {
     rm -rf "$work/f" && mkdir -p "$work/f/cases" && ln -s "$model" "$work/f/model"
-    cp golden/mini/cases/{gcg,caption}.{json,png,safetensors} "$work/f/cases"
+    cp golden/mini/cases/{gcg,caption}.{json,png,safetensors} golden/mini/cases/gcg.mask*.png "$work/f/cases"
     (cd "$work/f/cases" && eval "$3") || { failed=$((failed + 1)); echo "FAIL: $1: the damage was not done"; return; }
     "$golden" --backend cpu "$work/f" > "$work/log" 2>&1
     local status=$?
@@ -53,7 +53,7 @@ damaged "another image" "pixels.*FAIL|not of size_wh" 'cp caption.png gcg.png'
 damaged "no model" "model" 'rm ../model'
 
 rm -rf "$work/f" && mkdir -p "$work/f/cases" && ln -s "$model" "$work/f/model"
-cp golden/mini/cases/{gcg,caption}.{json,png,safetensors} "$work/f/cases"
+cp golden/mini/cases/{gcg,caption}.{json,png,safetensors} golden/mini/cases/gcg.mask*.png "$work/f/cases"
 if "$golden" --backend cpu "$work/f" > "$work/log" 2>&1; then passed=$((passed + 1)); else
     failed=$((failed + 1)); echo "FAIL: the undamaged folder"; tail -20 "$work/log"
 fi

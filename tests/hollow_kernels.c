@@ -38,13 +38,6 @@ static int memory_download(void *user, void *host, const void *device, size_t by
     return 0;
 }
 
-static int memory_zero(void *user, void *p, size_t bytes)
-{
-    (void)user;
-    memset(here(p), 0, bytes);
-    return 0;
-}
-
 static int device_open(gm_device *d, gm_dtype precision, char *error, size_t room)
 {
     static const gm_kernels none = { .name = "hollow" };
@@ -53,8 +46,7 @@ static int device_open(gm_device *d, gm_dtype precision, char *error, size_t roo
     (void)room;
     *d = (gm_device){ .kernels = &none, .description = "a device without kernels",
                       .memory = { .alloc = memory_alloc, .free = memory_free, .cache = true,
-                                  .upload = memory_upload, .download = memory_download,
-                                  .zero = memory_zero } };
+                                  .upload = memory_upload, .download = memory_download } };
     return 0;
 }
 

@@ -67,7 +67,26 @@ static void store(ops_input *in, int64_t i, double v)
     }
 }
 
-/* The formulas of hash.h; "forward" comes later. */
+static void put_half(uint8_t *p, uint32_t bits)
+{
+    p[0] = (uint8_t)bits;
+    p[1] = (uint8_t)(bits >> 8);
+}
+
+/* "blocks" and "whole" of hash.h. */
+static void fill_blocks(ops_input *in, uint32_t seed, int whole)
+{
+    int64_t size = gm_block_bytes(in->type);
+    uint8_t *p = in->data;
+    for (int64_t i = 0; i < (int64_t)in->bytes; i++) p[i] = (uint8_t)hash32(seed, (uint32_t)i);
+    for (int64_t i = 0; i < (int64_t)in->bytes; i += size)
+        for (int64_t at = i; at <= i + (in->type == GM_Q4_1 ? 2 : 0); at += 2) {
+            uint32_t h = hash32(seed, (uint32_t)at), ours = at == i ? 0x3c00 : 0xc700;
+            put_half(p + at, whole ? ours : (0x2400 + h % 0x1800) | h >> 31 << 15);
+        }
+}
+
+/* The other formulas of hash.h; "forward" comes later. */
 static void fill(ops_input *in, json_t *j)
 {
     const char *kind = json_string_value(json_object_get(j, "fill"));
@@ -101,11 +120,13 @@ static void fill(ops_input *in, json_t *j)
 
 static int make_input(ops_input *in, json_t *j)
 {
+    /* size: the bytes of an element, or of two bytes' alignment in a block */
     static const struct { const char *name; gm_dtype type; size_t size; } known[] = {
         { "f32", GM_F32, 4 }, { "bf16", GM_BF16, 2 }, { "f16", GM_F16, 2 }, { "i32", GM_I32, 4 },
-        { "u8", GM_U8, 1 },
+        { "u8", GM_U8, 1 }, { "q8_0", GM_Q8_0, 2 }, { "q4_0", GM_Q4_0, 2 }, { "q4_1", GM_Q4_1, 2 },
     };
-    const char *type = json_string_value(json_object_get(j, "type"));
+    const char *type = json_string_value(json_object_get(j, "type")),
+               *kind = json_string_value(json_object_get(j, "fill"));
     size_t size = 0;
     in->name = json_string_value(json_object_get(j, "name"));
     in->n = json_integer_value(json_object_get(j, "n"));
@@ -114,12 +135,16 @@ static int make_input(ops_input *in, json_t *j)
             in->type = known[t].type;
             size = known[t].size;
         }
-    if (!in->name || !size || in->n < 1 || !json_is_string(json_object_get(j, "fill"))) return -1;
-    in->bytes = (size_t)in->n * size;
+    int64_t block = gm_block_bytes(in->type);
+    if (!in->name || !size || in->n < 1 || !kind || (block && in->n % GM_BLOCK)) return -1;
+    in->bytes = block ? (size_t)(in->n / GM_BLOCK * block) : (size_t)in->n * size;
     in->block = malloc(in->bytes + size);
     if (!in->block) return -1;
     in->data = (char *)in->block + size;
-    fill(in, j);
+    if (block)
+        fill_blocks(in, (uint32_t)json_integer_value(json_object_get(j, "seed")),
+                    !strcmp(kind, "whole"));
+    else fill(in, j);
     return 0;
 }
 

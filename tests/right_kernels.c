@@ -10,9 +10,18 @@
 
 enum { LANES = 16, KEYS = 8 };
 
+/* Element i of a weight; quantised ones: their block's scale is an f16 of its own. */
 static float widen(const void *w, gm_dtype type, int64_t i)
 {
     if (type == GM_F32) return ((const float *)w)[i];
+    if (type == GM_Q8_0 || type == GM_Q4_0 || type == GM_Q4_1) {
+        int size = type == GM_Q8_0 ? 34 : type == GM_Q4_0 ? 18 : 20, k = (int)(i % 32);
+        const uint8_t *block = (const uint8_t *)w + i / 32 * size, *q = block + size - 16;
+        float d = widen(block, GM_F16, 0), m = type == GM_Q4_1 ? widen(block, GM_F16, 1) : 0;
+        if (type == GM_Q8_0) return d * (float)(int8_t)block[2 + k];
+        int nibble = (q[k % 16] >> k / 16 * 4 & 15) - (type == GM_Q4_0 ? 8 : 0);
+        return d * (float)nibble + m;
+    }
     uint16_t h = ((const uint16_t *)w)[i];
     if (type == GM_BF16) {
         uint32_t bits = (uint32_t)h << 16;
@@ -46,7 +55,7 @@ static int linear(float *y, const float *x, const void *w, gm_dtype wt, const fl
                   int64_t R, int64_t N, int64_t K, void *scratch)
 {
     (void)scratch;
-    if (wt != GM_F32 && wt != GM_BF16 && wt != GM_F16) return 1;
+    if (wt == GM_I32 || wt == GM_I64 || wt == GM_U8) return 1;
     #pragma omp parallel for
     for (int64_t n = 0; n < N; n++)                     /* columns outside: weights are read once */
         for (int64_t r = 0; r < R; r++)
@@ -70,7 +79,7 @@ static int linear_backward(float *dx, float *dw, float *db, const float *dy, con
 {
     const float one = 1;
     (void)scratch;
-    if (wt != GM_F32 && wt != GM_BF16 && wt != GM_F16) return 1;
+    if (wt == GM_I32 || wt == GM_I64 || wt == GM_U8) return 1;
     for (int64_t o = 0; dx && o < R * K; o++)
         dx[o] += strided_dot(dy + o / K * N, 1, w, wt, o % K, K, N);
     for (int64_t o = 0; dw && o < N * K; o++)

@@ -73,6 +73,19 @@ START_TEST(inf_must_be_equal)
 }
 END_TEST
 
+/* A magnitude of Inf, which a sum with an infinite term has, allows nothing. */
+START_TEST(an_infinite_magnitude_allows_nothing)
+{
+    const float want[4] = { 1, 2, INFINITY, NAN }, scale[4] = { 1, 1, INFINITY, INFINITY };
+    float got[4] = { 1, 2, INFINITY, NAN };
+    ck_assert_int_eq(gm_compare_each(got, want, 4, scale, 1e-6).verdict, GM_PASS);
+    got[2] = 3;
+    ck_assert_int_eq(gm_compare_each(got, want, 4, scale, 1e-6).bad, 1);
+    got[2] = -INFINITY, got[3] = INFINITY;
+    ck_assert_int_eq(gm_compare_each(got, want, 4, scale, 1e-6).bad, 2);
+}
+END_TEST
+
 START_TEST(shift_transpose_and_zeros_fail)
 {
     float want[N], got[N];
@@ -169,6 +182,7 @@ Suite *test_compare(void)
     tcase_add_test(t, one_bad_element_is_named);
     tcase_add_test(t, nan_is_never_a_pass);
     tcase_add_test(t, inf_must_be_equal);
+    tcase_add_test(t, an_infinite_magnitude_allows_nothing);
     tcase_add_test(t, shift_transpose_and_zeros_fail);
     tcase_add_test(t, nothing_or_a_constant_is_vacuous);
     tcase_add_test(t, tolerances_must_be_numbers);

@@ -89,6 +89,7 @@ static const struct { const char *text, *says[3]; } wrong[] = {
     { "checkpointing = on\n", { "checkpointing", "yes or no", "'on'" } },
     { "just words\n", { "line 1", "key = value", "just words" } },
     { "model =\n", { "model", "wanted DIR", "nothing" } },
+    { "model =# nothing\n", { "model", "wanted DIR", "nothing" } },
     { "stage = a b\n", { "stage", "blanks", "a b" } },
     { "stage = a\nstage = a\n", { "line 2", "two stages", "a" } },
     { "lr = 1e999\n", { "lr", "a number", "1e999" } },

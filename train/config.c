@@ -179,7 +179,7 @@ static int take_line(gm_train_plan *p, char *line, const char *place, bool *seen
     line = trimmed(line);
     if (!*line || *line == '#') return 0;
     for (char *h = line; (h = strchr(h, '#')); h++)
-        if (isspace((unsigned char)h[-1])) *h = 0;      /* a comment behind a value */
+        if (isspace((unsigned char)h[-1]) || h[-1] == '=') *h = 0;      /* a comment */
     if (!(equals = strchr(line, '=')))
         return gm_fail(e, "%s: wanted `key = value`, found '%.100s'", place, line);
     *equals = 0;

@@ -79,8 +79,8 @@ GM_CLONES static float dot_q4_1(const uint8_t *restrict w, const float *restrict
               m = cpu_from_f16((uint16_t)(w[2] | w[3] << 8));
         #pragma omp simd
         for (int l = 0; l < HALF; l++)
-            sum[l] += d * ((float)(w[4 + l] & 15) * x[l] + (float)(w[4 + l] >> 4) * x[l + HALF]) +
-                      m * (x[l] + x[l + HALF]);
+            sum[l] += (d * (float)(w[4 + l] & 15) + m) * x[l] +
+                      (d * (float)(w[4 + l] >> 4) + m) * x[l + HALF];
     }
     for (int l = 0; l < HALF; l++) all += sum[l];
     return all;
