@@ -294,8 +294,8 @@ static int open_weights(gm_checkpoint *k, gm_error *e)
 {
     if (!k->folder.packed)
         return gm_open_folder(&k->files, k->weights, k->path, GM_FROM_MODEL, e);
-    return gm_open_weights(&k->files, k->weights, k->path, GM_FROM_GGUF, e) ||
-                   gm_open_weights(&k->files, k->weights, k->folder.path, GM_FROM_MODEL, e) ? -1 : 0;
+    if (gm_open_weights(&k->files, k->weights, k->path, GM_FROM_GGUF, e) != 0) return -1;
+    return gm_open_weights(&k->files, k->weights, k->folder.path, GM_FROM_MODEL, e);
 }
 
 static int open_all(gm_checkpoint *k, const gm_model_options *o, gm_error *e)

@@ -179,8 +179,8 @@ static int read_any(gm_file *f, gm_error *e)
         return gm_torch_zip_read(f, e);
     if (f->size >= 2 && b[0] == 0x80) return gm_torch_legacy_read(f, e);
     if (f->size >= 4 && memcmp(b, "GGUF", 4) == 0) return gm_gguf_read(f, e);
-    return gm_fail(e, "%s: wanted a safetensors, torch or GGUF file, found none of them (%zu bytes)", f->path,
-                   f->size);
+    return gm_fail(e, "%s: wanted a safetensors, torch or GGUF file, found none of them (%zu bytes)",
+                   f->path, f->size);
 }
 
 gm_file *gm_file_parse(const uint8_t *bytes, size_t n, const char *name, gm_error *e)

@@ -5,7 +5,7 @@
 #include "checkpoint.h"
 #include "name_index.h"
 
-/* Types as files store them.  f32, bf16, f16, i32, i64, u8 and quantised ones stay as they are; the others become
+/* Types as files store them.  f32, bf16, f16, i32, i64, u8 and quantised ones stay; the others become
  * the nearest gm_dtype (f64 -> f32 rounded, i16 and i8 -> i32, bool -> u8). */
 typedef enum {
     GM_STORED_F32, GM_STORED_BF16, GM_STORED_F16, GM_STORED_F64, GM_STORED_I64, GM_STORED_I32,

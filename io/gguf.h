@@ -61,8 +61,8 @@ void gm_gguf_set_text(gm_gguf_writer *w, const char *key, const char *v);
 void gm_gguf_set_array(gm_gguf_writer *w, const char *key, gm_gguf_type type, const void *v,
                        int64_t n);
 /* An array of n texts, of which text(user, i) is number i. */
-void gm_gguf_set_texts(gm_gguf_writer *w, const char *key, const char *(*text)(void *user, int64_t i),
-                       void *user, int64_t n);
+void gm_gguf_set_texts(gm_gguf_writer *w, const char *key,
+                       const char *(*text)(void *user, int64_t i), void *user, int64_t n);
 /* The file: keys, then tensors in this order, to a temporary name, then renamed.  The CRC-32 of
  * each tensor's bytes stands in the array GM_GGUF_SUMS.  done (may be NULL) is told that tensor i is
  * written, and the bytes of all so far. */

@@ -100,8 +100,8 @@ void gm_gguf_set_array(gm_gguf_writer *w, const char *key, gm_gguf_type type, co
     put(&w->keys, v, (size_t)n * (size_t)element_bytes(type));
 }
 
-void gm_gguf_set_texts(gm_gguf_writer *w, const char *key, const char *(*text)(void *user, int64_t i),
-                       void *user, int64_t n)
+void gm_gguf_set_texts(gm_gguf_writer *w, const char *key,
+                       const char *(*text)(void *user, int64_t i), void *user, int64_t n)
 {
     begin_array(w, key, GM_GGUF_TEXT, n);
     for (int64_t i = 0; i < n; i++) put_text(&w->keys, text(user, i));

@@ -99,7 +99,10 @@ static bool translate(char *out, size_t room, const char *name, bool to_gguf)
     return false;
 }
 
-bool gm_gguf_name(char *out, size_t room, const char *name) { return translate(out, room, name, true); }
+bool gm_gguf_name(char *out, size_t room, const char *name)
+{
+    return translate(out, room, name, true);
+}
 
 char *gm_memory_name(gm_name_source source, const char *stored)
 {

@@ -50,7 +50,8 @@ int gm_out_write(FILE *f, const gm_out_tensor *t, uint32_t *crc)
 {
     int64_t n = gm_numel(t->x), in = t->x.nd ? t->x.dim[t->x.nd - 1] : 1;
     if (crc) *crc = 0;
-    if (t->type == t->x.type && !t->a && !t->heads && !t->make) return put(f, t->x.data, gm_out_bytes(t), crc);
+    if (t->type == t->x.type && !t->a && !t->heads && !t->make)
+        return put(f, t->x.data, gm_out_bytes(t), crc);
     int64_t rows = in ? n / in : 0, step = in && in < CHUNK ? CHUNK / in : 1;
     float *block = malloc((size_t)(step * in + 1) * sizeof *block);
     int bad = block ? 0 : -1;

@@ -17,7 +17,8 @@ static int open_text(gm_model *m, const char *path, gm_error *e)
     size_t n;
     m->tokenizer = gm_tokenizer_in(d, e);
     if (!m->tokenizer) return -1;
-    char *name = gm_path_join(path, "prompts.json"), *json = gm_folder_text(d, "prompts.json", &n, e);
+    char *name = gm_path_join(path, "prompts.json"),
+         *json = gm_folder_text(d, "prompts.json", &n, e);
     if (!name) gm_fail(e, "out of memory");
     else if (json) m->prompts = gm_prompts_parse(json, n, name, e);
     else if (!e->text[0]) m->prompts = gm_prompts_open(NULL, e);

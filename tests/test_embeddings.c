@@ -113,7 +113,8 @@ START_TEST(a_folder_that_cannot_be)
     gm_error e = { "" };
     float v = 0;
     const gm_tensor E = { .data = &v, .nd = 1, .dim = { 1 }, .type = GM_F32 };
-    gm_embeddings d = { .dir = "README.md/sub", .most = 100, .key = "0123456789abcdef0123456789abcdef" };
+    gm_embeddings d = { .dir = "README.md/sub", .most = 100,
+                        .key = "0123456789abcdef0123456789abcdef" };
     ck_assert(gm_embeddings_write(&d, E, &e) != 0 && strstr(e.text, "README.md"));
 }
 END_TEST

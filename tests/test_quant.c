@@ -62,7 +62,8 @@ START_TEST(linear_agrees_with_the_oracle)
     ck_assert_int_eq(gm_backend(&k, "cpu", &e), 0);
     problem p = problem_new(TYPES[_i % 3], s[0], s[1], s[2]);
     int64_t n = p.R * p.N;
-    float *got = malloc((size_t)n * 4), *want = malloc((size_t)n * 4), *scale = malloc((size_t)n * 4);
+    float *got = malloc((size_t)n * 4), *want = malloc((size_t)n * 4),
+          *scale = malloc((size_t)n * 4);
     void *scratch = malloc(k.linear_scratch(p.type, p.R, p.N, p.K) + 64);
     for (int64_t o = 0; o < n; o++) {
         double sum = fabs((double)p.b[o % p.N]);

@@ -76,9 +76,15 @@ static inputs in_rms(gm_ctx *c) { return IN(T(2, 3, 5), T(5)); }
 static inputs in_plane(gm_ctx *c) { return IN(T(2, 4, 5)); }
 static inputs in_roi(gm_ctx *c) { return IN(T(2, 3, 6, 5)); }
 static inputs in_attention(gm_ctx *c) { return IN(T(2, 6, 8), T(2, 6, 4), T(2, 6, 4)); }
-static inputs in_grid(gm_ctx *c) { return IN(T(1, 6, 8), T(1, 6, 8), T(1, 6, 8), T(3, 4), T(5, 4)); }
+static inputs in_grid(gm_ctx *c)
+{
+    return IN(T(1, 6, 8), T(1, 6, 8), T(1, 6, 8), T(3, 4), T(5, 4));
+}
 
-static gm_tensor f_gather(gm_ctx *c, const inputs *i) { return gm_gather(c, i->x[0], ints(c, 6, 4)); }
+static gm_tensor f_gather(gm_ctx *c, const inputs *i)
+{
+    return gm_gather(c, i->x[0], ints(c, 6, 4));
+}
 static gm_tensor f_transpose(gm_ctx *c, const inputs *i) { return gm_transpose(c, i->x[0]); }
 static gm_tensor f_concat(gm_ctx *c, const inputs *i) { return gm_concat(c, i->x[0], i->x[1], 1); }
 static gm_tensor f_slice(gm_ctx *c, const inputs *i) { return gm_slice(c, i->x[0], 1, 1, 2); }

@@ -37,7 +37,7 @@ gives 1 'id 1007 is not in 0 .. 1006' "$glamm" tokenize $model --decode 1 1007
 gives 1 "wanted a token id, found 'x'" "$glamm" tokenize $model --decode 1 x
 gives 1 "wanted a token id, found '99999999999'" "$glamm" tokenize $model --decode 99999999999
 gives 1 'zero byte' from 'a\0b' "$glamm" tokenize $model
-gives 1 'no-such-model/tokenizer.model' "$glamm" tokenize no-such-model a
+gives 1 'no-such-model: wanted a model folder' "$glamm" tokenize no-such-model a
 gives 2 'one TEXT' "$glamm" tokenize $model a b
 gives 2 'does not go with' "$glamm" tokenize $model --ids --decode 1
 gives 2 'wanted MODEL' "$glamm" tokenize

@@ -75,8 +75,8 @@ typedef struct {
 typedef void (*verify_whole_fn)(void *user, const verify_whole_note *n);
 
 /* Runs the model and the cases (only: that one) of a folder laid out as golden/README.md says, with
- * the source's kernels (t: what verify_inspect found) over cpu's, or over the device's.  Every case is reported once.  -1 with an error when there is no
- * such folder. */
+ * the source's kernels (t: what verify_inspect found) over cpu's, or over the device's.  Every case
+ * is reported once.  -1 with an error when there is no such folder. */
 int verify_whole(const verify_source *s, const verify_table *t, const char *folder,
                  const char *only, verify_whole_fn report, void *user, gm_error *e);
 

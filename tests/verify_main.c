@@ -8,6 +8,7 @@
  * --bench: also the time of each case that passes, and its share of the roofline.
  * --again: the command line that a failure repeats, less OP= and CASE= (make verify gives its
  * own). */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,8 @@ static int usage(void)
 {
     fprintf(stderr, "usage: verify [--op OP | --whole DIR] [--case NAME] [--json] [--bench] "
                     "[--limit SECONDS] [--cases DIR] [--again TEXT] "
-                    "LIBRARY.so | --backend ref|cpu|cuda|cuda-bf16\n       OP: a slot of ref/kernels.h\n");
+                    "LIBRARY.so | --backend ref|cpu|cuda|cuda-bf16\n"
+                    "       OP: a slot of ref/kernels.h\n");
     return 2;
 }
 
@@ -47,9 +49,9 @@ static int parse(options *o, int argc, char **argv)
     }
     if (i < argc) o->source.library = argv[i++];
     const char *b = o->source.backend;
-    if (i < argc || !b == !o->source.library || (b && strcmp(b, "ref") && strcmp(b, "cpu") && strcmp(b, "cuda") &&
-                                               strcmp(b, "cuda-bf16")))
-        return -1;
+    bool known = b && (!strcmp(b, "ref") || !strcmp(b, "cpu") || !strcmp(b, "cuda") ||
+                       !strcmp(b, "cuda-bf16"));
+    if (i < argc || !b == !o->source.library || (b && !known)) return -1;
     char *end;
     if (!o->limit) o->limit = o->whole ? "300" : "20";
     o->source.limit = strtod(o->limit, &end);

@@ -33,9 +33,9 @@ gm_data *gm_data_open(const char *const *line, int64_t n, const gm_data_options 
 void gm_data_close(gm_data *d);
 
 /* The data lines that `what` stands for, in a list of gm_free_list: those of a file, one a line,
- * with or without "data =" or "val =" in front (other settings of a configuration, empty lines and #
- * are passed over); of a folder with data.txt; of a folder with annotations.json, as format grandf; or `what`
- * itself, when it begins with a format's name. */
+ * with or without "data =" or "val =" in front (other settings of a configuration, empty lines and
+ * comments are passed over); of a folder with data.txt; of a folder with annotations.json, as format
+ * grandf; or `what` itself, when it begins with a format's name. */
 int gm_data_lines(const char *what, char ***line, int64_t *n, gm_error *e);
 
 /* Records of all sets together: the samples of an epoch. */
