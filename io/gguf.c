@@ -9,7 +9,11 @@
 #define MOST_VALUES 65536               /* keys, and tensors */
 #define MOST_DIMS 4
 
-static const uint8_t SIZE[GM_GGUF_TYPES] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8 };
+int gm_gguf_value_bytes(gm_gguf_type type)
+{
+    static const uint8_t bytes[GM_GGUF_TYPES] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8 };
+    return bytes[type];
+}
 
 /* A place in the bytes; `bad` once something reached past the end. */
 typedef struct { const uint8_t *at, *end; bool bad; } cursor;
@@ -47,7 +51,7 @@ static void skip(cursor *c, gm_gguf_type type, uint64_t n)
     size_t length;
     if (type != GM_GGUF_TEXT) {
         if (n > UINT64_MAX / 8) c->bad = true;
-        else take(c, n * SIZE[type]);
+        else take(c, n * (uint64_t)gm_gguf_value_bytes(type));
         return;
     }
     for (uint64_t i = 0; i < n && !c->bad; i++) text(c, &length);
@@ -127,13 +131,14 @@ const gm_gguf_value *gm_gguf_find(const gm_gguf *g, const char *key)
 /* A single number of any of the types. */
 static bool as_number(const gm_gguf_value *v, double *d, int64_t *i)
 {
-    cursor c = { v->data, v->data + SIZE[v->type], false };
+    int bytes = gm_gguf_value_bytes(v->type);
+    cursor c = { v->data, v->data + bytes, false };
     if (v->array || v->type == GM_GGUF_TEXT) return false;
-    uint64_t u = number(&c, SIZE[v->type]);
+    uint64_t u = number(&c, bytes);
     if (v->type == GM_GGUF_F32) *d = (double)gm_float_of_bits((uint32_t)u);
     else if (v->type == GM_GGUF_F64) memcpy(d, &u, sizeof *d);
     else {
-        int unused = 64 - 8 * SIZE[v->type];
+        int unused = 64 - 8 * bytes;
         bool is_signed = v->type == GM_GGUF_I8 || v->type == GM_GGUF_I16 ||
                          v->type == GM_GGUF_I32 || v->type == GM_GGUF_I64;
         *i = is_signed ? (int64_t)(u << unused) >> unused : (int64_t)u;

@@ -11,6 +11,9 @@ typedef enum {
     GM_GGUF_BOOL, GM_GGUF_TEXT, GM_GGUF_ARRAY, GM_GGUF_U64, GM_GGUF_I64, GM_GGUF_F64, GM_GGUF_TYPES
 } gm_gguf_type;
 
+/* Bytes of a value; 0 for texts and arrays. */
+int gm_gguf_value_bytes(gm_gguf_type type);
+
 typedef struct {
     const char *key;                    /* length bytes, not 0-terminated; in the file's bytes */
     size_t length;

@@ -1,7 +1,6 @@
 /* Writing GGUF (version 3), and checking what was written: see gguf.h. */
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 #include "../ref/kernels/typed.h"
 #include "gguf.h"
 #include "os.h"
@@ -62,16 +61,10 @@ static void begin(gm_gguf_writer *w, const char *key, gm_gguf_type type)
     w->nkeys++;
 }
 
-static int element_bytes(gm_gguf_type type)
-{
-    static const int bytes[GM_GGUF_TYPES] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8 };
-    return bytes[type];
-}
-
 void gm_gguf_set_int(gm_gguf_writer *w, const char *key, gm_gguf_type type, int64_t v)
 {
     begin(w, key, type);
-    put_int(&w->keys, (uint64_t)v, element_bytes(type));
+    put_int(&w->keys, (uint64_t)v, gm_gguf_value_bytes(type));
 }
 
 void gm_gguf_set_float(gm_gguf_writer *w, const char *key, float v)
@@ -97,7 +90,7 @@ void gm_gguf_set_array(gm_gguf_writer *w, const char *key, gm_gguf_type type, co
                        int64_t n)
 {
     begin_array(w, key, type, n);
-    put(&w->keys, v, (size_t)n * (size_t)element_bytes(type));
+    put(&w->keys, v, (size_t)n * (size_t)gm_gguf_value_bytes(type));
 }
 
 void gm_gguf_set_texts(gm_gguf_writer *w, const char *key,
@@ -215,14 +208,11 @@ static int check_sums(const gm_file *f, const gm_gguf *g, gm_error *e)
         return gm_fail(e, "%s: no checksums (%s) to verify by", f->path, GM_GGUF_SUMS);
     for (int64_t i = 0; i < gm_file_count(f); i++) {
         gm_tensor x = gm_file_tensor(f, i);
-        const uint8_t *p = v->data + 4 * i, *data = x.data;
+        const uint8_t *p = v->data + 4 * i;
         uint32_t want = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
                         (uint32_t)p[3] << 24;
-        uLong crc = 0;
-        const size_t bytes = gm_bytes(x), most = 1u << 30;
-        for (size_t at = 0; at < bytes; at += most)
-            crc = crc32(crc, data + at, (uInt)(bytes - at < most ? bytes - at : most));
-        if ((uint32_t)crc != want)
+        uint32_t crc = gm_crc32(0, x.data, gm_bytes(x));
+        if (crc != want)
             return gm_fail(e, "%s: %s is damaged: checksum %08x, wanted %08x", f->path,
                            gm_file_name(f, i), (unsigned)crc, (unsigned)want);
         gm_file_forget(f, x);

@@ -16,12 +16,19 @@ size_t gm_out_bytes(const gm_out_tensor *t)
     return gm_type_bytes(t->type, gm_numel(t->x));
 }
 
-static int put(FILE *f, const void *bytes, size_t n, uint32_t *crc)
+uint32_t gm_crc32(uint32_t crc, const void *bytes, size_t n)
 {
     const size_t most = 1u << 30;       /* zlib counts in 32 bits */
-    for (size_t at = 0; crc && at < n; at += most)
-        *crc = (uint32_t)crc32(*crc, (const Bytef *)bytes + at,
-                               (uInt)(n - at < most ? n - at : most));
+    for (size_t at = 0; at < n; at += most) {
+        size_t part = n - at < most ? n - at : most;
+        crc = (uint32_t)crc32(crc, (const Bytef *)bytes + at, (uInt)part);
+    }
+    return crc;
+}
+
+static int put(FILE *f, const void *bytes, size_t n, uint32_t *crc)
+{
+    if (crc) *crc = gm_crc32(*crc, bytes, n);
     return n == 0 || fwrite(bytes, 1, n, f) == n ? 0 : -1;
 }
 

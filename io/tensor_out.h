@@ -24,6 +24,8 @@ typedef struct {
     const void *user;
 } gm_out_tensor;
 
+/* crc, of what came before (0: nothing), continued over n bytes. */
+uint32_t gm_crc32(uint32_t crc, const void *bytes, size_t n);
 size_t gm_out_bytes(const gm_out_tensor *t);
 /* Writes the values; *crc (may be NULL) is the CRC-32 of the bytes.  -1 when memory or the file
  * gives out; the file's own error says which. */

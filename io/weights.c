@@ -38,8 +38,7 @@ void gm_weights_free(gm_weights *w)
         if (t->device[1] && t->device[1] != t->device[0])
             w->memory.free(w->memory.user, t->device[1], (size_t)gm_numel(t->f32) * sizeof(float));
         if (t->device[0])
-            w->memory.free(w->memory.user, t->device[0],
-                           gm_bytes(t->x));
+            w->memory.free(w->memory.user, t->device[0], gm_bytes(t->x));
         if (t->f32.data && t->f32.data != t->x.data) free(t->f32.data);
         free(t->merged);
         free(t->name);

@@ -86,7 +86,7 @@ static double normal(uint64_t key, int64_t i)
     return sqrt(-2 * log(u)) * cos(2 * PI * v);
 }
 
-static double spread(const init_tensor *t, bool release)
+double init_spread(const init_tensor *t, bool release)
 {
     double fan_in = (double)(t->x.nd > 1 ? gm_numel(t->x) / t->x.dim[0] : 1);
     bool pconv = strstr(t->name, ".pconvs.") != NULL;
@@ -105,7 +105,7 @@ static double spread(const init_tensor *t, bool release)
 static void fill(const init_tensor *t, bool release, uint64_t key)
 {
     float *x = t->x.data;
-    double std = spread(t, release);
+    double std = init_spread(t, release);
     for (int64_t i = 0; i < gm_numel(t->x); i++)
         x[i] = t->kind == INIT_NORM ? 1 : std > 0 ? (float)(std * normal(key, i)) : 0;
 }

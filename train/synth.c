@@ -47,16 +47,6 @@ static void make_row(const void *user, float *row, int64_t r)
                      : 0;
 }
 
-/* The standard deviation of gm_init_model's "fan_in", times sqrt 3. */
-static float reach_of(const init_tensor *t)
-{
-    double fan_in = (double)(t->x.nd > 1 ? gm_numel(t->x) / t->x.dim[0] : 1), std = 0;
-    if (t->kind == INIT_MATRIX) std = t->gain / sqrt(fan_in);
-    if (t->kind == INIT_CONV) std = 1 / sqrt(fan_in);
-    if (t->kind == INIT_TOKEN || t->kind == INIT_TABLE) std = t->gain;
-    return (float)(sqrt(3) * std);
-}
-
 /* ---- files ---- */
 
 static bool begins(const char *s, const char *with) { return strncmp(s, with, strlen(with)) == 0; }
@@ -78,7 +68,7 @@ static int write_tensors(const char *folder, init_list *l, bool tower, const gm_
         init_tensor *x = &l->t[i];
         if (begins(x->name, GM_TOWER) != tower) continue;
         x->x.data = "";                 /* for gm_numel; nothing reads it */
-        m[n] = (maker){ x, gm_hash(o->seed, (uint64_t)i), reach_of(x) };
+        m[n] = (maker){ x, gm_hash(o->seed, (uint64_t)i), (float)(sqrt(3) * init_spread(x, false)) };
         t[n] = (gm_out_tensor){ .name = tower ? x->name + strlen(GM_TOWER) : x->name, .x = x->x,
                                 .type = tower ? GM_F32 : type_of(x->name), .make = make_row,
                                 .user = &m[n] };
