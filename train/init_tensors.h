@@ -23,8 +23,8 @@ typedef struct { init_tensor *t; int64_t n, room; bool failed; } init_list;
 /* Names and sizes (x.data stays NULL), as the authors' modules have them. */
 void init_tensors(init_list *l, const init_sizes *s);
 void init_list_free(init_list *l);
-/* init.c: the standard deviation of t's values in the way of starting "release", else "fan_in"; t->x
- * must have data for its sizes to count. */
+/* init.c: the standard deviation of t's values in the way of starting "release", else "fan_in";
+ * t->x must have data for its sizes to count. */
 double init_spread(const init_tensor *t, bool release);
 
 #endif

@@ -68,7 +68,8 @@ static int write_tensors(const char *folder, init_list *l, bool tower, const gm_
         init_tensor *x = &l->t[i];
         if (begins(x->name, GM_TOWER) != tower) continue;
         x->x.data = "";                 /* for gm_numel; nothing reads it */
-        m[n] = (maker){ x, gm_hash(o->seed, (uint64_t)i), (float)(sqrt(3) * init_spread(x, false)) };
+        m[n] = (maker){ x, gm_hash(o->seed, (uint64_t)i),
+                        (float)(sqrt(3) * init_spread(x, false)) };
         t[n] = (gm_out_tensor){ .name = tower ? x->name + strlen(GM_TOWER) : x->name, .x = x->x,
                                 .type = tower ? GM_F32 : type_of(x->name), .make = make_row,
                                 .user = &m[n] };
