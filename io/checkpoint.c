@@ -257,11 +257,14 @@ static int open_adapter(gm_files *files, gm_weights *w, const char *path, double
 }
 
 /* Full tensors of the adapter (training exports: embeddings, mask decoder) first, then its
- * pairs. */
+ * pairs.  Not into a GGUF pair: its rows of q and k stand in another order than the adapter's. */
 static int open_lora(gm_checkpoint *k, const gm_model_options *o, gm_error *e)
 {
     double alpha;
     int64_t merged = 0;
+    if (k->folder.packed)
+        return gm_fail(e, "%s: wanted a model folder to merge %s into, found a GGUF pair (merge "
+                       "while converting)", k->path, o->lora);
     gm_weights *full = gm_weights_new(o->lora, o, e);
     int bad = full ? open_adapter(&k->files, full, o->lora, &alpha, e) : -1;
     if (!bad) bad = take_all(k, full, "full tensors", e);

@@ -235,7 +235,10 @@ static void keep(gm_session *s)
     gm_error e = { "" };
     if (!s->kept.key[0] || s->is_kept || !s->scene.embedding.data) return;
     gm_tensor E = gm_host_copy(s->c, s->scene.embedding);
-    if (!E.data) return;
+    if (!E.data) {
+        gm_clear(s->c);                 /* no memory for a copy: the answer stands */
+        return;
+    }
     s->is_kept = true;                  /* or not to be had: not tried again */
     if (gm_embeddings_write(&s->kept, E, &e) != 0 && s->model->log)
         s->model->log(s->model->user, e.text);

@@ -10,6 +10,7 @@
 #include "../io/os.h"
 #include "../io/quantise.h"
 #include "../ref/glamm.h"
+#include "../train/params.h"
 
 #define SMALL "golden/gguf/small.gguf"
 #define DIR "build/tests/gguf"
@@ -235,6 +236,27 @@ START_TEST(what_cannot_be_converted)
 }
 END_TEST
 
+/* Their rows of q and k stand in an order that no reader of adapters or exports knows. */
+START_TEST(adapters_and_training_want_a_folder)
+{
+    gm_error e = { "" };
+    const gm_model_options lora = { .lora = "golden/mini/lora/peft_start" };
+    const gm_train_policy policy = { .freeze = "all", .rank = 2 };
+    gm_params ps;
+    convert(DIR "/again.gguf", GM_F32);
+    ck_assert_ptr_null(gm_model_open(DIR "/again.gguf", &lora, &e));
+    ck_assert_msg(strstr(e.text, "again.gguf: wanted a model folder to merge") &&
+                  strstr(e.text, "peft_start"), "%s", e.text);
+    e = (gm_error){ "" };
+    gm_model *m = gm_model_open(DIR "/again.gguf", NULL, &e);
+    ck_assert_msg(m != NULL, "%s", e.text);
+    ck_assert_int_ne(gm_params_open(&ps, m, &policy, &e), 0);
+    ck_assert_msg(strstr(e.text, "again.gguf: wanted a model folder to train"), "%s", e.text);
+    gm_params_free(&ps);
+    gm_model_free(m);
+}
+END_TEST
+
 Suite *test_gguf(void)
 {
     Suite *s = suite_create("gguf");
@@ -248,6 +270,7 @@ Suite *test_gguf(void)
     tcase_add_loop_test(t, a_converted_model_answers_alike, 0, 3);
     tcase_add_test(t, a_flipped_bit_is_found);
     tcase_add_loop_test(t, what_cannot_be_converted, 0, 5);
+    tcase_add_test(t, adapters_and_training_want_a_folder);
     tcase_set_timeout(t, 120);
     suite_add_tcase(s, t);
     return s;

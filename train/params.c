@@ -224,6 +224,9 @@ int gm_params_open(gm_params *ps, gm_model *m, const gm_train_policy *o, gm_erro
     *ps = (gm_params){
         .alpha = o->alpha, .dropout = o->dropout, .rank = o->rank, .seed = o->seed
     };
+    if (g.llm.interleaved)
+        return gm_fail(e, "%s: wanted a model folder to train, found a GGUF pair",
+                       gm_checkpoint_path(m->checkpoint));
     if (add_tensors(ps, w, o, e) != 0) return -1;
     gm_glamm_free(&m->net);
     if (gm_glamm_bind(&m->net, w, &g, e) != 0 || gm_weights_finish(w, e) != 0) return -1;
