@@ -37,6 +37,25 @@ void *narrow(const float *x, gm_dtype type, int64_t n)
 
 void *scratch_of(size_t bytes) { return numbers((int64_t)(bytes / sizeof(float)) + 1, 0); }
 
+uint8_t *some_keys(const gm_attn *s)
+{
+    uint8_t *keep = malloc((size_t)(s->B * s->TK));
+    ck_assert(keep != NULL);
+    for (int64_t i = 0; i < s->B * s->TK; i++) keep[i] = i % s->TK == 0 || i % 3 > 0;
+    return keep;
+}
+
+void hide_keys(float *k, float *v, const gm_attn *s)
+{
+    int64_t row = s->NKV * s->HD;
+    for (int64_t i = 0; i < s->B * s->KS; i++) {
+        int64_t j = i % s->KS;
+        int out = j >= s->TK || (s->keep && !s->keep[i / s->KS * s->TK + j]) ||
+                  (s->causal && s->TQ > 1 && j >= s->TQ + s->past - 1);
+        for (int64_t d = 0; out && d < row; d++) k[i * row + d] = v[i * row + d] = NAN;
+    }
+}
+
 void equal(float *got, float *want, int64_t n, double terms)
 {
     char line[400];

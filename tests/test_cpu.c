@@ -75,25 +75,16 @@ START_TEST(conv_transpose_tiles)
 }
 END_TEST
 
-/* hidden: keys that keep leaves out hold NaN, as does the last that a tile of causal queries
- * reaches (only its last query may see that). */
 static void check_attention(gm_attn s, int keep, int rel, int hidden)
 {
-    int64_t nq = s.B * s.TQ * s.NH * s.HD, nk = s.B * s.KS * s.NKV * s.HD, row = s.NKV * s.HD;
+    int64_t nq = s.B * s.TQ * s.NH * s.HD, nk = s.B * s.KS * s.NKV * s.HD;
     float *q = numbers(nq, 1), *k = numbers(nk, 2), *v = numbers(nk, 3), *got = unset(nq),
           *want = unset(nq);
     float *rel_h = numbers((2 * s.GH + 1) * s.HD, 4), *rel_w = numbers((2 * s.GW + 1) * s.HD, 5);
-    uint8_t *kept = malloc((size_t)(s.B * s.TK));
-    ck_assert(kept != NULL);
-    for (int64_t i = 0; i < s.B * s.TK; i++) kept[i] = i % s.TK == 0 || i % 3 > 0;
-    for (int64_t i = 0; i < s.B * s.KS; i++) {
-        int64_t j = i % s.KS;
-        int out = j >= s.TK || (keep && !kept[i / s.KS * s.TK + j]) ||
-                  (s.causal && s.TQ > 1 && j >= s.TQ + s.past - 1);
-        for (int64_t d = 0; hidden && out && d < row; d++) k[i * row + d] = v[i * row + d] = NAN;
-    }
+    uint8_t *kept = some_keys(&s);
     s.scale = 1 / sqrtf((float)s.HD);
     if (keep) s.keep = kept;
+    if (hidden) hide_keys(k, v, &s);
     if (rel) s.rel_h = rel_h, s.rel_w = rel_w;
     void *room = scratch_of(cpu.attention_scratch(&s)),
          *ref_room = scratch_of(ref->attention_scratch(&s));
