@@ -10,7 +10,7 @@ static double draw(gm_shapes_world world, int64_t n, const char *path, gm_error 
     double start = gm_seconds();
     for (int64_t i = 0; i < n && !e->text[0]; i++) {
         gm_sample s;
-        if (gm_shapes_sample(&s, 1, i, GM_SHAPES_GCG, world, 0, e) != 0) break;
+        if (gm_shapes_sample(&s, 1, i, GM_SHAPES_GCG, world, 0, 0, e) != 0) break;
         if (path) gm_png_write(path, s.image.rgb, s.image.width, s.image.height, 3, e);
         gm_sample_free(&s);
     }

@@ -114,7 +114,10 @@ int gm_forward(gm_ctx *c, const glamm *m, const gm_batch *b, gm_output *out)
     }
     gm_tensor x = gm_input_embeddings(c, m, b, img, regions);
     out->hidden = gm_llama(c, &m->llama, x, NULL, gm_sequence_keep(c, m, b));
-    out->logits = gm_linear(c, out->hidden, m->llama.head, GM_NONE);
+    gm_tensor spoken = out->hidden;
+    if (b->rows.data)
+        spoken = gm_gather(c, gm_reshape(c, spoken, 2, GM_DIMS(-1, x.dim[2])), b->rows);
+    out->logits = gm_linear(c, spoken, m->llama.head, GM_NONE);
     gm_tap(c, out->logits, "lm_head");
 
     if (gm_ok(c) && b->sam_pixels.data) {

@@ -149,6 +149,7 @@ typedef struct {
     bool padded; /* ids 0 are left out as attention keys (training; not generation, C8) */
     int64_t images;
     const int64_t *offset; /* images + 1: image i has conversations offset[i] .. offset[i + 1] */
+    gm_tensor rows; /* i32 (R): the rows of hidden whose logits are wanted, or GM_NONE: all */
     gm_tensor clip_pixels;              /* (images, 3, S, S) */
     gm_tensor sam_pixels;               /* (images, 3, S, S) or GM_NONE: no masks */
     const int64_t (*resized)[2]; /* height, width of the image inside its padded SAM pixels */
@@ -159,7 +160,7 @@ typedef struct {
 
 typedef struct {
     gm_tensor hidden;                   /* (B, L + T_img - 1, C), after model.norm */
-    gm_tensor logits;                   /* (B, L + T_img - 1, V) */
+    gm_tensor logits;                   /* (B, L + T_img - 1, V), or (R, V) of b->rows */
     int64_t images;                     /* 0 when the batch had no SAM pixels */
     gm_tensor mask[GM_MAX_IMAGES];      /* image i: (N, H, W) logits at the original size */
 } gm_output;

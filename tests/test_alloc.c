@@ -153,7 +153,7 @@ static outcome draw(int task, long failing)
     live = count = 0;
     fail_at = failing;
     int bad = task == GM_SHAPES_TASKS ? gm_shapes_write(&o, &r.e)
-              : gm_shapes_sample(&s, 3, 7, (gm_shapes_task)task, GM_SHAPES_B, 0, &r.e);
+              : gm_shapes_sample(&s, 3, 7, (gm_shapes_task)task, GM_SHAPES_B, 0, 0, &r.e);
     gm_sample_free(&s);
     fail_at = 0;
     r.good = !bad;

@@ -206,14 +206,14 @@ START_TEST(drawn_scenes_are_a_set)
     ck_assert_int_eq(gm_data_set_kind(d, 0), GM_SET_SEGM);
     ck_assert_int_eq(gm_data_set_kind(d, 1), GM_SET_CAPTION);
     ck_assert_int_eq(gm_data_record(d, 4, &s, &e), GM_PROBLEM_NONE);
-    ck_assert_int_eq(gm_shapes_sample(&want, 7, 4, GM_SHAPES_REFER, GM_SHAPES_B, 3, &e), 0);
+    ck_assert_int_eq(gm_shapes_sample(&want, 7, 4, GM_SHAPES_REFER, GM_SHAPES_B, 3, 0, &e), 0);
     ck_assert(s.turns == want.turns && s.masks == want.masks && s.masks > 0);
     for (int64_t i = 0; i < s.turns; i++) ck_assert_str_eq(s.turn[i], want.turn[i]);
     gm_sample_free(&s);
     gm_sample_free(&want);
     ck_assert_int_eq(gm_data_record(d, 50, &s, &e), GM_PROBLEM_NONE);
     ck_assert_int_eq(gm_shapes_sample(&want, 0, GM_SHAPES_VALIDATION, GM_SHAPES_VQA, GM_SHAPES_A, 0,
-                                      &e), 0);
+                                      0, &e), 0);
     for (int64_t i = 0; i < s.turns; i++) ck_assert_str_eq(s.turn[i], want.turn[i]);
     gm_sample_free(&s);
     gm_sample_free(&want);

@@ -216,7 +216,7 @@ START_TEST(the_same_sentences)
         for (int64_t i = 0; i < 700; i++) {
             gm_sample s;
             ck_assert_int_eq(gm_shapes_sample(&s, 1, i, (gm_shapes_task)task, GM_SHAPES_A, 0,
-                                              NULL), 0);
+                                              0, NULL), 0);
             for (int64_t k = 0; k < s.turns; k++) {
                 char *t = template_of(s.turn[k]);
                 note(set, t);
@@ -346,7 +346,7 @@ static uint64_t some_samples(gm_shapes_world world)
             gm_sample s;
             int64_t index = i % 2 ? i : GM_SHAPES_VALIDATION + i;
             ck_assert_int_eq(gm_shapes_sample(&s, (uint64_t)i * 977, index, (gm_shapes_task)task,
-                                              world, 0, NULL), 0);
+                                              world, 0, 0, NULL), 0);
             h = sample_hash(h, &s);
             gm_sample_free(&s);
         }
@@ -403,7 +403,7 @@ START_TEST(every_sample_fits_together)
                 gm_sample s;
                 int most = (int)(i % (GM_SHAPES_MOST + 1));
                 ck_assert_int_eq(gm_shapes_sample(&s, 5, i, (gm_shapes_task)task,
-                                                  (gm_shapes_world)world, most, NULL), 0);
+                                                  (gm_shapes_world)world, most, 0, NULL), 0);
                 check_sample(&s, (gm_shapes_task)task);
                 gm_sample_free(&s);
             }
@@ -421,7 +421,7 @@ START_TEST(what_is_no_sample)
         gm_error e = { "" };
         gm_sample s;
         ck_assert_int_eq(gm_shapes_sample(&s, 1, bad[i].index, (gm_shapes_task)bad[i].task,
-                                          (gm_shapes_world)bad[i].world, bad[i].most, &e), -1);
+                                          (gm_shapes_world)bad[i].world, bad[i].most, 0, &e), -1);
         ck_assert_msg(strstr(e.text, "wanted"), "%s", e.text);
         ck_assert(!s.turn && !s.image.rgb);
     }

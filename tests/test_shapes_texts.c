@@ -321,7 +321,7 @@ START_TEST(phrases_belong_to_their_masks)
         gm_shapes_world world = gm_shapes_world_of(GM_SHAPES_MIX, 12, i);
         gm_shapes_scene *s = gm_shapes_scene_new(12, i, world, 0);
         gm_sample g;
-        ck_assert_int_eq(gm_shapes_sample(&g, 12, i, GM_SHAPES_GCG, world, 0, NULL), 0);
+        ck_assert_int_eq(gm_shapes_sample(&g, 12, i, GM_SHAPES_GCG, world, 0, 0, NULL), 0);
         check_caption(&g, s, &told);
         gm_sample_free(&g);
         gm_shapes_scene_free(s);
@@ -336,7 +336,7 @@ START_TEST(regions_are_what_the_box_holds)
         gm_shapes_world world = gm_shapes_world_of(GM_SHAPES_MIX, 13, i);
         gm_shapes_scene *s = gm_shapes_scene_new(13, i, world, 0);
         gm_sample g;
-        ck_assert_int_eq(gm_shapes_sample(&g, 13, i, GM_SHAPES_REGION, world, 0, NULL), 0);
+        ck_assert_int_eq(gm_shapes_sample(&g, 13, i, GM_SHAPES_REGION, world, 0, 0, NULL), 0);
         for (int64_t b = 0; b < g.boxes; b++) {
             const char *at = g.turn[2 * b + 1];
             char word[40], relation[40];

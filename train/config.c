@@ -264,6 +264,8 @@ static int check_stage(const gm_train_config *c, bool first, const char *name, g
     if (!c->data.n) return gm_fail(e, "%s: wanted a line data = FORMAT PATH", name);
     if (c->weight[0] + c->weight[1] + c->weight[2] <= 0)
         return gm_fail(e, "%s: weight_caption, weight_region and weight_segm are all 0", name);
+    if (strcmp(c->learn, "talk") != 0 && c->val.n)
+        return gm_fail(e, "%s: val: there is no validation with learn = %s", name, c->learn);
     if (c->warmup > c->updates)
         return gm_fail(e, "%s: warmup: wanted at most updates = %lld, found %lld", name,
                        (long long)c->updates, (long long)c->warmup);
@@ -326,6 +328,8 @@ gm_train_policy gm_train_policy_of(const gm_train_config *c)
                               .targets = c->lora_targets,
                               .decay = c->weight_decay,
                               .rates = c->rates,
+                              .muon = c->muon,
+                              .momentum = c->momentum,
                               .seed = (uint64_t)c->seed };
 }
 

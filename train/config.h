@@ -14,11 +14,12 @@ typedef struct {
     gm_words data, val;
     double weight[3];           /* of updates with captions, regions, masks: gm_set_kind's order */
     bool by_epochs;
+    char *learn;                /* gm_learn_of's words */
     char *freeze, *exported, *export_type, *export_format, *schedule;
-    gm_words include, exclude, rates, lora_targets;
+    gm_words include, exclude, rates, muon, lora_targets;
     int64_t lora_rank;
     double lora_alpha, lora_dropout;
-    double lr, hold, floor, beta1, beta2, eps, weight_decay, clip_norm;
+    double momentum, lr, hold, floor, beta1, beta2, eps, weight_decay, clip_norm;
     int64_t warmup, updates, batch, accumulate, max_ids;
     double ce_weight, bce_weight, dice_weight;
     bool checkpointing;

@@ -34,6 +34,9 @@ const gm_train_key gm_train_keys[] = {
     { "max_ids", GM_KEY_INT, AT(max_ids), "N", "961",
       "Longer conversations are cut at the end; 0: never.", 0, 1 << 24 },
 
+    { "learn", GM_KEY_CHOICE, AT(learn), "talk|clip|sam|decoder", "talk",
+      "Conversations; or, without words, what an encoder or the mask decoder can learn from "
+      "shapes:task=objects (docs/TRAINING.md).", 0, 0 },
     { "freeze", GM_KEY_CHOICE, AT(freeze), "released|paper|full|none", "released",
       "What trains beside LoRA: as the released code, as the paper (also the V-L projector), "
       "everything, nothing.", 0, 0 },
@@ -42,6 +45,8 @@ const gm_train_key gm_train_keys[] = {
     { "exclude", GM_KEY_LINES, AT(exclude), "PATTERN", NULL, "Do not train these.", 0, 0 },
     { "rate", GM_KEY_LINES, AT(rates), "PATTERN FACTOR", NULL,
       "The learning rate of these tensors is multiplied.", 0, 0 },
+    { "muon", GM_KEY_LINES, AT(muon), "PATTERN", NULL,
+      "Matrices of these names move by Muon in place of AdamW.", 0, 0 },
     { "lora_rank", GM_KEY_INT, AT(lora_rank), "R", "8", "Rank of LoRA; 0: none.", 0, 4096 },
     { "lora_alpha", GM_KEY_REAL, AT(lora_alpha), "X", "16", "LoRA's scale times its rank.", 0,
       1e6 },
@@ -67,6 +72,7 @@ const gm_train_key gm_train_keys[] = {
     { "eps", GM_KEY_REAL, AT(eps), "X", "1e-8", "AdamW.", 0, 1 },
     { "weight_decay", GM_KEY_REAL, AT(weight_decay), "X", "0",
       "AdamW, of tensors with 2 or more sizes.", 0, 1e6 },
+    { "momentum", GM_KEY_REAL, AT(momentum), "X", "0.95", "Muon.", 0, 1 },
     { "clip_norm", GM_KEY_REAL, AT(clip_norm), "X", "1",
       "Gradients are scaled down to this norm; 0: never.", 0, 1e30 },
     { "ce_weight", GM_KEY_REAL, AT(ce_weight), "X", "1", "Weight of the text's loss.", 0, 1e6 },

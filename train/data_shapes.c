@@ -1,5 +1,5 @@
 /* Scenes drawn in memory (shapes.h) as a set: shapes:task=gcg,world=b,seed=1,objects=4,count=1000.
- * Their conversations have the words of their world, not the prompts'. */
+ * turns=N, too.  Their conversations have the words of their world, not the prompts'. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 typedef struct {
     gm_shapes_task task;
     gm_shapes_world world;
-    int64_t seed, objects;
+    int64_t seed, objects, turns;
     int64_t first;                          /* scene: training's and validation's are apart */
 } scenes;
 
@@ -44,6 +44,7 @@ static bool take_value(gm_set *s, scenes *c, const char *word, size_t n)
     if (is_word(word, k, "seed")) return take_number(value, m, 0, INT64_MAX, &c->seed);
     if (is_word(word, k, "count")) return take_number(value, m, 1, GM_SHAPES_VALIDATION, &s->n);
     if (is_word(word, k, "objects")) return take_number(value, m, 1, GM_SHAPES_MOST, &c->objects);
+    if (is_word(word, k, "turns")) return take_number(value, m, 1, GM_SHAPES_TURNS, &c->turns);
     for (int i = 0; i < GM_SHAPES_TASKS && is_word(word, k, "task"); i++) {
         c->task = (gm_shapes_task)i;
         if (is_word(value, m, gm_shapes_task_name(c->task))) return true;
@@ -59,6 +60,7 @@ static int open_set(gm_set *s, gm_error *e)
 {
     static const gm_set_kind kind[GM_SHAPES_TASKS] = {
         GM_SET_SEGM, GM_SET_SEGM, GM_SET_REGION, GM_SET_CAPTION, GM_SET_CAPTION, GM_SET_SEGM,
+        GM_SET_SEGM,
     };
     scenes *c = s->own = calloc(1, sizeof *c);
     if (!c) return gm_fail(e, "data %s: out of memory", s->line);
@@ -67,9 +69,10 @@ static int open_set(gm_set *s, gm_error *e)
     while (word && *word) {
         size_t n = strcspn(++word, ",");
         if (!take_value(s, c, word, n))
-            return gm_fail(e, "data %s: wanted task=gcg, refer, region, caption, vqa or phrase; "
-                           "world=a, b or mix; seed=N, count=N or objects=1 .. %d; found '%.*s'",
-                           s->line, GM_SHAPES_MOST, (int)n, word);
+            return gm_fail(e, "data %s: wanted task=gcg, refer, region, caption, vqa, phrase or "
+                           "objects; world=a, b or mix; seed=N, count=N, objects=1 .. %d or "
+                           "turns=1 .. %d; found '%.*s'", s->line, GM_SHAPES_MOST,
+                           GM_SHAPES_TURNS, (int)n, word);
         word += n;
     }
     bool validation = !strcmp(s->split, "val");
@@ -91,7 +94,7 @@ static gm_problem sample(gm_set *s, int64_t i, gm_draw *d, gm_sample *out, gm_er
     (void)d;
     gm_sample_free(out);
     int bad = gm_shapes_sample(out, (uint64_t)c->seed, c->first + i, c->task, c->world,
-                               (int)c->objects, e);
+                               (int)c->objects, (int)c->turns, e);
     return bad ? GM_PROBLEM_MEMORY : GM_PROBLEM_NONE;
 }
 

@@ -5,9 +5,9 @@
 
 #include "../io/labels.h"
 
-/* The label of every row of the logits: that of the position behind it.  i32 (B T).  The image's
+/* The label of every position: that of the position behind it, (B T), malloc'ed.  The image's
  * positions have none. */
-static gm_tensor shifted_labels(gm_ctx *c, const glamm *m, const gm_batch *b, const int32_t *labels)
+static int32_t *shifted_labels(gm_ctx *c, const glamm *m, const gm_batch *b, const int32_t *labels)
 {
     int64_t extra = gm_image_token_count(m) - 1, T = b->L + extra, V = m->llama.head.dim[0];
     int32_t *y = malloc((size_t)(b->B * T) * sizeof *y);
@@ -24,7 +24,33 @@ static gm_tensor shifted_labels(gm_ctx *c, const glamm *m, const gm_batch *b, co
         }
         row[T - 1] = GM_IGNORED;
     }
-    return gm_from_owned(c, GM_I32, y, 1, GM_DIMS(b->B * T));
+    if (!y) gm_set_error(c, "out of memory for %lld labels", (long long)(b->B * T));
+    return y;
+}
+
+/* Keeps the labels that count, in place, or with row set the numbers of their positions. */
+static int64_t counting(int32_t *y, int64_t n, bool row)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (y[i] >= 0) y[kept++] = row ? (int32_t)i : y[i];
+    return kept;
+}
+
+static gm_tensor labels_of(gm_ctx *c, const glamm *m, const gm_batch *b, const int32_t *labels,
+                           bool all, bool row)
+{
+    int64_t n = b->B * (b->L + gm_image_token_count(m) - 1);
+    int32_t *y = shifted_labels(c, m, b, labels);
+    if (y && !all) n = counting(y, n, row);
+    if (y && n) return gm_from_owned(c, GM_I32, y, 1, GM_DIMS(n));
+    free(y);
+    return GM_NONE;
+}
+
+gm_tensor gm_loss_rows(gm_ctx *c, const glamm *m, const gm_batch *b, const int32_t *labels)
+{
+    return labels_of(c, m, b, labels, false, true);
 }
 
 /* x + y; an absent one counts as 0. */
@@ -57,7 +83,8 @@ int gm_loss(gm_ctx *c, const glamm *m, const gm_batch *b, const gm_output *out,
 {
     int64_t count = 0;
     *l = (gm_losses){ 0 };
-    gm_tensor ce = gm_cross_entropy(c, out->logits, shifted_labels(c, m, b, labels));
+    gm_tensor ce =
+        gm_cross_entropy(c, out->logits, labels_of(c, m, b, labels, !b->rows.data, false));
     l->ce = gm_scale(c, ce, GM_CE_WEIGHT);
     for (int64_t i = 0; i < out->images; i++)
         mask_losses(c, out->mask[i], target[i], targets[i], l, &count);

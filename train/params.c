@@ -10,6 +10,7 @@
 #include "../io/os.h"
 #include "../io/weights.h"
 #include "../ref/hash.h"
+#include "muon.h"
 
 static const char *const RELEASED[] = {         /* train.py, set_trainable_modules */
     "*lm_head*", "*embed_tokens*", "*mask_decoder*", "*text_hidden_fcs*", "*region_encoder*", NULL
@@ -75,7 +76,8 @@ static gm_param *add(gm_params *ps, const char *name, gm_tensor x, const gm_trai
     gm_param *p = &ps->p[ps->n++];
     size_t n = (size_t)gm_numel(x);
     *p = (gm_param){ .name = gm_copy_text(name), .w = x, .stored = x.type,
-                     .decay = x.nd >= 2 ? o->decay : 0 };
+                     .decay = x.nd >= 2 ? o->decay : 0,
+                     .muon = x.nd == 2 && fits_words(name, &o->muon) };
     p->w.type = GM_F32;
     p->dw = p->w;
     p->w.data = gm_aligned_alloc(n * sizeof(float));
@@ -164,10 +166,9 @@ static int check_targets(const gm_words *w, gm_error *e)
     return 0;
 }
 
-/* Kaiming-uniform with a = sqrt 5: uniform in +- 1 / sqrt(in). */
-static void start_a(float *a, gm_tensor x, uint64_t key)
+/* Uniform in +- bound. */
+static void start(float *a, gm_tensor x, double bound, uint64_t key)
 {
-    double bound = 1 / sqrt((double)x.dim[1]);
     for (int64_t i = 0; i < gm_numel(x); i++)
         a[i] = (float)(bound * (2 * gm_hash_unit(key, (uint64_t)i) - 1));
 }
@@ -186,7 +187,9 @@ static int add_pair(gm_params *ps, const projection *j, int64_t layer, const gm_
     snprintf(name, sizeof name, "%s.lora_A.weight", base);
     gm_param *p = add(ps, name, A, o, e);
     if (!p) return -1;
-    start_a(p->w.data, p->w, gm_hash(gm_hash(o->seed, 1), (uint64_t)ps->n));
+    /* Kaiming-uniform with a = sqrt 5: 1 / sqrt(in) */
+    start(p->w.data, p->w, 1 / sqrt((double)p->w.dim[1]),
+          gm_hash(gm_hash(o->seed, 1), (uint64_t)ps->n));
     snprintf(name, sizeof name, "%s.lora_B.weight", base);
     p = add(ps, name, B, o, e);
     if (!p) return -1;
@@ -217,12 +220,26 @@ static int add_lora(gm_params *ps, llama *m, const gm_train_policy *o, gm_error 
 
 /* ---- all of it ---- */
 
+static int add_scratch(gm_params *ps, gm_error *e)
+{
+    int64_t most = 0;
+    for (int64_t i = 0; i < ps->n; i++) {
+        const gm_tensor *w = &ps->p[i].w;
+        int64_t n = ps->p[i].muon ? gm_muon_scratch(w->dim[0], w->dim[1]) : 0;
+        if (n > most) most = n;
+    }
+    if (most && !(ps->scratch = gm_aligned_alloc((size_t)most * sizeof *ps->scratch)))
+        return gm_fail(e, "out of memory for Muon's %lld numbers", (long long)most);
+    return 0;
+}
+
 int gm_params_open(gm_params *ps, gm_model *m, const gm_train_policy *o, gm_error *e)
 {
     gm_weights *w = gm_checkpoint_weights(m->checkpoint);
     gm_config g = m->net.config;
     *ps = (gm_params){
-        .alpha = o->alpha, .dropout = o->dropout, .rank = o->rank, .seed = o->seed
+        .alpha = o->alpha, .dropout = o->dropout, .rank = o->rank, .seed = o->seed,
+        .momentum = o->momentum
     };
     if (g.llm.interleaved)
         return gm_fail(e, "%s: wanted a model folder to train, found a GGUF pair",
@@ -230,9 +247,21 @@ int gm_params_open(gm_params *ps, gm_model *m, const gm_train_policy *o, gm_erro
     if (add_tensors(ps, w, o, e) != 0) return -1;
     gm_glamm_free(&m->net);
     if (gm_glamm_bind(&m->net, w, &g, e) != 0 || gm_weights_finish(w, e) != 0) return -1;
-    if (add_lora(ps, &m->net.llama, o, e) != 0) return -1;
+    if (add_lora(ps, &m->net.llama, o, e) != 0 || add_scratch(ps, e) != 0) return -1;
     return ps->n ? 0 : gm_fail(e, "nothing trains: freeze = %s, no LoRA and nothing included",
                                o->freeze);
+}
+
+int gm_params_add(gm_params *ps, const char *name, int nd, const int64_t *dim, double bound,
+                  const gm_train_policy *o, gm_error *e)
+{
+    gm_tensor x = { .data = ps, .type = GM_F32, .nd = nd };     /* data: there is something */
+    for (int i = 0; i < nd; i++) x.dim[i] = dim[i];
+    gm_param *p = add(ps, name, x, o, e);
+    if (!p) return -1;
+    if (!o->planning)
+        start(p->w.data, p->w, bound, gm_hash(gm_hash(o->seed, 3), (uint64_t)ps->n));
+    return 0;
 }
 
 void gm_params_free(gm_params *ps)
@@ -246,6 +275,7 @@ void gm_params_free(gm_params *ps)
     }
     for (int64_t i = 0; i < ps->pairs; i++) free(ps->pair[i].base);
     free(ps->pair);
+    free(ps->scratch);
     free(ps->p);
     *ps = (gm_params){ 0 };
 }
@@ -333,8 +363,12 @@ void gm_params_step(gm_params *ps, const gm_adamw *o, double lr, double scale)
         gm_param *p = &ps->p[i];
         if (!reached(p)) continue;
         p->steps++;
-        gm_adamw_step(p->w.data, p->dw.data, p->m, p->v, gm_numel(p->w), o, lr * p->rate, p->decay,
-                      scale, p->steps);
+        if (p->muon)
+            gm_muon_step(p->w.data, p->dw.data, p->m, p->w.dim[0], p->w.dim[1], ps->momentum,
+                         lr * p->rate, p->decay, scale, ps->scratch);
+        else
+            gm_adamw_step(p->w.data, p->dw.data, p->m, p->v, gm_numel(p->w), o, lr * p->rate,
+                          p->decay, scale, p->steps);
     }
 }
 

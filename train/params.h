@@ -18,6 +18,8 @@ typedef struct {
     double alpha, dropout;
     gm_words targets;           /* q_proj k_proj v_proj o_proj gate_proj up_proj down_proj */
     double decay;               /* weight decay, of tensors with 2 or more sizes */
+    gm_words muon;              /* patterns: of these, matrices move by Muon, not by AdamW */
+    double momentum;            /* Muon's */
     gm_words rates;             /* "PATTERN FACTOR" of the learning rate; the last fit counts */
     uint64_t seed;              /* of LoRA's start */
     bool planning;              /* nothing is copied: for plans of memory */
@@ -30,6 +32,7 @@ typedef struct {
     float *m, *v;               /* AdamW's moments */
     int64_t steps;              /* updates that reached it */
     double rate, decay;
+    bool muon;                  /* m is Muon's momentum, v stays 0 */
 } gm_param;
 
 /* The adapter of one linear layer: p[at] is A, p[at + 1] is B. */
@@ -43,12 +46,18 @@ typedef struct {
     double alpha, dropout;
     int64_t rank;
     uint64_t seed;
+    double momentum;
+    float *scratch;             /* of Muon's largest matrix, or NULL */
 } gm_params;
 
 /* Chooses, copies to float32, and binds the model to the copies.  m stays the caller's; it must be
  * freed after ps.  An error names a pattern that fits nothing, a target that does not exist. */
 int gm_params_open(gm_params *ps, gm_model *m, const gm_train_policy *o, gm_error *e);
 void gm_params_free(gm_params *ps);
+/* One more, not of the model: uniform within +- bound, by o->seed and its place.  Before the first
+ * gradient is asked for. */
+int gm_params_add(gm_params *ps, const char *name, int nd, const int64_t *dim, double bound,
+                  const gm_train_policy *o, gm_error *e);
 /* The parameter of this name, or NULL. */
 gm_param *gm_params_find(const gm_params *ps, const char *name);
 /* Takes values from a file of tensors, by name (peft's and DeepSpeed's spellings, too); *taken
@@ -61,7 +70,7 @@ void gm_params_clear(gm_params *ps);
 void gm_params_dropout(gm_params *ps, int64_t number);
 /* The norm of all gradients together, times scale. */
 double gm_params_norm(const gm_params *ps, double scale);
-/* One AdamW update by scale * dw.  A tensor whose gradient is all 0 was not reached by this batch
+/* One update by scale * dw, AdamW's or Muon's.  A tensor whose gradient is all 0 was not reached by this batch
  * and stays as it is, moments and all, as in PyTorch, where it would have none. */
 void gm_params_step(gm_params *ps, const gm_adamw *o, double lr, double scale);
 

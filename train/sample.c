@@ -10,6 +10,7 @@ void gm_sample_free(gm_sample *s)
     free(s->turn);
     free(s->mask);
     free(s->box);
+    free(s->trait);
     free(s->source);
     gm_image_free(&s->image);
     *s = (gm_sample){ 0 };

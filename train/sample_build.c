@@ -74,6 +74,7 @@ static gm_problem check_turns(const gm_sample *s, gm_error *e)
 
 gm_problem gm_sample_check(const gm_sample *s, gm_error *e)
 {
+    if (s->trait && !s->turns) return GM_PROBLEM_NONE;
     gm_problem p = check_turns(s, e);
     if (p) return p;
     int64_t images = count(s, "<image>"), masks = count(s, "[SEG]"), boxes = count(s, "<bbox>");

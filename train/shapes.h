@@ -12,18 +12,21 @@ typedef enum { GM_SHAPES_A, GM_SHAPES_B, GM_SHAPES_MIX, GM_SHAPES_WORLDS } gm_sh
 
 typedef enum {
     GM_SHAPES_GCG, GM_SHAPES_REFER, GM_SHAPES_REGION, GM_SHAPES_CAPTION, GM_SHAPES_VQA,
-    GM_SHAPES_PHRASE, GM_SHAPES_TASKS
+    GM_SHAPES_PHRASE,
+    GM_SHAPES_OBJECTS,          /* no words: every object's mask, box and traits */
+    GM_SHAPES_TASKS
 } gm_shapes_task;
 
-enum { GM_SHAPES_SIDE = 256, GM_SHAPES_MOST = 8 };
+enum { GM_SHAPES_SIDE = 256, GM_SHAPES_MOST = 8, GM_SHAPES_TURNS = 8 };
 
 /* A conversation of one task about scene `index`; the scene does not depend on the task.
- * max_objects 1..GM_SHAPES_MOST (world A: at most 4); 0: the world's own, 4 in A and 6 in B.  gcg,
+ * max_objects 1..GM_SHAPES_MOST (world A: at most 4); 0: the world's own, 4 in A and 6 in B.
+ * turns 1..GM_SHAPES_TURNS: questions of refer, region and vqa at most; 0: the world's own, 3.  gcg,
  * refer and phrase have masks (visible pixels, in the order of the answers' [SEG]), region has
- * boxes.  Errors: a task, world or max_objects that is none, no memory.  Freed with
- * gm_sample_free.  Source: nano_data.py, sample. */
+ * boxes, objects both.  Errors: a task, world, max_objects or turns that is none, no memory.  Freed
+ * with gm_sample_free.  Source: nano_data.py, sample. */
 int gm_shapes_sample(gm_sample *out, uint64_t seed, int64_t index, gm_shapes_task task,
-                     gm_shapes_world world, int max_objects, gm_error *e);
+                     gm_shapes_world world, int max_objects, int turns, gm_error *e);
 
 /* What a model of this world belongs beside: prompts.json (docs/TEXT.md), malloc'ed; MIX has the
  * questions of both, A's first.  NULL when out of memory. */

@@ -5,17 +5,17 @@
 #include "../io/os.h"
 #include "shapes_text.h"
 
-enum { MOST_TURNS = 3 };                /* questions a conversation */
+enum { OWN_TURNS = 3 };                 /* questions a conversation, when nobody says how many */
 
 typedef struct {
     const gm_shapes_scene *scene;
     const gm_shapes_words *words;
     gm_random r;
-    gm_text turn[2 * MOST_TURNS];
-    int turns;
+    gm_text turn[2 * GM_SHAPES_TURNS];
+    int turns, most;
     uint32_t mask[GM_SHAPES_MOST];      /* objects of each */
     int masks;
-    int box[MOST_TURNS], boxes;         /* the object of each */
+    int box[GM_SHAPES_MOST], boxes;     /* the object of each */
 } talk;
 
 /* A new question and its answer, to be filled; the first one starts with the image. */
@@ -56,7 +56,7 @@ static void talk_refer(talk *t)
 {
     int order[GM_SHAPES_MOST];
     gm_shapes_permutation(order, t->scene->n, &t->r);
-    for (int i = 0; i < t->scene->n && t->turns < 2 * MOST_TURNS; i++) {
+    for (int i = 0; i < t->scene->n && t->turns < 2 * t->most; i++) {
         gm_text expression = { 0 };
         if (t->words->refer_to(&expression, t->scene, order[i], &t->r))
             refer(t, expression.failed ? "" : expression.s, 1u << order[i]);
@@ -71,7 +71,7 @@ static void talk_region(talk *t)
 {
     int order[GM_SHAPES_MOST];
     gm_shapes_permutation(order, t->scene->n, &t->r);
-    for (int i = 0; i < t->scene->n && i < MOST_TURNS; i++) {
+    for (int i = 0; i < t->scene->n && i < t->most; i++) {
         char region[32];
         snprintf(region, sizeof region, "region%d <bbox>", i + 1);
         gm_text *q = question(t);
@@ -102,7 +102,7 @@ static bool asked(const talk *t, const gm_text *q)
 
 static void talk_vqa(talk *t)
 {
-    for (int n = 1 + gm_random_below(&t->r, MOST_TURNS); n > 0; n--) {
+    for (int n = 1 + gm_random_below(&t->r, t->most); n > 0; n--) {
         gm_text q = { 0 }, a = { 0 };
         t->words->ask(&q, &a, t->scene, &t->r);
         if (t->words->asks_again || !asked(t, &q)) {
@@ -141,6 +141,14 @@ static void talk_phrase(talk *t)
     gm_text_drop(&c.text);
 }
 
+static void list_objects(talk *t)
+{
+    for (int i = 0; i < t->scene->n; i++) {
+        t->mask[t->masks++] = 1u << i;
+        t->box[t->boxes++] = i;
+    }
+}
+
 static const struct { const char *name; gm_set_kind kind; void (*hold)(talk *t); } TASK[] = {
     [GM_SHAPES_GCG] = { "gcg", GM_SET_SEGM, talk_gcg },
     [GM_SHAPES_REFER] = { "refer", GM_SET_SEGM, talk_refer },
@@ -148,23 +156,35 @@ static const struct { const char *name; gm_set_kind kind; void (*hold)(talk *t);
     [GM_SHAPES_CAPTION] = { "caption", GM_SET_CAPTION, talk_caption },
     [GM_SHAPES_VQA] = { "vqa", GM_SET_CAPTION, talk_vqa },
     [GM_SHAPES_PHRASE] = { "phrase", GM_SET_SEGM, talk_phrase },
+    [GM_SHAPES_OBJECTS] = { "objects", GM_SET_SEGM, list_objects },
 };
 
 const char *gm_shapes_task_name(gm_shapes_task task) { return TASK[task].name; }
 
+static void fill_traits(gm_sample *out, const gm_shapes_scene *s)
+{
+    for (int i = 0; i < s->n; i++) {
+        const gm_shapes_object *o = &s->object[i];
+        const int trait[GM_TRAITS] = { o->colour, (int)o->form, (int)o->size, (int)o->texture };
+        memcpy(out->trait[i], trait, sizeof trait);
+    }
+}
+
 /* Everything but the image, from the talk, whose texts move. */
 static int fill(gm_sample *out, talk *t, gm_error *e)
 {
-    out->turn = calloc(2 * MOST_TURNS, sizeof *out->turn);
+    out->turn = calloc(2 * GM_SHAPES_TURNS, sizeof *out->turn);
     out->mask = calloc(GM_SHAPES_MOST, sizeof *out->mask);
-    out->box = calloc(MOST_TURNS, sizeof *out->box);
-    bool good = out->turn && out->mask && out->box && out->source;
+    out->box = calloc(GM_SHAPES_MOST, sizeof *out->box);
+    if (!t->turns) out->trait = calloc(GM_SHAPES_MOST, sizeof *out->trait);
+    bool good = out->turn && out->mask && out->box && (t->turns || out->trait) && out->source;
     for (int i = 0; i < t->turns; i++) {
         char *text = gm_text_take(&t->turn[i]);
         if (good && text) out->turn[out->turns++] = text;
         else free(text);
     }
     if (!good || out->turns < t->turns) return gm_fail(e, "out of memory for a drawn scene");
+    if (out->trait) fill_traits(out, t->scene);
     for (int i = 0; i < t->masks; i++, out->masks++)
         if (gm_shapes_mask(&out->mask[i], t->scene, t->mask[i], e) != 0) return -1;
     for (int i = 0; i < t->boxes; i++, out->boxes++)
@@ -174,19 +194,21 @@ static int fill(gm_sample *out, talk *t, gm_error *e)
 }
 
 int gm_shapes_sample(gm_sample *out, uint64_t seed, int64_t index, gm_shapes_task task,
-                     gm_shapes_world world, int max_objects, gm_error *e)
+                     gm_shapes_world world, int max_objects, int turns, gm_error *e)
 {
     *out = (gm_sample){ 0 };
     if ((unsigned)task >= GM_SHAPES_TASKS || (unsigned)world >= GM_SHAPES_WORLDS
-        || max_objects < 0 || max_objects > GM_SHAPES_MOST || index < 0)
+        || max_objects < 0 || max_objects > GM_SHAPES_MOST || index < 0
+        || turns < 0 || turns > GM_SHAPES_TURNS)
         return gm_fail(e, "drawn scenes: wanted an index of 0 or more, a task below %d, a world "
-                       "below %d, 0 to %d objects, found index %lld, task %d, world %d, %d objects",
-                       GM_SHAPES_TASKS, GM_SHAPES_WORLDS, GM_SHAPES_MOST, (long long)index,
-                       (int)task, (int)world, max_objects);
+                       "below %d, 0 to %d objects and turns, found index %lld, task %d, world %d, %d "
+                       "objects, %d turns", GM_SHAPES_TASKS, GM_SHAPES_WORLDS, GM_SHAPES_MOST,
+                       (long long)index, (int)task, (int)world, max_objects, turns);
     world = gm_shapes_world_of(world, seed, index);
     gm_shapes_scene *s = gm_shapes_scene_new(seed, index, world, max_objects);
     if (!s) return gm_fail(e, "out of memory for a drawn scene");
-    talk t = { .scene = s, .words = gm_shapes_words_of(world) };
+    talk t = { .scene = s, .words = gm_shapes_words_of(world),
+               .most = turns ? turns : OWN_TURNS };
     t.r = gm_random_stream(seed, (uint64_t)index, 2 + (uint64_t)task);
     TASK[task].hold(&t);
     char source[96];

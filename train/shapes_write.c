@@ -283,7 +283,7 @@ static int put_llava(writing *w, gm_error *e)
 {
     gm_sample s;
     if (gm_shapes_sample(&s, w->o->seed, scene_index(w), GM_SHAPES_VQA, w->scene->world,
-                         w->o->max_objects, e) != 0)
+                         w->o->max_objects, 0, e) != 0)
         return -1;
     json_t *turns = json_array();
     int bad = 0;

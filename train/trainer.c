@@ -10,6 +10,7 @@
 #include "../ref/kernels/none.h"
 #include "../ref/tape.h"
 #include "comm.h"
+#include "draw.h"
 
 void gm_train_say(const gm_train_log *log, const char *format, ...)
 {
@@ -47,7 +48,9 @@ static int open_all(gm_trainer *t, gm_error *e)
     policy.planning = t->planning;
     if (o->threads) gm_backend_threads((int)o->threads);
     if (!(t->m = gm_model_open(o->model, &mo, e))) return -1;
+    t->learn = gm_learn_of(o->learn);
     if (gm_params_open(&t->ps, t->m, &policy, e) != 0) return -1;
+    if (gm_pretrain_open(&t->ps, &t->m->net, t->learn, &policy, e) != 0) return -1;
     if (o->adapter && !t->planning) {
         if (gm_params_load(&t->ps, o->adapter, &taken, e) != 0) return -1;
         gm_train_say(&t->log, "%s: %lld tensors taken", o->adapter, (long long)taken);
@@ -108,8 +111,10 @@ static void weigh(gm_ctx *c, const gm_train_config *o, gm_losses *l)
     l->ce = times(c, l->ce, o->ce_weight / (double)GM_CE_WEIGHT);
     l->bce = times(c, l->bce, o->bce_weight / (double)GM_BCE_WEIGHT);
     l->dice = times(c, l->dice, o->dice_weight / (double)GM_DICE_WEIGHT);
-    l->total = l->ce;
-    if (l->bce.data) l->total = gm_add(c, gm_add(c, l->total, l->bce), l->dice);
+    const gm_tensor part[] = { l->ce, l->bce, l->dice };
+    l->total = GM_NONE;
+    for (int i = 0; i < 3; i++)
+        if (part[i].data) l->total = l->total.data ? gm_add(c, l->total, part[i]) : part[i];
 }
 
 static void add_number(gm_ctx *c, double *sum, gm_tensor x)
@@ -119,27 +124,37 @@ static void add_number(gm_ctx *c, double *sum, gm_tensor x)
     *sum += (double)v;
 }
 
+/* What a micro-batch is made of: either conversations, or samples with traits. */
+typedef struct { const gm_train_batch *h; const gm_sample *s; int64_t n; uint64_t key; } micro_batch;
+
+static void talk_losses(gm_trainer *t, const gm_train_batch *h, gm_losses *l, gm_train_report *r)
+{
+    gm_output out;
+    gm_batch b = upload(t->c, h);
+    b.rows = gm_loss_rows(t->c, &t->m->net, &b, h->labels);
+    gm_forward(t->c, &t->m->net, &b, &out);
+    gm_loss(t->c, &t->m->net, &b, &out, h->labels, (const float *const *)h->target, h->targets, l);
+    r->tokens += h->B * (h->L + gm_image_token_count(&t->m->net) - 1);
+}
+
 /* Forward pass and losses of a batch; seed > 0: gradients, too. */
-static int run_batch(gm_trainer *t, const gm_train_batch *h, double seed, gm_train_report *r,
+static int run_batch(gm_trainer *t, const micro_batch *b, double seed, gm_train_report *r,
                      gm_error *e)
 {
     gm_ctx *c = t->c;
     gm_mark mark = gm_scope(c);
-    gm_output out;
     gm_losses l;
     if (seed > 0) gm_tape_start(c);
     for (int64_t i = 0; seed > 0 && i < t->ps.n; i++)
         gm_want_gradient(c, t->ps.p[i].w, t->ps.p[i].dw);
-    gm_batch b = upload(c, h);
-    gm_forward(c, &t->m->net, &b, &out);
-    gm_loss(c, &t->m->net, &b, &out, h->labels, (const float *const *)h->target, h->targets, &l);
+    if (b->h) talk_losses(t, b->h, &l, r);
+    else gm_pretrain_loss(c, &t->m->net, &t->ps, t->learn, b->s, b->n, b->key, &l);
     weigh(c, t->o, &l);
     add_number(c, &r->total, l.total);
     add_number(c, &r->ce, l.ce);
     add_number(c, &r->bce, l.bce);
     add_number(c, &r->dice, l.dice);
-    r->samples += h->B;
-    r->tokens += h->B * (h->L + gm_image_token_count(&t->m->net) - 1);
+    r->samples += b->n;
     if (gm_ok(c) && !t->planning && !isfinite(r->total)) gm_set_error(c, "the loss is not finite");
     if (seed > 0) {
         gm_backward(c, l.total, (float)seed);
@@ -158,7 +173,7 @@ int gm_trainer_measure(gm_trainer *t, const gm_sample *s, int64_t n, gm_train_re
     *r = (gm_train_report){ .kind = s[0].kind };
     gm_params_dropout(&t->ps, -1);
     if (gm_train_batch_make(&h, t->m, s, n, t->o->max_ids, e) != 0) return -1;
-    int bad = run_batch(t, &h, 0, r, e);
+    int bad = run_batch(t, &(micro_batch){ .h = &h, .n = n }, 0, r, e);
     gm_train_batch_free(&h);
     return bad;
 }
@@ -177,8 +192,11 @@ int gm_trainer_micro_batch(gm_trainer *t, gm_set_kind kind, int64_t number, doub
         if (!bad) have++;
     }
     gm_params_dropout(&t->ps, number);
-    if (!bad && (bad = gm_train_batch_make(&h, t->m, s, n, t->o->max_ids, e)) == 0) {
-        bad = run_batch(t, &h, seed, r, e);
+    if (!bad && t->learn != GM_LEARN_TALK) {
+        uint64_t key = gm_mix((uint64_t)t->o->seed, (uint64_t)number);
+        bad = run_batch(t, &(micro_batch){ .s = s, .n = n, .key = key }, seed, r, e);
+    } else if (!bad && (bad = gm_train_batch_make(&h, t->m, s, n, t->o->max_ids, e)) == 0) {
+        bad = run_batch(t, &(micro_batch){ .h = &h, .n = n }, seed, r, e);
         gm_train_batch_free(&h);
     }
     for (int64_t i = 0; i < have; i++) gm_sample_free(&s[i]);

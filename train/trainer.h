@@ -5,6 +5,7 @@
 #include "config.h"
 #include "data.h"
 #include "loss.h"
+#include "pretrain.h"
 
 /* Messages; line NULL: dropped. */
 typedef struct { void (*line)(void *user, const char *text); void *user; } gm_train_log;
@@ -14,6 +15,7 @@ typedef struct {
     gm_train_log log;
     gm_model *m;
     gm_params ps;
+    gm_learn learn;
     gm_data *data, *val;        /* val NULL: no validation */
     gm_ctx *c;
     int64_t update;             /* updates done */
