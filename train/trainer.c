@@ -131,6 +131,10 @@ static int run_batch(gm_trainer *t, const gm_train_batch *h, double seed, gm_tra
     for (int64_t i = 0; seed > 0 && i < t->ps.n; i++)
         gm_want_gradient(c, t->ps.p[i].w, t->ps.p[i].dw);
     gm_batch b = upload(c, h);
+    uint8_t *wanted = gm_loss_positions(&t->m->net, &b, h->labels);
+    if (!wanted) gm_set_error(c, "out of memory for the batch");
+    b.wanted = wanted;
+    b.share = !t->ps.pairs || t->ps.dropout == 0;
     gm_forward(c, &t->m->net, &b, &out);
     gm_loss(c, &t->m->net, &b, &out, h->labels, (const float *const *)h->target, h->targets, &l);
     weigh(c, t->o, &l);
@@ -146,6 +150,7 @@ static int run_batch(gm_trainer *t, const gm_train_batch *h, double seed, gm_tra
         gm_tape_stop(c);
     }
     int bad = gm_ok(c) ? 0 : gm_fail(e, "%s", gm_error_text(c));
+    free(wanted);
     gm_scope_end(c, mark, GM_NONE);
     gm_clear(c);
     return bad;
