@@ -95,6 +95,16 @@ gm_tensor gm_masks(gm_ctx *c, const glamm *m, gm_tensor E, gm_tensor prompts,
     return x;
 }
 
+/* x (B, T, C) -> (B, T, C), or the wanted ones (N, C). */
+static gm_tensor hidden_states(gm_ctx *c, const glamm *m, const gm_batch *b, gm_tensor x)
+{
+    gm_tensor keep = gm_sequence_keep(c, m, b);
+    if (!b->wanted) return gm_llama(c, &m->llama, x, NULL, keep);
+    llama_rows rows = gm_sequence_packing(c, m, b);
+    x = gm_gather(c, gm_reshape(c, x, 2, GM_DIMS(-1, x.dim[2])), rows.source);
+    return gm_llama_packed(c, &m->llama, x, rows, keep);
+}
+
 int gm_forward(gm_ctx *c, const glamm *m, const gm_batch *b, gm_output *out)
 {
     gm_mark mark = gm_scope(c);
@@ -112,17 +122,13 @@ int gm_forward(gm_ctx *c, const glamm *m, const gm_batch *b, gm_output *out)
         regions = gm_region(c, &m->region, maps, b->box, gm_box_images(c, b));
         gm_scope_end(c, inner, regions);
     }
-    gm_tensor x = gm_input_embeddings(c, m, b, img, regions);
-    out->hidden = gm_llama(c, &m->llama, x, NULL, gm_sequence_keep(c, m, b));
-    gm_tensor spoken = out->hidden;
-    if (b->rows.data)
-        spoken = gm_gather(c, gm_reshape(c, spoken, 2, GM_DIMS(-1, x.dim[2])), b->rows);
-    out->logits = gm_linear(c, spoken, m->llama.head, GM_NONE);
+    out->hidden = hidden_states(c, m, b, gm_input_embeddings(c, m, b, img, regions));
+    out->logits = gm_linear(c, out->hidden, m->llama.head, GM_NONE);
     gm_tap(c, out->logits, "lm_head");
 
     if (gm_ok(c) && b->sam_pixels.data) {
         gm_tensor prompts = gm_project_text(c, m, out->hidden);
-        prompts = gm_reshape(c, prompts, 2, GM_DIMS(gm_numel(x) / x.dim[2], prompts.dim[2]));
+        prompts = gm_reshape(c, prompts, 2, GM_DIMS(-1, prompts.dim[prompts.nd - 1]));
         out->images = b->images;
         for (int64_t i = 0; i < b->images; i++) {
             gm_mark inner = gm_scope(c);

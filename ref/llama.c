@@ -79,30 +79,48 @@ static gm_tensor halves(gm_ctx *c, const llama *m, gm_tensor x)
     return gm_reshape(c, y, x.nd, x.dim);
 }
 
-/* h (B, T, C) -> (B, T, C).  LlamaAttention.forward; angle (B T, HD/2). */
-static gm_tensor attention(gm_ctx *c, const llama *m, int64_t l, gm_tensor h, gm_tensor angle,
-                           llama_cache *kv, gm_tensor keep)
-{
-    const llama_layer *w = &m->layer[l];
-    gm_attn_options o = { .NH = m->NH, .NKV = m->NKV, .causal = true, .keep = keep };
-    gm_tensor q = gm_rope(c, halves(c, m, gm_lora_linear(c, h, w->q_w, &w->q)), angle);
-    gm_tensor k = gm_rope(c, halves(c, m, gm_lora_linear(c, h, w->k_w, &w->k)), angle);
-    gm_tensor v = gm_lora_linear(c, h, w->v_w, &w->v);
-    if (kv) {
-        gm_place(c, kv->k[l], k, kv->len);
-        gm_place(c, kv->v[l], v, kv->len);
-        k = kv->k[l], v = kv->v[l];
-        o.past = kv->len, o.TK = kv->len + h.dim[1];
-    }
-    return gm_lora_linear(c, gm_attention(c, q, k, v, o), w->o_w, &w->o);
-}
-
 typedef struct {
     const llama *m;
     int64_t l;
     gm_tensor angle, keep;
     llama_cache *kv;
+    llama_rows rows;
 } layer_args;
+
+/* Packed rows (R, C) as conversations (B, T, C), and the rows that go on from there. */
+static gm_tensor spread(gm_ctx *c, const llama_rows *r, gm_tensor x)
+{
+    if (!r->B) return x;
+    x = gm_gather(c, x, r->spread);
+    return gm_reshape(c, x, 3, GM_DIMS(r->B, -1, x.dim[1]));
+}
+static gm_tensor pack(gm_ctx *c, const llama_rows *r, gm_tensor y, bool last)
+{
+    if (!r->B) return y;
+    y = gm_reshape(c, y, 2, GM_DIMS(-1, y.dim[2]));
+    return gm_gather(c, y, last ? r->last : r->source);
+}
+
+/* h (B, T, C) -> (B, T, C).  LlamaAttention.forward; angle (B T, HD/2). */
+static gm_tensor attention(gm_ctx *c, const layer_args *a, gm_tensor h)
+{
+    const llama *m = a->m;
+    const llama_layer *w = &m->layer[a->l];
+    llama_cache *kv = a->kv;
+    gm_attn_options o = { .NH = m->NH, .NKV = m->NKV, .causal = true, .keep = a->keep };
+    gm_tensor q = gm_rope(c, halves(c, m, gm_lora_linear(c, h, w->q_w, &w->q)), a->angle);
+    gm_tensor k = gm_rope(c, halves(c, m, gm_lora_linear(c, h, w->k_w, &w->k)), a->angle);
+    gm_tensor v = gm_lora_linear(c, h, w->v_w, &w->v);
+    q = spread(c, &a->rows, q), k = spread(c, &a->rows, k), v = spread(c, &a->rows, v);
+    if (kv) {
+        gm_place(c, kv->k[a->l], k, kv->len);
+        gm_place(c, kv->v[a->l], v, kv->len);
+        k = kv->k[a->l], v = kv->v[a->l];
+        o.past = kv->len, o.TK = kv->len + h.dim[1];
+    }
+    gm_tensor y = pack(c, &a->rows, gm_attention(c, q, k, v, o), a->l == m->L - 1);
+    return gm_lora_linear(c, y, w->o_w, &w->o);
+}
 
 /* h (B, T, C) -> (B, T, C).  LlamaMLP.forward */
 static gm_tensor mlp(gm_ctx *c, const llama_layer *w, gm_tensor h)
@@ -112,30 +130,57 @@ static gm_tensor mlp(gm_ctx *c, const llama_layer *w, gm_tensor h)
     return gm_lora_linear(c, gm_mul(c, gate, up), w->down_w, &w->down);
 }
 
-/* x (B, T, C) -> (B, T, C).  LlamaDecoderLayer.forward */
+/* x (B, T, C) -> (B, T, C); packed (R, C) -> (R, C), the last layer (N, C).
+ * LlamaDecoderLayer.forward */
 static gm_tensor layer(gm_ctx *c, gm_tensor x, const void *args)
 {
     const layer_args *a = args;
     const llama_layer *w = &a->m->layer[a->l];
     gm_tensor h = gm_rmsnorm(c, x, w->input_norm, a->m->eps);
-    x = gm_add(c, x, attention(c, a->m, a->l, h, a->angle, a->kv, a->keep));
+    h = attention(c, a, h);
+    if (a->rows.B && a->l == a->m->L - 1) x = gm_gather(c, x, a->rows.last_rows);
+    x = gm_add(c, x, h);
     h = gm_rmsnorm(c, x, w->post_norm, a->m->eps);
     return gm_add(c, x, mlp(c, w, h));
+}
+
+/* The angles of B conversations of T positions behind `past`: (B T, HD/2). */
+static gm_tensor angles(gm_ctx *c, const llama *m, int64_t past, int64_t B, int64_t T)
+{
+    gm_tensor angle = gm_repeat(c, gm_rope_table(c, past, T, m->HD), B);
+    return gm_reshape(c, angle, 2, GM_DIMS(B * T, m->HD / 2));
+}
+
+static gm_tensor layers(gm_ctx *c, gm_mark mark, gm_tensor x, layer_args a)
+{
+    const llama *m = a.m;
+    for (a.l = 0; a.l < m->L; a.l++) {
+        x = gm_block_run(c, layer, x, &a, sizeof a);
+        gm_tap(c, x, "model.layers.%lld", (long long)a.l);
+        gm_scope_keep(c, mark, (gm_tensor[]){ x, a.angle }, 2);
+    }
+    x = gm_rmsnorm(c, x, m->norm, m->eps);
+    gm_tap(c, x, "model.norm");
+    return gm_scope_end(c, mark, x);
 }
 
 gm_tensor gm_llama(gm_ctx *c, const llama *m, gm_tensor x, llama_cache *kv, gm_tensor keep)
 {
     gm_mark mark = gm_scope(c);
-    int64_t B = x.dim[0], T = x.dim[1], past = kv ? kv->len : 0;
-    gm_tensor angle = gm_repeat(c, gm_rope_table(c, past, T, m->HD), B);
-    angle = gm_reshape(c, angle, 2, GM_DIMS(B * T, m->HD / 2));
-    for (int64_t l = 0; l < m->L; l++) {
-        x = gm_block_run(c, layer, x, &(layer_args){ m, l, angle, keep, kv }, sizeof(layer_args));
-        gm_tap(c, x, "model.layers.%lld", (long long)l);
-        gm_scope_keep(c, mark, (gm_tensor[]){ x, angle }, 2);
-    }
+    int64_t T = x.dim[1];
+    gm_tensor angle = angles(c, m, kv ? kv->len : 0, x.dim[0], T);
+    x = layers(c, mark, x, (layer_args){ .m = m, .angle = angle, .keep = keep, .kv = kv });
     if (kv) kv->len += T;
-    x = gm_rmsnorm(c, x, m->norm, m->eps);
-    gm_tap(c, x, "model.norm");
-    return gm_scope_end(c, mark, x);
+    return x;
+}
+
+gm_tensor gm_llama_packed(gm_ctx *c, const llama *m, gm_tensor x, llama_rows rows, gm_tensor keep)
+{
+    gm_mark mark = gm_scope(c);
+    gm_tensor angle = GM_NONE;
+    if (rows.B) {
+        angle = angles(c, m, 0, rows.B, rows.spread.dim[0] / rows.B);
+        angle = gm_gather(c, angle, rows.source);
+    }
+    return layers(c, mark, x, (layer_args){ .m = m, .angle = angle, .keep = keep, .rows = rows });
 }

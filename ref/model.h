@@ -77,9 +77,20 @@ int  gm_llama_bind(llama *m, gm_weights *w, const gm_config *g, gm_error *e);
 void gm_llama_free(llama *m);
 int  gm_llama_cache_new(gm_ctx *c, llama_cache *kv, const llama *m, int64_t B, int64_t N);
 void gm_llama_cache_free(llama_cache *kv);      /* the tensors go with the context's scope */
+/* In training not every position is computed.  Left out are padding, a beginning that conversations
+ * share but for the first of them, and behind the last attention whatever no loss reads.  Sums over
+ * rows take packed rows; attention sees the conversations spread out.  All i32. */
+typedef struct {
+    int64_t B;                          /* 0: every position, no packing */
+    gm_tensor source;                   /* (R): which position of (B T) packed row r is */
+    gm_tensor spread; /* (B T): the packed row of each position; 0 where it is left out */
+    gm_tensor last, last_rows; /* (N): wanted positions of (B T), and their packed rows */
+} llama_rows;
 /* x (B, T, C) embeddings -> H (B, T, C) after model.norm.  cache NULL: x is the whole sequence;
  * else x continues it and is appended.  keep u8 (B, past + T) or GM_NONE. */
 gm_tensor gm_llama(gm_ctx *c, const llama *m, gm_tensor x, llama_cache *kv, gm_tensor keep);
+/* The same for packed rows: x (R, C) -> the wanted ones, (N, C).  keep (B, T) or GM_NONE. */
+gm_tensor gm_llama_packed(gm_ctx *c, const llama *m, gm_tensor x, llama_rows rows, gm_tensor keep);
 
 /* ---- SAM image encoder (sam_encoder.c) ---- */
 typedef struct {
@@ -147,9 +158,13 @@ typedef struct {
     int64_t B, L;                       /* conversations, ids each */
     const int32_t *ids;                 /* (B, L), one -200 each: the image; padding is 0 */
     bool padded; /* ids 0 are left out as attention keys (training; not generation, C8) */
+    /* (B, L + T_img - 1), or NULL for all: positions whose states are read afterwards, those of
+     * gm_seg_rows among them.  share: equal beginnings of conversations are computed once (not with
+     * dropout, which would differ). */
+    const uint8_t *wanted;
+    bool share;
     int64_t images;
     const int64_t *offset; /* images + 1: image i has conversations offset[i] .. offset[i + 1] */
-    gm_tensor rows; /* i32 (R): the rows of hidden whose logits are wanted, or GM_NONE: all */
     gm_tensor clip_pixels;              /* (images, 3, S, S) */
     gm_tensor sam_pixels;               /* (images, 3, S, S) or GM_NONE: no masks */
     const int64_t (*resized)[2]; /* height, width of the image inside its padded SAM pixels */
@@ -159,8 +174,8 @@ typedef struct {
 } gm_batch;
 
 typedef struct {
-    gm_tensor hidden;                   /* (B, L + T_img - 1, C), after model.norm */
-    gm_tensor logits;                   /* (B, L + T_img - 1, V), or (R, V) of b->rows */
+    gm_tensor hidden; /* (B, L + T_img - 1, C), after model.norm; with `wanted` (N, C): those */
+    gm_tensor logits;                   /* (B, L + T_img - 1, V), or (N, V) */
     int64_t images;                     /* 0 when the batch had no SAM pixels */
     gm_tensor mask[GM_MAX_IMAGES];      /* image i: (N, H, W) logits at the original size */
 } gm_output;
@@ -192,9 +207,11 @@ gm_tensor gm_sequence_rows(gm_ctx *c, const glamm *m, const gm_batch *b, int64_t
 gm_tensor gm_sequence_ids(gm_ctx *c, const glamm *m, const gm_batch *b);
 /* u8 (B, L + T_img - 1): 0 at padding; GM_NONE when the batch is not padded. */
 gm_tensor gm_sequence_keep(gm_ctx *c, const glamm *m, const gm_batch *b);
-/* The positions that predict [SEG] in conversations from .. to, as rows of (B (L + T_img - 1)): i32
- * (N). Q3, Q5 */
+/* The positions that predict [SEG] in conversations from .. to, as rows of (B (L + T_img - 1)), or
+ * of the wanted ones: i32 (N). Q3, Q5 */
 gm_tensor gm_seg_rows(gm_ctx *c, const glamm *m, const gm_batch *b, int64_t from, int64_t to);
+/* What gm_llama_packed computes of a batch with `wanted`. */
+llama_rows gm_sequence_packing(gm_ctx *c, const glamm *m, const gm_batch *b);
 /* Which image every box belongs to: i32 (N). */
 gm_tensor gm_box_images(gm_ctx *c, const gm_batch *b);
 

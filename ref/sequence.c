@@ -67,6 +67,12 @@ gm_tensor gm_sequence_rows(gm_ctx *c, const glamm *m, const gm_batch *b, int64_t
     return gm_from_owned(c, GM_I32, rows, 1, GM_DIMS(b->B * T));
 }
 
+/* Position t of conversation i is a key for attention. */
+static bool is_key(const gm_batch *b, int64_t extra, int64_t i, int64_t t)
+{
+    return !b->padded || t < extra || b->ids[i * b->L + t - extra] != 0;
+}
+
 gm_tensor gm_sequence_keep(gm_ctx *c, const glamm *m, const gm_batch *b)
 {
     int64_t extra = gm_image_token_count(m) - 1, T = b->L + extra;
@@ -74,8 +80,52 @@ gm_tensor gm_sequence_keep(gm_ctx *c, const glamm *m, const gm_batch *b)
     uint8_t *keep = malloc((size_t)(b->B * T));
     for (int64_t i = 0; keep && i < b->B; i++)
         for (int64_t t = 0; t < T; t++)
-            keep[i * T + t] = t < extra || b->ids[i * b->L + t - extra] != 0;
+            keep[i * T + t] = is_key(b, extra, i, t);
     return gm_from_owned(c, GM_U8, keep, 2, GM_DIMS(b->B, T));
+}
+
+/* How many ids all conversations begin with that are text: their states are the same. */
+static int64_t shared_beginning(const glamm *m, const gm_batch *b)
+{
+    for (int64_t k = 0; k < b->L; k++) {
+        int32_t id = b->ids[k];
+        if (id <= 0 || id == m->bbox) return k;
+        for (int64_t i = 1; i < b->B; i++)
+            if (b->ids[i * b->L + k] != id) return k;
+    }
+    return b->L;
+}
+
+llama_rows gm_sequence_packing(gm_ctx *c, const glamm *m, const gm_batch *b)
+{
+    int64_t extra = gm_image_token_count(m) - 1, T = b->L + extra, n = b->B * T, R = 0, N = 0;
+    int64_t shared = b->share ? shared_beginning(m, b) : 0;
+    int32_t *at[4];                     /* source, spread, last, last_rows */
+    for (int k = 0; k < 4; k++)
+        if (!(at[k] = calloc((size_t)n + 1, sizeof *at[k]))) n = 0;
+    for (int64_t p = 0; p < n; p++) {
+        int64_t i = p / T, t = p % T;
+        if (i && t < shared) at[1][p] = at[1][t];
+        else if (b->wanted[p] || is_key(b, extra, i, t)) {
+            at[0][R] = (int32_t)p;
+            at[1][p] = (int32_t)R++;
+        }
+        if (!b->wanted[p]) continue;
+        at[2][N] = (int32_t)p;
+        at[3][N++] = at[1][p];
+    }
+    return (llama_rows){ .B = b->B, .source = gm_from_owned(c, GM_I32, at[0], 1, GM_DIMS(R)),
+                         .spread = gm_from_owned(c, GM_I32, at[1], 1, GM_DIMS(n)),
+                         .last = gm_from_owned(c, GM_I32, at[2], 1, GM_DIMS(N)),
+                         .last_rows = gm_from_owned(c, GM_I32, at[3], 1, GM_DIMS(N)) };
+}
+
+/* The number of position p among the wanted ones. */
+static int64_t among_wanted(const gm_batch *b, int64_t p)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; b->wanted && i < p; i++) n += b->wanted[i] != 0;
+    return b->wanted ? n : p;
 }
 
 gm_tensor gm_seg_rows(gm_ctx *c, const glamm *m, const gm_batch *b, int64_t from, int64_t to)
@@ -84,7 +134,8 @@ gm_tensor gm_seg_rows(gm_ctx *c, const glamm *m, const gm_batch *b, int64_t from
     int32_t *rows = malloc((size_t)((to - from) * b->L + 1) * sizeof *rows);
     for (int64_t i = from; rows && i < to; i++)
         for (int64_t k = 1; k < b->L; k++)
-            if (b->ids[i * b->L + k] == m->seg) rows[n++] = (int32_t)(i * T + extra + k - 1);
+            if (b->ids[i * b->L + k] == m->seg)
+                rows[n++] = (int32_t)among_wanted(b, i * T + extra + k - 1);
     return gm_from_owned(c, GM_I32, rows, 1, GM_DIMS(n));
 }
 

@@ -8,6 +8,7 @@ check: deps-check
 	@bash tests/tally.sh '$(MAKE) --no-print-directory manifest-check' $(B)/check \
 	    '$(B)/golden golden/tiny golden/mini golden/nano golden/wide golden/bf16' \
 	    '$(B)/golden --backend cpu --model golden/mini/model --checkpoint golden/mini' \
+	    '$(B)/golden --model golden/mini/model --packed golden/mini' \
 	    'bash tests/golden_broken.sh $(B)/golden' \
 	    'bash tests/tokenize.sh $(B)/glamm' 'bash tests/bad_inputs.sh $(B)/glamm' \
 	    'bash tests/verify.sh $(B)/verify' 'bash tests/train.sh $(B)/glamm' 'bash tests/emu.sh $(B)' 'bash tests/install.sh $(B)/installed' 'bash tests/docs.sh $(B)/glamm'

@@ -1,11 +1,12 @@
 /* Golden values against this program: every case of every folder, on each kernel table.
  *
  *     golden [--backend ref|cpu|cuda] [--case NAME] [--tensor NAME] [--model DIR] [--clip DIR]
- *            [--all] [--checkpoint] FOLDER...
+ *            [--all] [--checkpoint] [--packed] FOLDER...
  *
  * Without --backend the tables are ref and cpu.  On a device no slot may come from the CPU.
  * --all prints every row, not the worst of each case; --checkpoint goes back with activation
- * checkpointing.
+ * checkpointing; --packed computes only the positions that losses and masks read, as training does,
+ * and compares no taps.
  *
  * A folder is laid out as golden/README.md says.  Where it has forms/, its cases run on each of
  * these checkpoints too.  The last line is `N passed, N failed, N not yet`; exit status 1 when
@@ -140,7 +141,7 @@ static int usage(void)
 {
     fprintf(stderr, "usage: golden [--backend ref|cpu|cuda] [--case NAME] [--tensor NAME] "
                     "[--model DIR] [--clip DIR] "
-                    "[--all] [--checkpoint] FOLDER...\n");
+                    "[--all] [--checkpoint] [--packed] FOLDER...\n");
     return 2;
 }
 
@@ -159,6 +160,7 @@ int main(int argc, char **argv)
         if (k < n && i + 1 < argc) *wanted[k].value = argv[++i];
         else if (strcmp(argv[i], "--all") == 0) r.all = true;
         else if (strcmp(argv[i], "--checkpoint") == 0) r.checkpoint = true;
+        else if (strcmp(argv[i], "--packed") == 0) r.packed = true;
         else return usage();
     }
     if (i == argc) return usage();

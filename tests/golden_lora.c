@@ -91,6 +91,9 @@ static void one_step(lora_run *t, gm_ctx *c, int64_t step, const json_t *log)
     gm_tape_start(c);
     for (int64_t i = 0; i < t->ps.n; i++) gm_want_gradient(c, t->ps.p[i].w, t->ps.p[i].dw);
     gm_batch b = golden_batch(c, &t->one[k], &t->in[k]);
+    uint8_t *wanted = gm_loss_positions(&t->m->net, &b, t->in[k].labels);
+    b.wanted = wanted;
+    b.share = true;
     gm_forward(c, &t->m->net, &b, &out);
     gm_loss(c, &t->m->net, &b, &out, t->in[k].labels, (const float *const *)t->target[k].target,
             t->target[k].count, &l);
@@ -99,6 +102,7 @@ static void one_step(lora_run *t, gm_ctx *c, int64_t step, const json_t *log)
     compare_loss(t, c, step, log, "mask_bce_loss", l.bce);
     compare_loss(t, c, step, log, "mask_dice_loss", l.dice);
     gm_backward(c, l.total, 1);
+    free(wanted);
     if (!gm_ok(c)) {
         golden_failed(t->r, "lora", "", "step %lld: %s", (long long)step, gm_error_text(c));
         return;

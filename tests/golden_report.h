@@ -17,6 +17,7 @@ typedef struct {
     bool all;                           /* print every row, not the worst of each case */
     bool cached;                        /* generate with the KV cache only (verify) */
     bool checkpoint;                    /* gradients with activation checkpointing */
+    bool packed;                        /* as training computes it; no taps */
     const char *only;                   /* compare this tensor alone, or NULL */
     const char *variant;                /* put behind the names of rows, or NULL */
     char place[512];                    /* backend and folder of what runs now, as arguments */

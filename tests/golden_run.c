@@ -7,6 +7,7 @@
 #include "../io/labels.h"
 #include "../train/batch.h"
 #include "../ref/tape.h"
+#include "../train/loss.h"
 
 /* Pixels and boxes of every image of the case. */
 static int make_pixels(golden_inputs *in, const gm_model *m, const golden_case *g, gm_error *e)
@@ -132,6 +133,9 @@ static void run_forward(golden_report *r, const gm_model *m, golden_case *g,
     gm_set_checkpointing(c, r->checkpoint);
     golden_parameter *p = golden_want_gradients(c, m, g, &n);
     gm_set_tap(c, on_tap, &user);
+    uint8_t *wanted = r->packed ? gm_loss_positions(&m->net, &b, in->labels) : NULL;
+    b.wanted = wanted;
+    b.share = r->packed;
     gm_forward(c, &m->net, &b, &out);
     if (!gm_ok(c)) golden_failed(r, g->name, "", "forward pass: %s", gm_error_text(c));
     for (int64_t i = 0; gm_ok(c) && i < out.images; i++) {
@@ -151,6 +155,7 @@ static void run_forward(golden_report *r, const gm_model *m, golden_case *g,
         else golden_gradients(r, m, g, c, p, n);
     }
     free(p);
+    free(wanted);
     gm_ctx_free(c);
 }
 

@@ -2,14 +2,15 @@
 #include "loss.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "../io/labels.h"
 
-/* The label of every position: that of the position behind it, (B T), malloc'ed.  The image's
- * positions have none. */
-static int32_t *shifted_labels(gm_ctx *c, const glamm *m, const gm_batch *b, const int32_t *labels)
+/* The label of every position: that of the one behind it.  (B T), malloc'ed.  The image's positions
+ * have none. */
+static int32_t *shifted(const glamm *m, const gm_batch *b, const int32_t *labels)
 {
-    int64_t extra = gm_image_token_count(m) - 1, T = b->L + extra, V = m->llama.head.dim[0];
+    int64_t extra = gm_image_token_count(m) - 1, T = b->L + extra;
     int32_t *y = malloc((size_t)(b->B * T) * sizeof *y);
     for (int64_t i = 0; y && i < b->B; i++) {
         const int32_t *ids = b->ids + i * b->L, *l = labels + i * b->L;
@@ -19,38 +20,38 @@ static int32_t *shifted_labels(gm_ctx *c, const glamm *m, const gm_batch *b, con
             int64_t wide = ids[k] < 0 ? extra + 1 : 1;
             for (int64_t j = 0; j < wide; j++, at++)
                 if (at) row[at - 1] = wide == 1 ? l[k] : GM_IGNORED;
-            if (l[k] >= V)
-                gm_set_error(c, "label %d: wanted one below %lld", (int)l[k], (long long)V);
         }
         row[T - 1] = GM_IGNORED;
     }
-    if (!y) gm_set_error(c, "out of memory for %lld labels", (long long)(b->B * T));
     return y;
 }
 
-/* Keeps the labels that count, in place, or with row set the numbers of their positions. */
-static int64_t counting(int32_t *y, int64_t n, bool row)
+/* The label of every row of the logits.  i32 (B T), or (N). */
+static gm_tensor row_labels(gm_ctx *c, const glamm *m, const gm_batch *b, const int32_t *labels)
 {
-    int64_t kept = 0;
-    for (int64_t i = 0; i < n; i++)
-        if (y[i] >= 0) y[kept++] = row ? (int32_t)i : y[i];
-    return kept;
+    int64_t n = b->B * (b->L + gm_image_token_count(m) - 1), V = m->llama.head.dim[0], rows = 0;
+    int32_t *y = shifted(m, b, labels);
+    for (int64_t i = 0; y && i < n; i++) {
+        if (b->wanted && !b->wanted[i]) continue;
+        if (y[i] >= V)
+            gm_set_error(c, "label %d: wanted one below %lld", (int)y[i], (long long)V);
+        y[rows++] = y[i];
+    }
+    return gm_from_owned(c, GM_I32, y, 1, GM_DIMS(rows));
 }
 
-static gm_tensor labels_of(gm_ctx *c, const glamm *m, const gm_batch *b, const int32_t *labels,
-                           bool all, bool row)
+uint8_t *gm_loss_positions(const glamm *m, const gm_batch *b, const int32_t *labels)
 {
-    int64_t n = b->B * (b->L + gm_image_token_count(m) - 1);
-    int32_t *y = shifted_labels(c, m, b, labels);
-    if (y && !all) n = counting(y, n, row);
-    if (y && n) return gm_from_owned(c, GM_I32, y, 1, GM_DIMS(n));
+    int64_t extra = gm_image_token_count(m) - 1, T = b->L + extra;
+    int32_t *y = shifted(m, b, labels);
+    uint8_t *wanted = y ? calloc((size_t)(b->B * T), 1) : NULL;
+    for (int64_t p = 0; wanted && p < b->B * T; p++) {
+        int64_t i = p / T, k = p % T + 1 - extra;       /* the id behind position p, past the image */
+        wanted[p] = y[p] != GM_IGNORED || (k >= 1 && k < b->L && b->ids[i * b->L + k] == m->seg);
+    }
+    if (wanted && !memchr(wanted, 1, (size_t)(b->B * T))) wanted[0] = 1;
     free(y);
-    return GM_NONE;
-}
-
-gm_tensor gm_loss_rows(gm_ctx *c, const glamm *m, const gm_batch *b, const int32_t *labels)
-{
-    return labels_of(c, m, b, labels, false, true);
+    return wanted;
 }
 
 /* x + y; an absent one counts as 0. */
@@ -83,8 +84,7 @@ int gm_loss(gm_ctx *c, const glamm *m, const gm_batch *b, const gm_output *out,
 {
     int64_t count = 0;
     *l = (gm_losses){ 0 };
-    gm_tensor ce =
-        gm_cross_entropy(c, out->logits, labels_of(c, m, b, labels, !b->rows.data, false));
+    gm_tensor ce = gm_cross_entropy(c, out->logits, row_labels(c, m, b, labels));
     l->ce = gm_scale(c, ce, GM_CE_WEIGHT);
     for (int64_t i = 0; i < out->images; i++)
         mask_losses(c, out->mask[i], target[i], targets[i], l, &count);

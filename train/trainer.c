@@ -127,11 +127,15 @@ static void add_number(gm_ctx *c, double *sum, gm_tensor x)
 /* What a micro-batch is made of: either conversations, or samples with traits. */
 typedef struct { const gm_train_batch *h; const gm_sample *s; int64_t n; uint64_t key; } micro_batch;
 
-static void talk_losses(gm_trainer *t, const gm_train_batch *h, gm_losses *l, gm_train_report *r)
+/* *wanted: to be freed after the backward pass. */
+static void talk_losses(gm_trainer *t, const gm_train_batch *h, gm_losses *l, gm_train_report *r,
+                        uint8_t **wanted)
 {
     gm_output out;
     gm_batch b = upload(t->c, h);
-    b.rows = gm_loss_rows(t->c, &t->m->net, &b, h->labels);
+    b.wanted = *wanted = gm_loss_positions(&t->m->net, &b, h->labels);
+    b.share = !t->ps.pairs || t->ps.dropout == 0;
+    if (!b.wanted) gm_set_error(t->c, "out of memory for the batch");
     gm_forward(t->c, &t->m->net, &b, &out);
     gm_loss(t->c, &t->m->net, &b, &out, h->labels, (const float *const *)h->target, h->targets, l);
     r->tokens += h->B * (h->L + gm_image_token_count(&t->m->net) - 1);
@@ -144,10 +148,11 @@ static int run_batch(gm_trainer *t, const micro_batch *b, double seed, gm_train_
     gm_ctx *c = t->c;
     gm_mark mark = gm_scope(c);
     gm_losses l;
+    uint8_t *wanted = NULL;
     if (seed > 0) gm_tape_start(c);
     for (int64_t i = 0; seed > 0 && i < t->ps.n; i++)
         gm_want_gradient(c, t->ps.p[i].w, t->ps.p[i].dw);
-    if (b->h) talk_losses(t, b->h, &l, r);
+    if (b->h) talk_losses(t, b->h, &l, r, &wanted);
     else gm_pretrain_loss(c, &t->m->net, &t->ps, t->learn, b->s, b->n, b->key, &l);
     weigh(c, t->o, &l);
     add_number(c, &r->total, l.total);
@@ -161,6 +166,7 @@ static int run_batch(gm_trainer *t, const micro_batch *b, double seed, gm_train_
         gm_tape_stop(c);
     }
     int bad = gm_ok(c) ? 0 : gm_fail(e, "%s", gm_error_text(c));
+    free(wanted);
     gm_scope_end(c, mark, GM_NONE);
     gm_clear(c);
     return bad;
