@@ -1,4 +1,5 @@
-/* Logits of the rows that count alone (gm_loss_rows): the losses and gradients of all rows. */
+/* The positions that the losses read, computed alone (gm_loss_positions): losses and gradients of
+ * all positions. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -55,17 +56,19 @@ static gm_batch upload(batch *t)
     return b;
 }
 
-/* Labels that count; the first id predicts nothing. */
+/* Ids that are learnt or are a [SEG]; the first one is predicted by nothing. */
 static int64_t counting(const batch *t)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < t->h.B * t->h.L; i++)
-        n += i % t->h.L > 0 && t->h.labels[i] != GM_IGNORED;
+        n += i % t->h.L > 0 && (t->h.labels[i] != GM_IGNORED || t->h.ids[i] == t->m->net.seg);
     return n;
 }
 
+typedef enum { EVERY, WANTED, SHARED } positions;
+
 /* Losses (total, ce, bce, dice), and all gradients in the parameters. */
-static void run(batch *t, bool rows, float loss[4])
+static void run(batch *t, positions which, float loss[4])
 {
     gm_output out;
     gm_losses l;
@@ -73,10 +76,13 @@ static void run(batch *t, bool rows, float loss[4])
     gm_tape_start(t->c);
     for (int64_t i = 0; i < t->ps.n; i++) gm_want_gradient(t->c, t->ps.p[i].w, t->ps.p[i].dw);
     gm_batch b = upload(t);
-    if (rows) b.rows = gm_loss_rows(t->c, &t->m->net, &b, t->h.labels);
+    uint8_t *wanted = gm_loss_positions(&t->m->net, &b, t->h.labels);
+    ck_assert_ptr_nonnull(wanted);
+    if (which != EVERY) b.wanted = wanted;
+    b.share = which == SHARED;
     gm_forward(t->c, &t->m->net, &b, &out);
     int64_t V = t->m->net.llama.head.dim[0], all = t->h.B * (t->h.L + 15);  /* 4 x 4 patches */
-    ck_assert_int_eq(gm_numel(out.logits), (rows ? counting(t) : all) * V);
+    ck_assert_int_eq(gm_numel(out.logits), (which == EVERY ? all : counting(t)) * V);
     gm_loss(t->c, &t->m->net, &b, &out, t->h.labels, (const float *const *)t->h.target,
             t->h.targets, &l);
     const gm_tensor part[4] = { l.total, l.ce, l.bce, l.dice };
@@ -86,23 +92,25 @@ static void run(batch *t, bool rows, float loss[4])
     }
     gm_backward(t->c, l.total, 1);
     ck_assert_msg(gm_ok(t->c), "%s", gm_error_text(t->c));
+    free(wanted);
 }
 
 static const gm_shapes_task TASK[] = { GM_SHAPES_REFER, GM_SHAPES_REGION, GM_SHAPES_VQA };
 
-START_TEST(the_rows_that_count_are_enough)
+/* Without and with the conversations' common beginning computed once. */
+START_TEST(the_positions_that_count_are_enough)
 {
     batch t;
     float all[4], few[4];
-    open_batch(&t, TASK[_i]);
-    run(&t, false, all);
+    open_batch(&t, TASK[_i / 2]);
+    run(&t, EVERY, all);
     float **want = calloc((size_t)t.ps.n, sizeof *want);
     for (int64_t i = 0; i < t.ps.n; i++) {
         size_t n = (size_t)gm_numel(t.ps.p[i].dw);
         want[i] = malloc(n * sizeof **want);
         memcpy(want[i], t.ps.p[i].dw.data, n * sizeof **want);
     }
-    run(&t, true, few);
+    run(&t, _i % 2 ? SHARED : WANTED, few);
     for (int i = 0; i < 4; i++)
         ck_assert_msg(fabsf(all[i] - few[i]) <= 1e-6f * fabsf(all[i]), "loss %d: %.9g and %.9g", i,
                       (double)all[i], (double)few[i]);
@@ -122,17 +130,18 @@ START_TEST(the_rows_that_count_are_enough)
 }
 END_TEST
 
-START_TEST(no_label_no_rows)
+/* Where nothing is learnt there is one position nevertheless. */
+START_TEST(no_label_one_position)
 {
     batch t;
     open_batch(&t, GM_SHAPES_VQA);
     gm_batch b = upload(&t);
-    gm_tensor rows = gm_loss_rows(t.c, &t.m->net, &b, t.h.labels);
-    ck_assert(rows.nd == 1 && rows.dim[0] == counting(&t) && rows.type == GM_I32);
     for (int64_t i = 0; i < t.h.B * t.h.L; i++) t.h.labels[i] = GM_IGNORED;
-    rows = gm_loss_rows(t.c, &t.m->net, &b, t.h.labels);
-    ck_assert_ptr_null(rows.data);
-    ck_assert_msg(gm_ok(t.c), "%s", gm_error_text(t.c));
+    uint8_t *wanted = gm_loss_positions(&t.m->net, &b, t.h.labels);
+    int64_t n = 0;
+    for (int64_t i = 0; i < t.h.B * (t.h.L + 15); i++) n += wanted[i];
+    ck_assert_int_eq(n, 1);
+    free(wanted);
     close_batch(&t);
 }
 END_TEST
@@ -141,10 +150,10 @@ Suite *test_train_loss(void);
 Suite *test_train_loss(void)
 {
     Suite *s = suite_create("train_loss");
-    TCase *t = tcase_create("rows");
+    TCase *t = tcase_create("positions");
     tcase_set_timeout(t, 60);
-    tcase_add_loop_test(t, the_rows_that_count_are_enough, 0, 3);
-    tcase_add_test(t, no_label_no_rows);
+    tcase_add_loop_test(t, the_positions_that_count_are_enough, 0, 6);
+    tcase_add_test(t, no_label_one_position);
     suite_add_tcase(s, t);
     return s;
 }

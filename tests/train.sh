@@ -96,6 +96,7 @@ says "wanted objects with traits (shapes:task=objects)" "learn = clip on convers
 pre blind --val shapes:task=gcg; test $? != 0; verdict $? "learn = clip with val: status"
 says "there is no validation with learn = clip" "learn = clip with val"
 pre lost --learn talk; test $? = 1; verdict $? "conversations without words: status"
+says "wanted a conversation, found objects alone" "conversations without words"
 says "shapes objects, seed 3" "conversations without words"
 
 # Not finite: the module is named, the checkpoint before stays.
