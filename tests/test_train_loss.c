@@ -130,17 +130,17 @@ START_TEST(the_positions_that_count_are_enough)
 }
 END_TEST
 
-/* Where nothing is learnt there is one position nevertheless. */
-START_TEST(no_label_one_position)
+/* Where nothing is learnt there are the masks' positions, or one nevertheless. */
+START_TEST(positions_without_labels)
 {
     batch t;
-    open_batch(&t, GM_SHAPES_VQA);
+    open_batch(&t, TASK[_i]);
     gm_batch b = upload(&t);
     for (int64_t i = 0; i < t.h.B * t.h.L; i++) t.h.labels[i] = GM_IGNORED;
     uint8_t *wanted = gm_loss_positions(&t.m->net, &b, t.h.labels);
     int64_t n = 0;
     for (int64_t i = 0; i < t.h.B * (t.h.L + 15); i++) n += wanted[i];
-    ck_assert_int_eq(n, 1);
+    ck_assert_int_eq(n, TASK[_i] == GM_SHAPES_REFER ? t.s[0].masks + t.s[1].masks : 1);
     free(wanted);
     close_batch(&t);
 }
@@ -153,7 +153,7 @@ Suite *test_train_loss(void)
     TCase *t = tcase_create("positions");
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, the_positions_that_count_are_enough, 0, 6);
-    tcase_add_test(t, no_label_one_position);
+    tcase_add_loop_test(t, positions_without_labels, 0, 3);
     suite_add_tcase(s, t);
     return s;
 }
