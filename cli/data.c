@@ -162,7 +162,7 @@ static int read_set(report *r, const data_work *w, int64_t first, int64_t n, int
         gm_error why = { "" };
         gm_problem p = gm_data_record(w->data, first + i, &s, &why);
         bool made = p == GM_PROBLEM_NONE;
-        if (made && w->tokenizer) p = count_tokens(r, w, &s, i, &why);
+        if (made && w->tokenizer && s.turns) p = count_tokens(r, w, &s, i, &why);
         if (p == GM_PROBLEM_NONE) {
             r->masks += s.masks;
             r->boxes += s.boxes;

@@ -161,8 +161,9 @@ int data_picture(const char *path, const data_work *w, const gm_sample *s, gm_er
     int32_t *ids = NULL, *labels = NULL;
     int64_t n = 0;
     gm_font *f = NULL;
-    int bad = gm_train_encode(w->prompts, w->tokenizer, (const char *const *)s->turn, s->turns,
-                              &ids, &labels, &n, e) || draw_sample(&top, s, e);
+    int bad = s->turns ? gm_train_encode(w->prompts, w->tokenizer, (const char *const *)s->turn,
+                                         s->turns, &ids, &labels, &n, e) : 0;
+    if (!bad) bad = draw_sample(&top, s, e);
     if (!bad && !(f = gm_font_new(18, e))) bad = -1;
     if (!bad) {
         int64_t panel = draw_tokens(NULL, top.width, 0, f, w, ids, labels, n);

@@ -52,7 +52,8 @@ static const option ROWS[] = {
 /* The tasks as bits; 0 after a misuse, which is then said. */
 static unsigned task_bits(const text_list *l)
 {
-    unsigned bits = l->n ? 0 : (1u << GM_SHAPES_PHRASE) - 1;    /* all but phrase, the last */
+    /* All that have files: phrase and objects have none. */
+    unsigned bits = l->n ? 0 : (1u << GM_SHAPES_PHRASE) - 1;
     for (int i = 0; i < l->n; i++) {
         unsigned found = 0;
         for (int t = 0; t < GM_SHAPES_PHRASE; t++)

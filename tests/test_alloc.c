@@ -17,6 +17,7 @@
 #include <string.h>
 #include "../ref/glamm.h"
 #include "../train/shapes.h"
+#include "lesson.h"
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
@@ -184,6 +185,42 @@ START_TEST(every_failure_of_drawing)
 }
 END_TEST
 
+/* The losses of pretraining, on a model that is open. */
+static outcome learn(const lesson *t, long failing)
+{
+    outcome r = { 0 };
+    gm_losses l;
+    live = count = 0;
+    fail_at = failing;
+    gm_ctx *c = gm_ctx_new(&t->m->kernels, NULL);
+    r.good = c && gm_pretrain_loss(c, &t->m->net, &t->ps, t->learn, t->s, 2, 3, &l) == 0;
+    if (c) snprintf(r.e.text, sizeof r.e.text, "%s", gm_error_text(c));
+    gm_ctx_free(c);
+    fail_at = 0;
+    r.allocations = count;
+    r.leaked = live;
+    return r;
+}
+
+START_TEST(every_failure_of_pretraining)
+{
+    lesson t;
+    fail_on = 1;
+    lesson_open(&t, (gm_learn)_i, 2);
+    outcome r = learn(&t, 0);
+    long all = r.allocations;
+    ck_assert_msg(r.good && r.leaked == 0 && all > 30, "%s, %ld leaked", r.e.text, r.leaked);
+    for (long k = 1; k <= all; k++) {
+        r = learn(&t, k);
+        ck_assert_msg(!r.good && (r.e.text[0] || k == 1), "allocation %ld of %ld failed unseen", k,
+                      all);
+        ck_assert_msg(r.leaked == 0, "allocation %ld of %ld: %ld blocks leaked (%s)", k, all,
+                      r.leaked, r.e.text);
+    }
+    lesson_close(&t);
+}
+END_TEST
+
 Suite *test_alloc(void);
 Suite *test_alloc(void)
 {
@@ -192,6 +229,7 @@ Suite *test_alloc(void)
     tcase_set_timeout(t, 600);
     tcase_add_loop_test(t, every_failure_is_an_error, 0, 2);
     tcase_add_test(t, every_failure_of_drawing);
+    tcase_add_loop_test(t, every_failure_of_pretraining, GM_LEARN_CLIP, GM_LEARN_DECODER + 1);
     suite_add_tcase(s, t);
     return s;
 }

@@ -221,6 +221,34 @@ START_TEST(drawn_scenes_are_a_set)
 }
 END_TEST
 
+START_TEST(drawn_scenes_with_more_to_say_or_nothing)
+{
+    const char *line[] = { "shapes:task=vqa,world=b,seed=7,turns=8", "shapes:task=objects,seed=7" };
+    gm_data *d = open_sets(line, 2, (gm_data_options){ .seed = 1 });
+    int64_t first = gm_data_set_size(d, 0), most = 0;
+    gm_error e = { "" };
+    gm_sample s, want;
+    for (int64_t i = 0; i < 20; i++) {
+        ck_assert_int_eq(gm_data_record(d, i, &s, &e), GM_PROBLEM_NONE);
+        ck_assert_int_eq(gm_shapes_sample(&want, 7, i, GM_SHAPES_VQA, GM_SHAPES_B, 0, 8, &e), 0);
+        ck_assert_int_eq(s.turns, want.turns);
+        for (int64_t k = 0; k < s.turns; k++) ck_assert_str_eq(s.turn[k], want.turn[k]);
+        if (s.turns > most) most = s.turns;
+        gm_sample_free(&s);
+        gm_sample_free(&want);
+    }
+    ck_assert_int_gt(most, 6);
+    ck_assert_int_eq(gm_data_set_kind(d, 1), GM_SET_SEGM);
+    ck_assert_int_eq(gm_data_record(d, first + 3, &s, &e), GM_PROBLEM_NONE);
+    ck_assert_int_eq(gm_shapes_sample(&want, 7, 3, GM_SHAPES_OBJECTS, GM_SHAPES_A, 0, 0, &e), 0);
+    ck_assert(s.turns == 0 && s.masks == want.masks && s.boxes == s.masks);
+    ck_assert_mem_eq(s.trait, want.trait, (size_t)s.masks * sizeof *s.trait);
+    gm_sample_free(&s);
+    gm_sample_free(&want);
+    gm_data_close(d);
+}
+END_TEST
+
 static void refused(const char *const *line, int64_t n, gm_data_options o, const char *why)
 {
     gm_error e = { "" };
@@ -240,6 +268,12 @@ START_TEST(what_does_not_go_together_is_refused)
     refused(line, 1, (gm_data_options){ 0 }, "found 'world=c'");
     line[0] = "shapes:count=0";
     refused(line, 1, (gm_data_options){ 0 }, "found 'count=0'");
+    line[0] = "shapes:task=object";
+    refused(line, 1, (gm_data_options){ 0 }, "phrase or objects;");
+    line[0] = "shapes:task=vqa,turns=0";
+    refused(line, 1, (gm_data_options){ 0 }, "turns=1 .. 8; found 'turns=0'");
+    line[0] = "shapes:turns=9";
+    refused(line, 1, (gm_data_options){ 0 }, "found 'turns=9'");
     line[0] = "shapes:task=gcg split=test";
     refused(line, 1, (gm_data_options){ 0 }, "train or val, found 'test'");
 }
@@ -259,6 +293,7 @@ Suite *test_data_mix(void)
     tcase_add_test(c, shuffles_are_permutations);
     tcase_add_test(c, choices_are_even);
     tcase_add_test(c, drawn_scenes_are_a_set);
+    tcase_add_test(c, drawn_scenes_with_more_to_say_or_nothing);
     tcase_add_test(c, what_does_not_go_together_is_refused);
     suite_add_tcase(s, c);
     return s;

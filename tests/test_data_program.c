@@ -94,6 +94,28 @@ START_TEST(previews)
 }
 END_TEST
 
+/* Samples without words are counted and drawn, too. */
+START_TEST(objects_without_words)
+{
+    gm_image im;
+    gm_error e = { "" };
+    uint8_t red[3];
+    clean_output();
+    ck_assert_int_eq(shell("$G data check shapes:task=objects,world=b,count=9 "
+                           "--model golden/mini/model"), 0);
+    check_says("records                       9   teaches masks; 0 answers, ");
+    check_says("good                          9\n");
+    ck_assert_ptr_null(strstr(said(), "longest text"));
+    ck_assert_int_eq(shell("$G data preview shapes:task=objects,world=b,count=9 "
+                           "--model golden/mini/model --count 1 --out %s/o", OUTPUT), 0);
+    check_says(OUTPUT "/o/000.png  shapes objects, seed 0, scene 0\n");
+    ck_assert_int_eq(gm_image_read(&im, OUTPUT "/o/000.png", &e), 0);
+    gm_mask_colour(0, red);
+    ck_assert_int_gt(pixels_of(&im, 0, red), 0);
+    gm_image_free(&im);
+}
+END_TEST
+
 Suite *test_data_program(void);
 
 Suite *test_data_program(void)
@@ -105,6 +127,7 @@ Suite *test_data_program(void)
     tcase_add_test(c, bad_data);
     tcase_add_test(c, misuse);
     tcase_add_test(c, previews);
+    tcase_add_test(c, objects_without_words);
     suite_add_tcase(s, c);
     return s;
 }

@@ -11,6 +11,7 @@
 enum { SIDE = GM_SHAPES_SIDE };
 #define SEAL_A 3272406986575600452u
 #define SEAL_B 1715666433318700397u
+#define SEAL_OBJECTS 16252042480713641877u
 
 static int index_of(const char *name, const char *const *list, int n)
 {
@@ -335,13 +336,19 @@ static uint64_t sample_hash(uint64_t h, const gm_sample *s)
             uint8_t b[2] = { (uint8_t)(s->box[i][k] * SIDE), s->box[i][k] == 1 };
             h = mix(h, b, sizeof b);
         }
+    for (int64_t i = 0; s->trait && i < s->masks; i++)
+        for (int k = 0; k < GM_TRAITS; k++) {
+            uint8_t b = (uint8_t)s->trait[i][k];
+            h = mix(h, &b, 1);
+        }
     return h;
 }
 
-static uint64_t some_samples(gm_shapes_world world)
+/* Of tasks from .. to. */
+static uint64_t some_samples(gm_shapes_world world, int from, int to)
 {
     uint64_t h = 14695981039346656037u;
-    for (int task = 0; task < GM_SHAPES_TASKS; task++)
+    for (int task = from; task <= to; task++)
         for (int64_t i = 0; i < 24; i++) {
             gm_sample s;
             int64_t index = i % 2 ? i : GM_SHAPES_VALIDATION + i;
@@ -357,9 +364,11 @@ static uint64_t some_samples(gm_shapes_world world)
  * the bit.  Whoever changes the worlds on purpose writes the new numbers here. */
 START_TEST(the_same_everywhere)
 {
-    ck_assert_uint_eq(some_samples(GM_SHAPES_A), SEAL_A);
-    ck_assert_uint_eq(some_samples(GM_SHAPES_B), SEAL_B);
-    ck_assert(some_samples(GM_SHAPES_MIX) != some_samples(GM_SHAPES_A));
+    ck_assert_uint_eq(some_samples(GM_SHAPES_A, 0, GM_SHAPES_PHRASE), SEAL_A);
+    ck_assert_uint_eq(some_samples(GM_SHAPES_B, 0, GM_SHAPES_PHRASE), SEAL_B);
+    ck_assert_uint_eq(some_samples(GM_SHAPES_B, GM_SHAPES_OBJECTS, GM_SHAPES_OBJECTS),
+                      SEAL_OBJECTS);
+    ck_assert(some_samples(GM_SHAPES_MIX, 0, 0) != some_samples(GM_SHAPES_A, 0, 0));
 }
 END_TEST
 
@@ -371,20 +380,29 @@ static int64_t count_of(const gm_sample *s, const char *word, bool answers)
     return n;
 }
 
-static void check_sample(const gm_sample *s, gm_shapes_task task)
+static void check_turns(const gm_sample *s, gm_shapes_task task)
 {
-    bool segm = task == GM_SHAPES_GCG || task == GM_SHAPES_REFER || task == GM_SHAPES_PHRASE;
-    ck_assert_int_eq(s->kind, segm ? GM_SET_SEGM : task == GM_SHAPES_REGION ? GM_SET_REGION
-                              : GM_SET_CAPTION);
     ck_assert_int_ge(s->turns, 2);
     ck_assert_int_eq(s->turns % 2, 0);
+    ck_assert_ptr_null(s->trait);
     ck_assert_int_eq(count_of(s, "<image>", false), 1);
     ck_assert_int_eq(count_of(s, "[SEG]", true), s->masks);
     ck_assert_int_eq(count_of(s, "[SEG]", false), 0);
     ck_assert_int_eq(count_of(s, "<bbox>", false), s->boxes);
-    ck_assert((s->masks > 0) == segm && (s->boxes > 0) == (task == GM_SHAPES_REGION));
     if (task == GM_SHAPES_GCG || task == GM_SHAPES_PHRASE)
         ck_assert_int_eq(count_of(s, "<p> ", true), s->masks);
+}
+
+static void check_sample(const gm_sample *s, gm_shapes_task task)
+{
+    bool objects = task == GM_SHAPES_OBJECTS;
+    bool segm = objects || task == GM_SHAPES_GCG || task == GM_SHAPES_REFER
+                || task == GM_SHAPES_PHRASE;
+    ck_assert_int_eq(s->kind, segm ? GM_SET_SEGM : task == GM_SHAPES_REGION ? GM_SET_REGION
+                              : GM_SET_CAPTION);
+    ck_assert((s->masks > 0) == segm);
+    ck_assert((s->boxes > 0) == (objects || task == GM_SHAPES_REGION));
+    if (!objects) check_turns(s, task);
     for (int64_t i = 0; i < s->masks; i++) {
         ck_assert(s->mask[i].height == SIDE && s->mask[i].width == SIDE);
         ck_assert_int_ge(gm_rle_area(&s->mask[i]), 150);
@@ -410,18 +428,68 @@ START_TEST(every_sample_fits_together)
 }
 END_TEST
 
+/* Every object, with what the scene knows of it. */
+START_TEST(objects_are_the_scene)
+{
+    for (int64_t i = 0; i < 200; i++) {
+        gm_shapes_world world = gm_shapes_world_of(GM_SHAPES_MIX, 21, i);
+        gm_shapes_scene *scene = gm_shapes_scene_new(21, i, world, 0);
+        gm_sample s;
+        ck_assert_int_eq(gm_shapes_sample(&s, 21, i, GM_SHAPES_OBJECTS, GM_SHAPES_MIX, 0, 0, NULL),
+                         0);
+        ck_assert(s.turns == 0 && s.trait && s.masks == scene->n && s.boxes == scene->n);
+        for (int k = 0; k < scene->n; k++) {
+            const gm_shapes_object *o = &scene->object[k];
+            gm_rle want = { 0 };
+            ck_assert_int_eq(s.trait[k][GM_TRAIT_COLOUR], o->colour);
+            ck_assert_int_eq(s.trait[k][GM_TRAIT_FORM], (int)o->form);
+            ck_assert_int_eq(s.trait[k][GM_TRAIT_SIZE], (int)o->size);
+            ck_assert_int_eq(s.trait[k][GM_TRAIT_TEXTURE], (int)o->texture);
+            for (int d = 0; d < 4; d++)
+                ck_assert_double_eq(s.box[k][d] * SIDE, (double)o->box[d]);
+            ck_assert_int_eq(gm_shapes_mask(&want, scene, 1u << k, NULL), 0);
+            ck_assert(gm_rle_iou(&want, &s.mask[k], false) == 1);
+            gm_rle_free(&want);
+        }
+        gm_sample_free(&s);
+        gm_shapes_scene_free(scene);
+    }
+}
+END_TEST
+
+/* turns=N: at most N questions, and N where there is so much to ask; 3 when nothing is said. */
+START_TEST(as_many_questions_as_wanted)
+{
+    static const gm_shapes_task task[] = { GM_SHAPES_REFER, GM_SHAPES_REGION, GM_SHAPES_VQA };
+    for (int t = 0; t < 3; t++)
+        for (int turns = 0; turns <= GM_SHAPES_TURNS; turns++) {
+            int64_t most = 0;
+            for (int64_t i = 0; i < 80; i++) {
+                gm_sample s;
+                ck_assert_int_eq(gm_shapes_sample(&s, 8, i, task[t], GM_SHAPES_B, GM_SHAPES_MOST,
+                                                  turns, NULL), 0);
+                if (s.turns / 2 > most) most = s.turns / 2;
+                if (task[t] == GM_SHAPES_REGION) ck_assert_int_eq(s.turns / 2, s.boxes);
+                gm_sample_free(&s);
+            }
+            ck_assert_int_eq(most, turns ? turns : 3);
+        }
+}
+END_TEST
+
 START_TEST(what_is_no_sample)
 {
-    static const struct { int64_t index; int task, world, most; } bad[] = {
-        { -1, 0, 0, 0 }, { 0, GM_SHAPES_TASKS, 0, 0 }, { 0, -1, 0, 0 },
-        { 0, 0, GM_SHAPES_WORLDS, 0 }, { 0, 0, -1, 0 }, { 0, 0, 0, GM_SHAPES_MOST + 1 },
-        { 0, 0, 0, -1 }
+    static const struct { int64_t index; int task, world, most, turns; } bad[] = {
+        { -1, 0, 0, 0, 0 }, { 0, GM_SHAPES_TASKS, 0, 0, 0 }, { 0, -1, 0, 0, 0 },
+        { 0, 0, GM_SHAPES_WORLDS, 0, 0 }, { 0, 0, -1, 0, 0 }, { 0, 0, 0, GM_SHAPES_MOST + 1, 0 },
+        { 0, 0, 0, -1, 0 }, { 0, 0, 0, 0, -1 }, { 0, 0, 0, 0, GM_SHAPES_TURNS + 1 }
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         gm_error e = { "" };
         gm_sample s;
         ck_assert_int_eq(gm_shapes_sample(&s, 1, bad[i].index, (gm_shapes_task)bad[i].task,
-                                          (gm_shapes_world)bad[i].world, bad[i].most, 0, &e), -1);
+                                          (gm_shapes_world)bad[i].world, bad[i].most,
+                                          bad[i].turns, &e), -1);
         ck_assert_msg(strstr(e.text, "wanted"), "%s", e.text);
         ck_assert(!s.turn && !s.image.rgb);
     }
@@ -440,6 +508,8 @@ Suite *test_shapes(void)
     tcase_add_test(t, pictures_alike);
     tcase_add_test(t, the_same_everywhere);
     tcase_add_test(t, every_sample_fits_together);
+    tcase_add_test(t, objects_are_the_scene);
+    tcase_add_test(t, as_many_questions_as_wanted);
     tcase_add_test(t, what_is_no_sample);
     suite_add_tcase(s, t);
     return s;

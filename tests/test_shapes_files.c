@@ -29,7 +29,8 @@ static void write_set(gm_shapes_world world, bool validation)
 static gm_sample sample(int64_t i, gm_shapes_task task, gm_shapes_world world)
 {
     gm_sample s;
-    ck_assert_int_eq(gm_shapes_sample(&s, SEED, GM_SHAPES_VALIDATION + i, task, world, 0, 0, NULL), 0);
+    ck_assert_int_eq(gm_shapes_sample(&s, SEED, GM_SHAPES_VALIDATION + i, task, world, 0, 0,
+                                      NULL), 0);
     return s;
 }
 

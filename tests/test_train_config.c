@@ -18,7 +18,8 @@ START_TEST(values_and_defaults)
 {
     gm_train_plan p = parsed("# a comment\n\n  model = some dir/with blanks   # and a comment\n"
                              "data = grandf a.json images=\"x#y\"\r\ndata = llava b.json\nlr=1e-4\n"
-                             "checkpointing = yes\nlora_targets =  q_proj  o_proj\nexport = both");
+                             "checkpointing = yes\nlora_targets =  q_proj  o_proj\nexport = both\n"
+                             "learn = decoder\nmuon = model.layers.*\nmuon = pretrain.*");
     const gm_train_config *c = &p.stage[0];
     gm_error e = { "" };
     ck_assert_int_eq(p.n, 1);
@@ -30,6 +31,11 @@ START_TEST(values_and_defaults)
     ck_assert(c->checkpointing && !c->by_epochs);
     ck_assert_int_eq(c->lora_targets.n, 2);
     ck_assert_str_eq(c->lora_targets.item[1], "o_proj");
+    ck_assert_str_eq(c->learn, "decoder");
+    ck_assert_int_eq(c->muon.n, 2);
+    ck_assert_double_eq(c->momentum, 0.95);
+    ck_assert_str_eq(gm_train_policy_of(c).muon.item[1], "pretrain.*");
+    ck_assert_double_eq(gm_train_policy_of(c).momentum, 0.95);
     ck_assert_int_eq(c->lora_rank, 8);          /* the release's */
     ck_assert_double_eq(c->lora_alpha, 16);
     ck_assert_double_eq(c->beta2, 0.95);
@@ -93,6 +99,8 @@ static const struct { const char *text, *says[3]; } wrong[] = {
     { "stage = a b\n", { "stage", "blanks", "a b" } },
     { "stage = a\nstage = a\n", { "line 2", "two stages", "a" } },
     { "lr = 1e999\n", { "lr", "a number", "1e999" } },
+    { "learn = walk\n", { "learn", "talk|clip|sam|decoder", "'walk'" } },
+    { "momentum = 1.5\n", { "momentum", "0 to 1", "1.5" } },
 };
 
 START_TEST(mistakes_are_named)
@@ -113,6 +121,7 @@ static const struct { const char *text, *says; } unfit[] = {
     { "init = s\ndata = x y\n", "tokenizer = DIR" },
     { BASE "updates = 10\n", "warmup" },
     { BASE "lora_rank = 0\nexport = adapter\n", "no adapter" },
+    { BASE "val = shapes x\nlearn = clip\n", "there is no validation with learn = clip" },
     { BASE "weight_caption = 0\nweight_region = 0\nweight_segm = 0\n", "all 0" },
 };
 

@@ -59,6 +59,46 @@ same whole stopped; verdict $? "resumed after an interruption: other weights"
 run stopped --resume --freeze none; test $? = 1; verdict $? "a checkpoint of other settings is not refused"
 says "made with other settings" "a checkpoint of other settings"
 
+# Pretraining, from a file without val: checkpoints keep its own layers and go on to the bit; exports leave them out.
+cat > "$work/pre.conf" << 'END'
+model = golden/mini/model
+data = shapes:task=objects,world=b,seed=3
+learn = clip
+threads = 1
+updates = 12
+warmup = 2
+batch = 4
+accumulate = 1
+freeze = none
+include = model.vision_tower.*
+muon = *.mlp.*
+muon = pretrain.*
+save_every = 5
+export = both
+END
+pre() { local out=$1; shift; "$glamm" train "$work/pre.conf" --out "$work/$out" "$@" 2> "$work/err"; }
+pre early; verdict $? "learn = clip: $(tail -1 "$work/err")"
+tensors=early/update-00000012/tensors.safetensors
+for name in pretrain.head.weight pretrain.head.weight.m pretrain.head.bias.v; do
+    grep -qa "\"$name\"" "$work/$tensors"; verdict $? "learn = clip: its checkpoint lacks $name"
+done
+grep -qa lora_A "$work/early/adapter/adapter_model.bin"; verdict $? "learn = clip: the adapter lacks lora_A"
+! grep -rqa pretrain.head "$work/early/adapter" "$work/early/model"; verdict $? "learn = clip: an export has its head"
+"$glamm" info "$work/early/model" > /dev/null 2>&1; verdict $? "learn = clip: the written model does not open"
+cp -r "$work/early" "$work/again"
+rm -rf "$work/again/update-00000012" "$work/again/update-00000010" "$work/again/model" "$work/again/adapter"
+pre again --resume; verdict $? "learn = clip: resumed: $(tail -1 "$work/err")"
+says "update 6/12" "learn = clip: resumed"
+cmp -s "$work/$tensors" "$work/again/${tensors#*/}"; verdict $? "learn = clip: resumed: other values"
+test "$(cut -d, -f1-10,12 "$work/early/log.csv")" = "$(loss again)"; verdict $? "learn = clip: resumed: another log"
+pre words --data shapes:task=gcg; test $? = 1; verdict $? "learn = clip on conversations: status"
+says "wanted objects with traits (shapes:task=objects)" "learn = clip on conversations"
+pre blind --val shapes:task=gcg; test $? != 0; verdict $? "learn = clip with val: status"
+says "there is no validation with learn = clip" "learn = clip with val"
+pre lost --learn talk; test $? = 1; verdict $? "conversations without words: status"
+says "wanted a conversation, found objects alone" "conversations without words"
+says "shapes objects, seed 3" "conversations without words"
+
 # Not finite: the module is named, the checkpoint before stays.
 run wild --lr 1e30 --schedule constant --clip_norm 0 --save_every 1; test $? = 1; verdict $? "not finite: status"
 says "not finite" "not finite"

@@ -27,7 +27,10 @@ static int make_ids(gm_train_batch *b, const gm_model *m, const gm_sample *s, in
     int bad = ids && labels && n ? 0 : gm_fail(e, "out of memory for the batch");
     for (int64_t i = 0; !bad && i < b->B; i++) {
         gm_error why = { "" };
-        bad = gm_train_encode(m->prompts, m->tokenizer, (const char *const *)s[i].turn, s[i].turns,
+        bad = !s[i].turns
+            ? gm_fail(&why, "wanted a conversation, found objects alone (for learn = clip, sam or "
+                      "decoder)")
+            : gm_train_encode(m->prompts, m->tokenizer, (const char *const *)s[i].turn, s[i].turns,
                               &ids[i], &labels[i], &n[i], &why);
         if (bad) gm_fail(e, "%s: %s", s[i].source, why.text);
         if (most && n[i] > most) n[i] = most;

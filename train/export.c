@@ -177,6 +177,7 @@ static int fill_adapter(const char *folder, const gm_params *ps, const char *bas
     out_list l;
     int bad = new_list(&l, ps->n, e);
     for (int64_t i = 0; !bad && i < ps->n; i++) {
+        if (ps->p[i].own) continue;
         gm_out_tensor *t = append(&l, "base_model.model.", ps->p[i].name);
         if (!t) bad = gm_fail(e, "out of memory for the adapter");
         else {

@@ -25,8 +25,8 @@ static void product(int64_t n, int64_t k, const float *x, float beta, const floa
                 (int)k, beta, out, (int)k);
 }
 
-/* x (n, k), n <= k, of Frobenius norm at most 1: its singular values come near 1.  y (n, k), g and h
- * (n, n): scratch. */
+/* x (n, k), n <= k, of Frobenius norm at most 1: its singular values come near 1.  y (n, k), g and
+ * h (n, n): scratch. */
 static void orthogonalise(float *x, int64_t n, int64_t k, float *y, float *g, float *h)
 {
     for (int it = 0; it < ITERATIONS; it++) {
@@ -55,7 +55,7 @@ void gm_muon_step(float *w, const float *dw, float *m, int64_t rows, int64_t col
             m[i] = keep * m[i] + take * d;
             x[flip ? c * rows + r : i] = take * d + keep * m[i];
         }
-    float norm = (float)(1 / (sqrt(gm_sum_squares(x, n * k)) + LEAST_NORM));
+    float norm = (float)(1 / fmax(sqrt(gm_sum_squares(x, n * k)), LEAST_NORM));
     for (int64_t i = 0; i < n * k; i++) x[i] *= norm;
     orthogonalise(x, n, k, y, g, h);
     float shrink = (float)(1 - lr * decay), size = (float)(lr * 0.2 * sqrt((double)k));

@@ -220,16 +220,32 @@ static int add_lora(gm_params *ps, llama *m, const gm_train_policy *o, gm_error 
 
 /* ---- all of it ---- */
 
-static int add_scratch(gm_params *ps, gm_error *e)
+/* Muon's, large enough for parameters from .. n - 1, too. */
+static int add_scratch(gm_params *ps, int64_t from, gm_error *e)
 {
-    int64_t most = 0;
-    for (int64_t i = 0; i < ps->n; i++) {
+    int64_t most = ps->scratch_size;
+    for (int64_t i = from; i < ps->n; i++) {
         const gm_tensor *w = &ps->p[i].w;
         int64_t n = ps->p[i].muon ? gm_muon_scratch(w->dim[0], w->dim[1]) : 0;
         if (n > most) most = n;
     }
-    if (most && !(ps->scratch = gm_aligned_alloc((size_t)most * sizeof *ps->scratch)))
-        return gm_fail(e, "out of memory for Muon's %lld numbers", (long long)most);
+    if (most == ps->scratch_size) return 0;
+    free(ps->scratch);
+    ps->scratch_size = most;
+    ps->scratch = gm_aligned_alloc((size_t)most * sizeof *ps->scratch);
+    return ps->scratch ? 0 : gm_fail(e, "out of memory for Muon's %lld numbers", (long long)most);
+}
+
+/* A misspelt pattern would leave AdamW to what was meant for Muon. */
+static int check_muon(const gm_params *ps, const gm_words *w, const gm_weights *all, gm_error *e)
+{
+    for (int64_t i = 0; i < w->n; i++) {
+        bool any = strncmp(w->item[i], "pretrain.", strlen("pretrain.")) == 0;
+        for (int64_t k = 0; k < ps->n && !any; k++)
+            any = gm_name_matches(ps->p[k].name, w->item[i]);
+        const gm_words one = { .item = &w->item[i], .n = 1 };
+        if (!any && check_patterns(&one, "muon", all, e) != 0) return -1;
+    }
     return 0;
 }
 
@@ -247,7 +263,9 @@ int gm_params_open(gm_params *ps, gm_model *m, const gm_train_policy *o, gm_erro
     if (add_tensors(ps, w, o, e) != 0) return -1;
     gm_glamm_free(&m->net);
     if (gm_glamm_bind(&m->net, w, &g, e) != 0 || gm_weights_finish(w, e) != 0) return -1;
-    if (add_lora(ps, &m->net.llama, o, e) != 0 || add_scratch(ps, e) != 0) return -1;
+    if (add_lora(ps, &m->net.llama, o, e) != 0 || check_muon(ps, &o->muon, w, e) != 0 ||
+        add_scratch(ps, 0, e) != 0)
+        return -1;
     return ps->n ? 0 : gm_fail(e, "nothing trains: freeze = %s, no LoRA and nothing included",
                                o->freeze);
 }
@@ -259,9 +277,10 @@ int gm_params_add(gm_params *ps, const char *name, int nd, const int64_t *dim, d
     for (int i = 0; i < nd; i++) x.dim[i] = dim[i];
     gm_param *p = add(ps, name, x, o, e);
     if (!p) return -1;
+    p->own = true;
     if (!o->planning)
         start(p->w.data, p->w, bound, gm_hash(gm_hash(o->seed, 3), (uint64_t)ps->n));
-    return 0;
+    return add_scratch(ps, ps->n - 1, e);
 }
 
 void gm_params_free(gm_params *ps)

@@ -33,6 +33,7 @@ typedef struct {
     int64_t steps;              /* updates that reached it */
     double rate, decay;
     bool muon;                  /* m is Muon's momentum, v stays 0 */
+    bool own;                   /* training's alone (gm_params_add): exports leave it out */
 } gm_param;
 
 /* The adapter of one linear layer: p[at] is A, p[at + 1] is B. */
@@ -47,15 +48,17 @@ typedef struct {
     int64_t rank;
     uint64_t seed;
     double momentum;
-    float *scratch;             /* of Muon's largest matrix, or NULL */
+    float *scratch;             /* of Muon's largest matrix, or NULL: there is none */
+    int64_t scratch_size;
 } gm_params;
 
 /* Chooses, copies to float32, and binds the model to the copies.  m stays the caller's; it must be
- * freed after ps.  An error names a pattern that fits nothing, a target that does not exist. */
+ * freed after ps.  An error names a pattern that fits nothing, a target that does not exist.
+ * (Patterns of muon may also name adapters and pretrain.*.) */
 int gm_params_open(gm_params *ps, gm_model *m, const gm_train_policy *o, gm_error *e);
 void gm_params_free(gm_params *ps);
-/* One more, not of the model: uniform within +- bound, by o->seed and its place.  Before the first
- * gradient is asked for. */
+/* One more, not of the model: float32 of these nd sizes, uniform within +- bound, by o->seed and
+ * its place.  Before the first gradient is asked for.  Errors: no memory, a rate that is none. */
 int gm_params_add(gm_params *ps, const char *name, int nd, const int64_t *dim, double bound,
                   const gm_train_policy *o, gm_error *e);
 /* The parameter of this name, or NULL. */
@@ -70,8 +73,8 @@ void gm_params_clear(gm_params *ps);
 void gm_params_dropout(gm_params *ps, int64_t number);
 /* The norm of all gradients together, times scale. */
 double gm_params_norm(const gm_params *ps, double scale);
-/* One update by scale * dw, AdamW's or Muon's.  A tensor whose gradient is all 0 was not reached by this batch
- * and stays as it is, moments and all, as in PyTorch, where it would have none. */
+/* One update by scale * dw, AdamW's or Muon's.  A tensor whose gradient is all 0 was not reached by
+ * this batch and stays as it is, moments and all, as in PyTorch, where it would have none. */
 void gm_params_step(gm_params *ps, const gm_adamw *o, double lr, double scale);
 
 /* Numbers of trainable values. */

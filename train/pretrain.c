@@ -25,8 +25,8 @@ static const struct { int classes; float weight; } HEAD[HEADS] = {
 gm_learn gm_learn_of(const char *word)
 {
     static const char *const words[] = { "talk", "clip", "sam", "decoder" };
-    int i = 0;
-    while (strcmp(words[i], word) != 0) i++;
+    int i = GM_LEARN_DECODER;
+    while (i > 0 && strcmp(words[i], word) != 0) i--;
     return (gm_learn)i;
 }
 
@@ -61,12 +61,12 @@ int gm_pretrain_open(gm_params *ps, const glamm *m, gm_learn learn, const gm_tra
                      gm_error *e)
 {
     int64_t E = m->decoder.no_mask.dim[1], C = m->clip.class_embedding.dim[0];
+    int64_t said = classes() + FINE * FINE;
     if (learn == GM_LEARN_TALK) return 0;
-    if (learn != GM_LEARN_DECODER)
-        return add_linear(ps, "head", classes() + FINE * FINE, learn == GM_LEARN_CLIP ? C : E, o, e);
-    return add_linear(ps, "prompt.0", PROMPT_INNER, features(), o, e) ||
-                   add_linear(ps, "prompt.2", E, PROMPT_INNER, o, e)
-               ? -1 : 0;
+    if (learn == GM_LEARN_CLIP) return add_linear(ps, "head", said, C, o, e);
+    if (learn == GM_LEARN_SAM) return add_linear(ps, "head", said, E, o, e);
+    if (add_linear(ps, "prompt.0", PROMPT_INNER, features(), o, e) != 0) return -1;
+    return add_linear(ps, "prompt.2", E, PROMPT_INNER, o, e);
 }
 
 static gm_tensor own_linear(gm_ctx *c, const gm_params *ps, const char *name, gm_tensor x)
@@ -157,12 +157,12 @@ static void fill_cells(cells *a, const gm_sample *s, float *best)
     }
 }
 
-/* Labels and covers of all samples, one behind the other: label[h] i32 (n G G), cover (n G G,
- * FINE FINE). */
-static void all_cells(gm_ctx *c, const gm_sample *s, int64_t n, int64_t G, gm_tensor label[HEADS],
-                      gm_tensor *cover)
+/* Labels and covers of all samples, one behind the other: label[h] i32 (n G G), cover (1, n G G
+ * FINE FINE).  Returns how many cells are some object's.  Drawn pictures have one size. */
+static int64_t all_cells(gm_ctx *c, const gm_sample *s, int64_t n, int64_t G,
+                         gm_tensor label[HEADS], gm_tensor *cover)
 {
-    int64_t T = G * G, F = T * FINE * FINE;
+    int64_t T = G * G, F = T * FINE * FINE, objects = 0;
     int64_t pixels = s[0].image.height * s[0].image.width;
     int32_t *labels[HEADS];
     float *covers = malloc((size_t)(n * F) * sizeof *covers);
@@ -177,6 +177,7 @@ static void all_cells(gm_ctx *c, const gm_sample *s, int64_t n, int64_t G, gm_te
         for (int h = 0; h < HEADS; h++) a.label[h] = labels[h] + i * T;
         a.cover = covers + i * F;
         fill_cells(&a, &s[i], best);
+        for (int64_t k = 0; k < T; k++) objects += a.label[0][k] != GM_IGNORED;
     }
     if (!good) gm_set_error(c, "out of memory for the cells of %lld pictures", (long long)n);
     free(a.part);
@@ -185,26 +186,32 @@ static void all_cells(gm_ctx *c, const gm_sample *s, int64_t n, int64_t G, gm_te
     for (int h = 0; h < HEADS; h++)
         label[h] = gm_from_owned(c, GM_I32, labels[h], 1, GM_DIMS(n * T));
     *cover = gm_from_owned(c, GM_F32, covers, 2, GM_DIMS(1, n * F));
+    return objects;
 }
 
 /* ---- pixels ---- */
 
-static gm_tensor clip_pixels(gm_ctx *c, const glamm *m, const gm_sample *s, int64_t n, gm_error *e)
+static gm_tensor clip_pixels(gm_ctx *c, const glamm *m, const gm_sample *s, int64_t n)
 {
+    gm_error e = { "" };
     int64_t S = m->config.clip.image;
     float *x = malloc((size_t)(n * 3 * S * S) * sizeof *x);
     for (int64_t i = 0; x && i < n; i++)
-        if (gm_pixels_clip(x + i * 3 * S * S, &s[i].image, &m->config, e) != 0) break;
+        if (gm_pixels_clip(x + i * 3 * S * S, &s[i].image, &m->config, &e) != 0)
+            gm_set_error(c, "%s: %s", s[i].source, e.text);
     return gm_from_owned(c, GM_F32, x, 4, GM_DIMS(n, 3, S, S));
 }
 
+/* resized: height, width of every picture inside its padded pixels. */
 static gm_tensor sam_pixels(gm_ctx *c, const glamm *m, const gm_sample *s, int64_t n,
-                            int64_t resized[2], gm_error *e)
+                            int64_t resized[2])
 {
+    gm_error e = { "" };
     int64_t Z = gm_sam_side(m);
     float *x = malloc((size_t)(n * 3 * Z * Z) * sizeof *x);
     for (int64_t i = 0; x && i < n; i++)
-        if (gm_pixels_sam(x + i * 3 * Z * Z, &s[i].image, Z, resized, e) != 0) break;
+        if (gm_pixels_sam(x + i * 3 * Z * Z, &s[i].image, Z, resized, &e) != 0)
+            gm_set_error(c, "%s: %s", s[i].source, e.text);
     return gm_from_owned(c, GM_F32, x, 4, GM_DIMS(n, 3, Z, Z));
 }
 
@@ -215,21 +222,21 @@ static gm_tensor plus(gm_ctx *c, gm_tensor x, gm_tensor y)
     return x.data ? gm_add(c, x, y) : y;
 }
 
-/* feature (n G G, C) */
+/* feature (n G G, C).  Where no cell is an object's (large cells, small objects), cover alone. */
 static void cells_loss(gm_ctx *c, const gm_params *ps, gm_tensor feature, const gm_sample *s,
                        int64_t n, int64_t G, gm_losses *l)
 {
     gm_tensor label[HEADS], cover, x = own_linear(c, ps, "head", feature);
     int64_t at = 0;
-    all_cells(c, s, n, G, label, &cover);
-    for (int h = 0; h < HEADS; h++) {
+    bool any = all_cells(c, s, n, G, label, &cover) > 0;
+    for (int h = 0; h < HEADS; at += HEAD[h++].classes) {
+        if (!any) continue;
         gm_tensor ce = gm_cross_entropy(c, gm_slice(c, x, 1, at, HEAD[h].classes), label[h]);
         l->ce = plus(c, l->ce, gm_scale(c, ce, HEAD[h].weight));
-        at += HEAD[h].classes;
     }
     x = gm_reshape(c, gm_slice(c, x, 1, at, FINE * FINE), 2, cover.dim);
     l->bce = gm_scale(c, gm_bce(c, x, cover), COVER_WEIGHT);
-    l->total = gm_add(c, l->ce, l->bce);
+    l->total = plus(c, l->ce, l->bce);
 }
 
 /* One object in numbers. */
@@ -294,7 +301,6 @@ static void decoder_loss(gm_ctx *c, const glamm *m, const gm_params *ps, gm_tens
 int gm_pretrain_loss(gm_ctx *c, const glamm *m, const gm_params *ps, gm_learn learn,
                      const gm_sample *s, int64_t n, uint64_t key, gm_losses *l)
 {
-    gm_error e = { "" };
     int64_t resized[2] = { 0, 0 };
     *l = (gm_losses){ 0 };
     for (int64_t i = 0; i < n; i++)
@@ -302,11 +308,11 @@ int gm_pretrain_loss(gm_ctx *c, const glamm *m, const gm_params *ps, gm_learn le
             gm_set_error(c, "%s: wanted objects with traits (shapes:task=objects)", s[i].source);
     if (!gm_ok(c)) return -1;
     if (learn == GM_LEARN_CLIP) {
-        gm_tensor x = gm_clip(c, &m->clip, clip_pixels(c, m, s, n, &e), NULL);  /* (n, T, C) */
+        gm_tensor x = gm_clip(c, &m->clip, clip_pixels(c, m, s, n), NULL);  /* (n, T, C) */
         int64_t C = x.dim[2], G = m->config.clip.image / m->config.clip.patch;
         cells_loss(c, ps, gm_reshape(c, x, 2, GM_DIMS(-1, C)), s, n, G, l);
     } else {
-        gm_tensor E = gm_sam_encode(c, &m->sam, sam_pixels(c, m, s, n, resized, &e));
+        gm_tensor E = gm_sam_encode(c, &m->sam, sam_pixels(c, m, s, n, resized));
         int64_t C = E.dim[1], G = E.dim[2];
         if (learn == GM_LEARN_DECODER) {
             decoder_loss(c, m, ps, E, s, n, resized, key, l);
@@ -315,6 +321,5 @@ int gm_pretrain_loss(gm_ctx *c, const glamm *m, const gm_params *ps, gm_learn le
             cells_loss(c, ps, gm_reshape(c, x, 2, GM_DIMS(-1, C)), s, n, G, l);
         }
     }
-    if (e.text[0]) gm_set_error(c, "%s", e.text);
     return gm_ok(c) ? 0 : -1;
 }

@@ -22,7 +22,7 @@ typedef struct {
     int64_t masks;
     double (*box)[4];           /* (boxes) x1 y1 x2 y2 in 0..1, in the order of <bbox> */
     int64_t boxes;
-    int (*trait)[GM_TRAITS];    /* (masks), or NULL; then there are no turns, and mask k has box k */
+    int (*trait)[GM_TRAITS];    /* (masks), or NULL; then no turns, and mask k has box k */
 } gm_sample;
 
 void gm_sample_free(gm_sample *s);

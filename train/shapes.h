@@ -21,10 +21,10 @@ enum { GM_SHAPES_SIDE = 256, GM_SHAPES_MOST = 8, GM_SHAPES_TURNS = 8 };
 
 /* A conversation of one task about scene `index`; the scene does not depend on the task.
  * max_objects 1..GM_SHAPES_MOST (world A: at most 4); 0: the world's own, 4 in A and 6 in B.
- * turns 1..GM_SHAPES_TURNS: questions of refer, region and vqa at most; 0: the world's own, 3.  gcg,
- * refer and phrase have masks (visible pixels, in the order of the answers' [SEG]), region has
- * boxes, objects both.  Errors: a task, world, max_objects or turns that is none, no memory.  Freed
- * with gm_sample_free.  Source: nano_data.py, sample. */
+ * turns 1..GM_SHAPES_TURNS: questions of refer, region and vqa at most; 0: the world's own, 3.
+ * gcg, refer and phrase have masks (visible pixels, in the order of the answers' [SEG]), region has
+ * boxes, objects both, from back to front.  Errors: a task, world, max_objects or turns that is
+ * none, no memory.  Freed with gm_sample_free.  Source: nano_data.py, sample. */
 int gm_shapes_sample(gm_sample *out, uint64_t seed, int64_t index, gm_shapes_task task,
                      gm_shapes_world world, int max_objects, int turns, gm_error *e);
 

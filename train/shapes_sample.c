@@ -201,9 +201,10 @@ int gm_shapes_sample(gm_sample *out, uint64_t seed, int64_t index, gm_shapes_tas
         || max_objects < 0 || max_objects > GM_SHAPES_MOST || index < 0
         || turns < 0 || turns > GM_SHAPES_TURNS)
         return gm_fail(e, "drawn scenes: wanted an index of 0 or more, a task below %d, a world "
-                       "below %d, 0 to %d objects and turns, found index %lld, task %d, world %d, %d "
-                       "objects, %d turns", GM_SHAPES_TASKS, GM_SHAPES_WORLDS, GM_SHAPES_MOST,
-                       (long long)index, (int)task, (int)world, max_objects, turns);
+                       "below %d, 0 to %d objects, 0 to %d turns, found index %lld, task %d, "
+                       "world %d, %d objects, %d turns", GM_SHAPES_TASKS, GM_SHAPES_WORLDS,
+                       GM_SHAPES_MOST, GM_SHAPES_TURNS, (long long)index, (int)task, (int)world,
+                       max_objects, turns);
     world = gm_shapes_world_of(world, seed, index);
     gm_shapes_scene *s = gm_shapes_scene_new(seed, index, world, max_objects);
     if (!s) return gm_fail(e, "out of memory for a drawn scene");

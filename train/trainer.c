@@ -125,7 +125,12 @@ static void add_number(gm_ctx *c, double *sum, gm_tensor x)
 }
 
 /* What a micro-batch is made of: either conversations, or samples with traits. */
-typedef struct { const gm_train_batch *h; const gm_sample *s; int64_t n; uint64_t key; } micro_batch;
+typedef struct {
+    const gm_train_batch *h;
+    const gm_sample *s;
+    int64_t n;
+    uint64_t key;               /* of random choices */
+} micro_batch;
 
 /* *wanted: to be freed after the backward pass. */
 static void talk_losses(gm_trainer *t, const gm_train_batch *h, gm_losses *l, gm_train_report *r,

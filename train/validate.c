@@ -85,7 +85,7 @@ int gm_validate_draw(gm_trainer *t, const char *folder, gm_error *e)
         gm_sample s;
         char stem[1024];
         if (gm_data_record(t->val, i, &s, NULL) != GM_PROBLEM_NONE) continue;
-        if (s.masks || s.boxes) {
+        if (s.turns && (s.masks || s.boxes)) {
             snprintf(stem, sizeof stem, "%.980s/%08lld-%lld", folder, (long long)t->update,
                      (long long)drawn++);
             bad = draw_one(t, &s, stem, e);
