@@ -143,8 +143,8 @@ static question question_of(const work *w, int64_t i)
 {
     const char *prompt = w->set.item[i].prompt;
     if (!w->regions) return (question){ .task = GM_CAPTION, .text = prompt };
-    return (question){ .task = GM_REGION, .text = prompt, .boxes = (const double (*)[4])w->set.item[i].box,
-                       .nboxes = 1 };
+    return (question){ .task = GM_REGION, .text = prompt, .nboxes = 1,
+                       .boxes = (const double (*)[4])w->set.item[i].box };
 }
 
 static int ask(void *user, int64_t i, eval_question *q, gm_error *e)

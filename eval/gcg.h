@@ -62,8 +62,8 @@ void gm_gcg_masks_free(gm_gcg_masks *m);
 typedef struct {
     double ap[GM_AP_STATS], miou;
     double recall[2];           /* by gm_recall_mode; NAN before gm_gcg_recall */
-    /* true masks whose pair of mIoU has an IoU of 0.5 or more, as a share of all true masks; of those
-     * the share whose phrase (number k is mask k's) is the label but for case; NAN: of none */
+    /* The share of the true masks whose pair in mIoU has an IoU of 0.5 or more; of those the share
+     * whose phrase (number k is mask k's) is the label but for case.  NAN: of none. */
     double matched, phrases;
     double curve50[GM_AP_POINTS];
     gm_caption_scores caption;

@@ -8,7 +8,7 @@
 
 typedef struct {
     char *id, *text;
-    char *prompt;               /* the whole question, or NULL: text in the prompts' first template */
+    char *prompt;               /* the whole question, or NULL: the first template's */
     int64_t image;
     int64_t first, parts;       /* its annotations: gm_ref_set.part[first] ..; 0: an empty mask */
     bool asked;

@@ -1,8 +1,9 @@
 """make eval-nano: a model on scenes that training never saw, by free generation, all tasks, one table (docs/EVAL.md).
 usage: nano.py GLAMM DIR [--model M] [--scenes N] [--sets ab] [OPTION of glamm eval ..]
        nano.py GLAMM DIR --model golden/nano/model --check golden/nano/quality.json: the same numbers as PyTorch's (golden/oracle/export_nano.py), or status 1
-Set A: golden/make_set_a.py.  Set B: glamm shapes, world b, of every scene its caption, one expression, one region, one question, in the words of its prompts.json.
-Writes DIR/set-{a,b} in set A's layout, DIR/found-{a,b}/TASK (predictions; what is there from the same model is not asked again) and DIR/table.json."""
+Set a: golden/make_set_a.py.  Set b: glamm shapes, world b, of every scene its caption, one expression, one region, one question, in the words of its prompts.json;
+set d: the same of world a (beside set a: the same world, drawn here).
+Writes DIR/set-S in set A's layout, DIR/found-S/TASK (predictions; what is there from the same model is not asked again) and DIR/table.json."""
 import argparse, json, os, pickle, subprocess, sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../../golden"))
@@ -22,10 +23,10 @@ def read(path):
     with open(path) as f: return json.load(f)
 
 
-# ---- set B ----
+# ---- sets that glamm shapes draws ----
 
-def make_b(glamm, raw, out, count):
-    subprocess.run([glamm, "shapes", "--out", raw, "--count", str(count), "--seed", str(SEED), "--world", "b", "--split", "val", "--quiet"], check=True, stdout=subprocess.DEVNULL)
+def make_drawn(glamm, raw, out, count, world):
+    subprocess.run([glamm, "shapes", "--out", raw, "--count", str(count), "--seed", str(SEED), "--world", world, "--split", "val", "--quiet"], check=True, stdout=subprocess.DEVNULL)
     os.makedirs(out, exist_ok=True)
     if not os.path.islink(f"{out}/images"): os.symlink(os.path.abspath(f"{raw}/images"), f"{out}/images")
     words = read(f"{raw}/prompts.json")
@@ -135,12 +136,13 @@ def main():
     a.add_argument("glamm"); a.add_argument("dir")
     a.add_argument("--model", default="models/nano"); a.add_argument("--scenes", type=int, default=200); a.add_argument("--sets", default="ab"); a.add_argument("--check")
     a, more = a.parse_known_args()
+    if not set(a.sets) <= set("abd"): sys.exit(f"eval-nano: --sets: wanted some of a, b, d, found {a.sets}")
     if a.check: sys.exit(check(a, more))
     table = {}
     for s in a.sets:
         folder, found = f"{a.dir}/set-{s}", f"{a.dir}/found-{s}"
         if s == "a": make_set_a.main(folder, a.scenes)
-        else: make_b(a.glamm, f"{a.dir}/drawn-b", folder, a.scenes)
+        else: make_drawn(a.glamm, f"{a.dir}/drawn-{s}", folder, a.scenes, dict(b="b", d="a")[s])
         r = answer(a.glamm, folder, found, a.model, more)
         print(f"{a.model}, set {s.upper()}, {a.scenes} scenes, in percent")
         print(f"{'':38}{'here':>6}{'  wanted' if s == 'a' else '':8}  one answer to everything")
