@@ -20,8 +20,12 @@ SCENES ?= 200
 eval-nano: $(B)/glamm
 	@mkdir -p $(B)/eval-nano
 	@bash bench/eval/nano.sh bench/eval/nano.py $(B)/glamm $(B)/eval-nano --model $(MODEL) --scenes $(SCENES) $(EVAL_NANO)
+# Twenty of their answers as one picture: make eval-nano-sheet [SHEET="ab 20 0"] (sets, how many, from which scene on).
+SHEET  ?= ab 20
+eval-nano-sheet:
+	@bash bench/eval/nano.sh bench/eval/nano_sheet.py $(B)/eval-nano $(B)/eval-nano/sheet.png $(SHEET)
 # The measures themselves: PyTorch's on the golden's model and scenes.
 check-eval-nano: $(B)/glamm
 	@mkdir -p $(B)/eval-nano
 	@bash bench/eval/nano.sh bench/eval/nano.py $(B)/glamm $(B)/eval-nano --model golden/nano/model --check golden/nano/quality.json
-.PHONY: eval-nano check-eval-nano
+.PHONY: eval-nano eval-nano-sheet check-eval-nano

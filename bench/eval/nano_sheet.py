@@ -15,7 +15,7 @@ same = lambda a, b: " ".join(a.lower().split()) == " ".join(b.lower().split())
 iou = lambda a, b: float((a & b).sum() / max(1, (a | b).sum()))
 
 
-def load(folder, found):
+def load(folder, found, letter):
     """By scene: the truth of every task with its answer."""
     truth, masks = read(f"{folder}/gcg_caption.json"), {}
     for a in read(f"{folder}/gcg_mask.json")["annotations"]: masks.setdefault(a["image_id"], []).append(decode(a["segmentation"]))
@@ -26,7 +26,7 @@ def load(folder, found):
     region = {files[a["image_id"]]: a for a in regions["annotations"]}
     for m, a in zip(truth["images"], truth["annotations"]):
         file, g = m["file_name"], read(f"{found}/gcg/{m['id']}.json")
-        s = dict(image=f"{folder}/images/{file}", name=m["id"], caption=a["caption"], labels=a["labels"], masks=masks[m["id"]], answer=g["caption"],
+        s = dict(image=f"{folder}/images/{file}", name=f"set {letter}, {int(m['id'])}", caption=a["caption"], labels=a["labels"], masks=masks[m["id"]], answer=g["caption"],
                  phrases=g["phrases"], found=[decode(x) for x in g["pred_masks"]], more=[])
         if file in refer:
             r = read(f"{found}/refseg/{m['id']}.json")["expressions"][0]
@@ -93,9 +93,9 @@ def draw_text(draw, x0, y, parts):
 def main(folder, out, sets="ab", count=20, first=0):
     scenes, best = [], []
     for s in sets:
-        all_ = list(load(f"{folder}/set-{s}", f"{folder}/found-{s}"))
+        all_ = list(load(f"{folder}/set-{s}", f"{folder}/found-{s}", s))
         scenes += all_[first:first + (count + len(sets) - 1) // len(sets)]
-        if s != "a": best += [f"set {s}, scene {int(x['name'])}: {x['answer']}" for x in all_ if len(x["masks"]) in (3, 4) and faultless(x)]
+        if s != "a": best += [f"{x['name']}: {x['answer']}" for x in all_ if len(x["masks"]) in (3, 4) and faultless(x)]
     scratch = ImageDraw.Draw(Image.new("RGB", (8, 8)))
     tall = max(draw_text(scratch, 0, 0, words(s)) for s in scenes) + SIDE + 20
     rows = -(-len(scenes) // COLUMNS)
