@@ -1,7 +1,7 @@
 """make eval-nano: a model on scenes that training never saw, by free generation, all tasks, one table (docs/EVAL.md).
 usage: nano.py GLAMM DIR [--model M] [--scenes N] [--sets ab] [OPTION of glamm eval ..]
        nano.py GLAMM DIR --model golden/nano/model --check golden/nano/quality.json: the same numbers as PyTorch's (golden/oracle/export_nano.py), or status 1
-Set a: golden/make_set_a.py.  Set b: glamm shapes, world b, of every scene its caption, one expression, one region, one question, in the words of its prompts.json;
+Set a: golden/make_set_a.py.  Set b: glamm shapes, world b, of every scene its caption and one expression, region and question, in the words of its prompts.json;
 set d: the same of world a (beside set a: the same world, drawn here).
 Writes DIR/set-S in set A's layout, DIR/found-S/TASK (predictions; what is there from the same model is not asked again) and DIR/table.json."""
 import argparse, json, os, pickle, subprocess, sys
@@ -111,7 +111,9 @@ def answer(glamm, folder, found, model, more, limit={}):
     for task, name in TRUTH.items():
         command = [glamm, "eval", task, "--truth", f"{folder}/{name}", "--pred", f"{found}/{task}", "--model", model, "--images", f"{folder}/images", "--quiet", "--json", *more]
         if task in limit: command += ["--max-tokens", str(limit[task])]
-        r = subprocess.run(command, stdout=subprocess.PIPE)
+        r = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        told = [l for l in r.stderr.splitlines() if "predictions of other" not in l]        # those of an earlier run with more scenes
+        if told: print(*told, sep="\n", file=sys.stderr)
         if r.returncode: sys.exit(f"eval-nano: failed: {' '.join(command)}")
         out[task] = json.loads(r.stdout)
     return out
@@ -148,7 +150,7 @@ def main():
         print(f"{'':38}{'here':>6}{'  wanted' if s == 'a' else '':8}  one answer to everything")
         for (task, key, words, wanted), b in zip(ROWS, blind(folder)):
             v = r[task][key] or 0
-            aim = "" if s == "b" else f"{wanted:8}" if 100 * v >= wanted else f"{wanted:7}!"
+            aim = "" if s != "a" else f"{wanted:8}" if 100 * v >= wanted else f"{wanted:7}!"
             print(f"{words:38}{100 * v:6.1f}{aim:8}{100 * b:10.1f}")
             table[f"{s}_{task}_{key}"] = dict(value=v, one_answer=float(b), wanted=wanted / 100 if s == "a" else None)
         print(flush=True)
