@@ -13,9 +13,19 @@ bench-eval: $(B)/glamm $(B)/make-eval-set $(EVAL_PYTHON)
 PROOF += $(B)/make-eval-set
 .PHONY: bench-eval
 
-# The shipped model on scenes it never saw; predictions and two reports stay in build/eval-nano.
+# A model on scenes that training never saw: make eval-nano [MODEL=models/nano] [SCENES=200] [EVAL_NANO="--sets a -t 2"].
+# The sets, predictions and table.json stay in build/eval-nano.
+MODEL  ?= models/nano
 SCENES ?= 200
 eval-nano: $(B)/glamm
 	@mkdir -p $(B)/eval-nano
-	@bash bench/eval/nano.sh $(B)/glamm $(B)/eval-nano $(SCENES)
-.PHONY: eval-nano
+	@bash bench/eval/nano.sh bench/eval/nano.py $(B)/glamm $(B)/eval-nano --model $(MODEL) --scenes $(SCENES) $(EVAL_NANO)
+# Twenty of their answers as one picture: make eval-nano-sheet [SHEET="ab 20 0"] (sets, how many, from which scene on).
+SHEET  ?= ab 20
+eval-nano-sheet:
+	@bash bench/eval/nano.sh bench/eval/nano_sheet.py $(B)/eval-nano $(B)/eval-nano/sheet.png $(SHEET)
+# The measures themselves: PyTorch's on the golden's model and scenes.
+check-eval-nano: $(B)/glamm
+	@mkdir -p $(B)/eval-nano
+	@bash bench/eval/nano.sh bench/eval/nano.py $(B)/glamm $(B)/eval-nano --model golden/nano/model --check golden/nano/quality.json
+.PHONY: eval-nano eval-nano-sheet check-eval-nano

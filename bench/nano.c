@@ -5,7 +5,7 @@
 #include "../io/os.h"
 
 static const char PROGRAM[] = "build/glamm", MODEL[] = "models/nano",
-                  IMAGE[] = "models/nano/scenes/demo.png", OUT[] = "build/bench-out";
+                  IMAGE[] = "golden/nano/scenes/demo.png", OUT[] = "build/bench-out";
 
 /* Peak memory after each stage, as the library reports stages. */
 typedef struct { const char *stage; double mb; } stage_peak;

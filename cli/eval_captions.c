@@ -103,11 +103,12 @@ static int fill(work *w, eval_result *r, gm_error *e)
     }
     r->headline = r->n;
     eval_add_bleu_rouge(r, &s->all);
+    eval_add(r, "exact", "exact", (double)s->exact / (double)s->n);
     r->items = s->n, r->missing = s->missing, r->extra = s->extra;
     gm_predictions_left(w->p, &r->first_extra);
     r->problems = &s->problems;
-    static const char *const column[] = { "Bleu_4", "METEOR", "ROUGE_L", "CIDEr" };
-    r->columns = 4;
+    static const char *const column[] = { "Bleu_4", "METEOR", "ROUGE_L", "CIDEr", "exact" };
+    r->columns = 5;
     r->rank = 3;
     memcpy(r->column, column, sizeof column);
     if (s->all.es) r->column[1] = METEOR_ES;
@@ -118,6 +119,7 @@ static int fill(work *w, eval_result *r, gm_error *e)
         c[1] = s->each[i].meteor;
         c[2] = s->each[i].rouge;
         c[3] = s->each[i].cider;
+        c[4] = s->item[i].exact;
         r->id[i] = s->item[i].id;
         r->found[i] = s->item[i].found;
         r->truth[i] = s->item[i].captions.text[0];
@@ -139,9 +141,10 @@ static int fill(work *w, eval_result *r, gm_error *e)
 
 static question question_of(const work *w, int64_t i)
 {
-    if (!w->regions) return (question){ .task = GM_CAPTION };
-    return (question){ .task = GM_REGION, .boxes = (const double (*)[4])w->set.item[i].box,
-                       .nboxes = 1 };
+    const char *prompt = w->set.item[i].prompt;
+    if (!w->regions) return (question){ .task = GM_CAPTION, .text = prompt };
+    return (question){ .task = GM_REGION, .text = prompt, .nboxes = 1,
+                       .boxes = (const double (*)[4])w->set.item[i].box };
 }
 
 static int ask(void *user, int64_t i, eval_question *q, gm_error *e)

@@ -70,22 +70,11 @@ static void add_headline(eval_result *r, const gm_gcg_scores *s, bool val, int m
 
 /* ---- the report ---- */
 
-/* Which true mask each found one is drawn like: the largest IoU first (as mIoU pairs them). */
-static int64_t *match(const gm_gcg_image *m, int64_t T, int64_t F)
+/* Which true mask each found one is drawn like: mIoU's pairs. */
+static int64_t *colours(const gm_gcg_image *m, int64_t F)
 {
     int64_t *colour = malloc((size_t)(F + 1) * sizeof *colour);
-    bool *taken = calloc((size_t)T + 1, sizeof *taken);
-    for (int64_t f = 0; colour && f < F; f++) colour[f] = -1;
-    while (colour && taken && m->iou) {
-        int64_t best = -1;
-        for (int64_t i = 0; i < T * F; i++)
-            if (!taken[i / F] && colour[i % F] < 0 && m->iou[i] > (best < 0 ? 0 : m->iou[best]))
-                best = i;
-        if (best < 0) break;
-        taken[best / F] = true;
-        colour[best % F] = best / F;
-    }
-    free(taken);
+    for (int64_t f = 0; colour && f < F; f++) colour[f] = m->match[f];
     return colour;
 }
 
@@ -125,7 +114,7 @@ static int item(void *user, int64_t row, eval_item *out, gm_error *e)
     out->nfound = masks.nfound;
     masks.found = NULL;
     masks.nfound = 0;
-    out->colour = match(m, out->ntrue, out->nfound);
+    out->colour = colours(m, out->nfound);
     gm_gcg_masks_free(&masks);
     return out->true_mask && out->colour && out->truth && out->found ? 0
         : gm_fail(e, "out of memory for the report");
@@ -143,6 +132,8 @@ static int fill(work *w, eval_result *r, gm_error *e)
     r->paper[0] = "GLaMM paper";
     add_headline(r, s, !split || strcmp(split, "val") == 0, recall_mode(w->call));
     eval_add_bleu_rouge(r, &s->caption);
+    eval_add(r, "matched", "matched", s->matched)->why = "no true mask";
+    eval_add(r, "phrases", "phrases", s->phrases)->why = "no mask matched";
     for (int i = 0; i < GM_AP_STATS; i++)
         if (i != 1) eval_add(r, NULL, GM_AP_NAMES[i], s->ap[i] < 0 ? NAN : s->ap[i])->why =
             "no true mask of this size";
@@ -187,7 +178,7 @@ static int ask(void *user, int64_t i, eval_question *q, gm_error *e)
     (void)e;
     q->id = m->id;
     q->image = eval_image_path(w->call, m->file, m->id);
-    q->q = (question){ .task = GM_GCG };
+    q->q = (question){ .task = GM_GCG, .text = m->prompt };
     return 0;
 }
 
@@ -195,7 +186,7 @@ static int ask(void *user, int64_t i, eval_question *q, gm_error *e)
 static json_t *answer(void *user, int64_t i, eval_worker *worker, gm_error *e)
 {
     const work *w = user;
-    const question q = { .task = GM_GCG };
+    const question q = { .task = GM_GCG, .text = w->g.image[i].prompt };
     gm_answer *a = eval_ask(worker, &q, e);
     if (!a) return NULL;
     json_t *phrases = json_array(), *masks = json_array(), *mask = NULL;

@@ -139,6 +139,7 @@ static int fill(work *w, eval_result *r, const gm_seg_sums *sums, gm_error *e)
 
 static question question_of(const gm_expression *x)
 {
+    if (x->prompt) return (question){ .task = GM_CHAT, .text = x->prompt };
     return (question){ .task = GM_REFER, .text = x->text };
 }
 

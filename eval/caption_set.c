@@ -40,6 +40,14 @@ static gm_captioned *add_to(gm_captioned **list, int64_t *n, int64_t *room)
     return m;
 }
 
+/* o's prompt into m, where it has one. */
+static int take_prompt(gm_captioned *m, const json_t *o, gm_error *e)
+{
+    const char *prompt = gm_json_text(o, "prompt");
+    m->prompt = prompt ? gm_copy_text(prompt) : NULL;
+    return prompt && !m->prompt ? out_of_memory(e) : 0;
+}
+
 static int add_image(reading *r, const json_t *o, const char *what, gm_error *e)
 {
     char number[32];
@@ -50,7 +58,7 @@ static int add_image(reading *r, const json_t *o, const char *what, gm_error *e)
     if (!m) return out_of_memory(e);
     m->id = gm_copy_text(id);
     m->file = file ? gm_copy_text(file) : NULL;
-    return m->id && (m->file || !file) ? 0 : out_of_memory(e);
+    return m->id && (m->file || !file) ? take_prompt(m, o, e) : out_of_memory(e);
 }
 
 static int read_box(double box[4], const json_t *o, const char *what, gm_error *e)
@@ -85,7 +93,8 @@ static int add_annotation(reading *r, const json_t *o, const char *what, gm_erro
     m->id = gm_copy_text(id);
     m->file = r->image[i].file ? gm_copy_text(r->image[i].file) : NULL;
     if (!m->id || (r->image[i].file && !m->file)) return out_of_memory(e);
-    return read_box(m->box, o, what, e) || gm_texts_add(&m->captions, caption, e) ? -1 : 0;
+    return take_prompt(m, o, e) || read_box(m->box, o, what, e) ||
+           gm_texts_add(&m->captions, caption, e) ? -1 : 0;
 }
 
 static int go_through(reading *r, bool images, gm_error *e)
@@ -125,6 +134,7 @@ static void free_item(gm_captioned *m)
 {
     free(m->id);
     free(m->file);
+    free(m->prompt);
     free(m->found);
     free(m->problem);
     gm_texts_free(&m->captions);
@@ -188,7 +198,10 @@ static int take_prediction(gm_caption_set *s, gm_captioned *m, gm_predictions *p
     m->problem = caption ? NULL : gm_copy_text(why.text);
     json_decref(o);
     if (!m->found || (!caption && !m->problem)) return out_of_memory(e);
+    for (int64_t k = 0; m->predicted && k < m->captions.n; k++)
+        m->exact = m->exact || gm_texts_same(m->found, m->captions.text[k]);
     s->missing += !m->predicted;
+    s->exact += m->exact;
     return caption ? 0 : gm_texts_add(&s->problems, m->problem, e);
 }
 

@@ -8,23 +8,25 @@
 /* One caption that is wanted: of an image, or of a region (an annotation). */
 typedef struct {
     char *id, *file;            /* the image's file_name, or NULL */
+    char *prompt;               /* what a model is asked, or NULL: its prompts' first template */
     gm_texts captions;          /* true */
     double box[4];              /* of a region: x1 y1 x2 y2 in pixels */
     int64_t image;              /* which image of the file */
     char *found;                /* "" without a prediction */
-    bool predicted;
+    bool predicted, exact;      /* exact: equal to a true one (gm_texts_same) */
     char *problem;              /* or NULL */
 } gm_captioned;
 
 typedef struct {
     gm_captioned *item;
-    int64_t n, images, missing, extra;
+    int64_t n, images, missing, extra, exact;
     gm_texts problems;
     const char *meteor;         /* folder of METEOR's files, or NULL; the caller sets it */
     gm_caption_scores all, *each;
 } gm_caption_set;
 
-/* path: images [{id, file_name}], annotations [{id, image_id, caption, bbox [x, y, w, h]}].  An
+/* path: images [{id, file_name}], annotations [{id, image_id, caption, bbox [x, y, w, h]}]; a
+ * region's annotation or an image may have a prompt.  An
  * item is an image with all its captions in the order of images; for regions an annotation, in the
  * order of annotations.  gm_caption_set_free in any case. */
 int gm_caption_set_read(gm_caption_set *s, const char *path, bool regions, gm_error *e);

@@ -13,11 +13,13 @@
 typedef struct {
     char *id;
     char *file;                 /* the truth's file_name, or NULL */
+    char *prompt;               /* what a model is asked, or NULL: its prompts' first template */
     int64_t height, width;      /* as the mask file says, for polygons; 0: unknown */
     int64_t number;             /* of ids that are numbers: they sort as numbers */
     /* in the caption file; else it counts for average precision alone */
     bool captioned;
     gm_texts captions, labels;  /* true; labels of its first caption */
+    gm_texts also;              /* other words for each label that are as right, or none */
     int64_t first, nmasks;      /* its true masks: gm_gcg.mask[first] .. */
     /* what scoring leaves here */
     bool predicted;
@@ -25,6 +27,7 @@ typedef struct {
     gm_texts phrases;
     int64_t nfound;
     double *iou;                /* (nmasks, nfound) true by found; NULL: masks of two sizes */
+    int64_t *match;             /* (nfound) the true mask of mIoU's pair, or -1 */
     char *problem;              /* what is wrong with this image, or NULL */
 } gm_gcg_image;
 
@@ -60,6 +63,10 @@ void gm_gcg_masks_free(gm_gcg_masks *m);
 typedef struct {
     double ap[GM_AP_STATS], miou;
     double recall[2];           /* by gm_recall_mode; NAN before gm_gcg_recall */
+    /* The share of the true masks whose pair in mIoU has an IoU of 0.5 or more; of those the share
+     * whose phrase (number k is mask k's) is the label, or what `also` has for it, but for case.
+     * NAN: of none. */
+    double matched, phrases;
     double curve50[GM_AP_POINTS];
     gm_caption_scores caption;
     gm_caption_scores *each;    /* of the captioned images; malloc'ed */

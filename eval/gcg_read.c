@@ -78,6 +78,7 @@ static int add_image(reading *r, const json_t *o, int64_t number, gm_error *e)
     char text[32];
     const json_t *id = json_object_get(o, "id");
     const char *name = gm_id_text(id, text), *file = gm_json_text(o, "file_name");
+    const char *prompt = gm_json_text(o, "prompt");
     if (!name)
         return gm_fail(e, "%s: image %lld: wanted an id, a text or a whole number", r->path,
                        (long long)number);
@@ -92,8 +93,10 @@ static int add_image(reading *r, const json_t *o, int64_t number, gm_error *e)
     gm_gcg_image *m = &g->image[g->n++];
     *m = (gm_gcg_image){ .id = gm_copy_text(name), .captioned = r->captions,
                          .file = file ? gm_copy_text(file) : NULL,
+                         .prompt = prompt ? gm_copy_text(prompt) : NULL,
                          .number = json_integer_value(id), .caption = gm_copy_text("") };
-    if (!m->id || !m->caption || (file && !m->file)) return out_of_memory(e);
+    if (!m->id || !m->caption || (file && !m->file) || (prompt && !m->prompt))
+        return out_of_memory(e);
     return r->captions ? 0 : read_size(m, o, r->path, e);
 }
 
@@ -117,7 +120,8 @@ static int add_caption(reading *r, const json_t *o, const char *what, gm_error *
     gm_gcg_image *m = &r->g->image[i];
     if (!caption) return gm_fail(e, "%s: wanted a caption", what);
     if (m->captions.n == 0 &&
-        gm_texts_read(&m->labels, json_object_get(o, "labels"), what, e) != 0)
+        (gm_texts_read(&m->labels, json_object_get(o, "labels"), what, e) != 0 ||
+         gm_texts_read(&m->also, json_object_get(o, "also"), what, e) != 0))
         return -1;
     return gm_texts_add(&m->captions, caption, e);
 }
@@ -257,11 +261,14 @@ void gm_gcg_free(gm_gcg *g)
         gm_gcg_image *m = &g->image[i];
         gm_texts_free(&m->captions);
         gm_texts_free(&m->labels);
+        gm_texts_free(&m->also);
         gm_texts_free(&m->phrases);
         free(m->id);
         free(m->file);
+        free(m->prompt);
         free(m->caption);
         free(m->iou);
+        free(m->match);
         free(m->problem);
     }
     free(g->image);

@@ -41,9 +41,11 @@ static int pair_masks(gm_gcg_image *m, double *miou, const gm_gcg_masks *masks, 
     double *used = malloc((size_t)(T * F + 1) * sizeof *used);
     gm_error why = { "" };
     m->iou = malloc((size_t)(T * F + 1) * sizeof *m->iou);
+    m->match = malloc((size_t)(F + 1) * sizeof *m->match);
     m->nfound = F;
     *miou = 0;
-    int bad = truth && used && m->iou ? 0 : out_of_memory(m, e);
+    int bad = truth && used && m->iou && m->match ? 0 : out_of_memory(m, e);
+    for (int64_t f = 0; !bad && f < F; f++) m->match[f] = -1;
     for (int64_t i = 0; !bad && i < T; i++) truth[i] = masks->truth[i].mask;
     if (!bad && gm_iou_matrix(m->iou, truth, T, masks->found, F, &why) != 0) {
         free(m->iou);
@@ -55,7 +57,7 @@ static int pair_masks(gm_gcg_image *m, double *miou, const gm_gcg_masks *masks, 
     } else if (!bad) {
         for (int64_t t = 0; t < T; t++)         /* found masks are rows: of equals the first wins */
             for (int64_t f = 0; f < F; f++) used[f * T + t] = m->iou[t * F + f];
-        *miou = gm_miou(used, F, T);
+        *miou = gm_miou(used, F, T, m->match);
     }
     free(truth);
     free(used);
@@ -106,6 +108,29 @@ static int all_masks(gm_gcg_scores *s, gm_gcg *g, gm_predictions *p, gm_error *e
     return bad;
 }
 
+static bool says(const gm_texts *found, int64_t f, const gm_texts *true_texts, int64_t t)
+{
+    return f < found->n && t < true_texts->n && gm_texts_same(found->text[f], true_texts->text[t]);
+}
+
+/* The shares of gcg.h's matched and phrases. */
+static void count_matched(gm_gcg_scores *s, const gm_gcg *g)
+{
+    int64_t wanted = 0, matched = 0, right = 0;
+    for (int64_t i = 0; i < g->captioned; i++) {
+        const gm_gcg_image *m = &g->image[i];
+        wanted += m->nmasks;
+        for (int64_t f = 0; f < m->nfound; f++) {
+            int64_t t = m->match[f];
+            if (t < 0 || m->iou[t * m->nfound + f] < 0.5) continue;
+            matched++;
+            right += says(&m->phrases, f, &m->labels, t) || says(&m->phrases, f, &m->also, t);
+        }
+    }
+    s->matched = wanted ? (double)matched / (double)wanted : NAN;
+    s->phrases = matched ? (double)right / (double)matched : NAN;
+}
+
 static int gather_problems(gm_gcg *g, const gm_predictions *p, gm_error *e)
 {
     const char *first;
@@ -145,6 +170,7 @@ int gm_gcg_score(gm_gcg_scores *s, gm_gcg *g, gm_predictions *p, gm_error *e)
     if (all_masks(s, g, p, e) != 0 || gather_problems(g, p, e) != 0) return -1;
     for (int64_t i = 0; i < g->captioned; i++) s->miou += s->each_miou[i];
     s->miou /= (double)g->captioned;
+    count_matched(s, g);
     return all_captions(s, g, e);
 }
 

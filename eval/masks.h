@@ -46,8 +46,9 @@ int gm_iou_matrix(double *iou, const gm_rle *a, int64_t R, const gm_rle *b, int6
 
 /* Mean IoU of one image: the pair with the largest IoU (the first of equals), then the largest
  * among the masks left, while it is above 0; 0 without a pair. Unpaired masks cost nothing. A NaN
- * ends it before the first pair. iou (found, true) is used up. eval/gcg/evaluate.py compute_miou */
-double gm_miou(double *iou, int64_t R, int64_t C);
+ * ends it before the first pair. iou (found, true) is used up. match (R), or NULL: the column that
+ * each row was paired with, or -1. eval/gcg/evaluate.py compute_miou */
+double gm_miou(double *iou, int64_t R, int64_t C, int64_t *match);
 
 /* Mask recall. */
 

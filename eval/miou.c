@@ -18,10 +18,11 @@ int gm_iou_matrix(double *iou, const gm_rle *a, int64_t R, const gm_rle *b, int6
     return 0;
 }
 
-double gm_miou(double *iou, int64_t R, int64_t C)
+double gm_miou(double *iou, int64_t R, int64_t C, int64_t *match)
 {
     double sum = 0;
     int64_t pairs = 0;
+    for (int64_t r = 0; match && r < R; r++) match[r] = -1;
     for (int64_t i = 0; i < R * C; i++)
         if (isnan(iou[i])) return 0;
     for (;;) {
@@ -31,6 +32,7 @@ double gm_miou(double *iou, int64_t R, int64_t C)
         if (best < 0) return pairs ? sum / (double)pairs : 0;
         sum += iou[best];
         pairs++;
+        if (match) match[best / C] = best % C;
         for (int64_t r = 0; r < R; r++) iou[r * C + best % C] = 0;
         for (int64_t c = 0; c < C; c++) iou[best / C * C + c] = 0;
     }

@@ -8,6 +8,7 @@
 
 typedef struct {
     char *id, *text;
+    char *prompt;               /* the whole question, or NULL: the first template's */
     int64_t image;
     int64_t first, parts;       /* its annotations: gm_ref_set.part[first] ..; 0: an empty mask */
     bool asked;
@@ -39,8 +40,8 @@ typedef struct {
 
 /* truth: a folder with instances.json and refs(unc).p (refcocog: refs(umd).p, where both are), of
  * whose refs those of `split` count as REFER.getRefIds picks them; or a JSON file, a list of
- * {"id", "image": FILE, "expression", "segmentation", "height", "width"} (the last two for
- * polygons).  gm_ref_set_free in any case. */
+ * {"id", "image": FILE, "expression", "segmentation", "height", "width", "prompt"} (sizes for
+ * polygons; the last may be absent).  gm_ref_set_free in any case. */
 int gm_ref_set_read(gm_ref_set *s, const char *truth, const char *split, gm_error *e);
 void gm_ref_set_free(gm_ref_set *s);
 /* refseg_pickle.c: the expressions of a .p file about images whose ids are in `ids`; the ids of

@@ -185,6 +185,8 @@ static int list_element(gm_ref_set *s, const json_t *o, gm_json_place place, con
     x->first = s->nparts;
     x->parts = 1;
     s->part[s->nparts++] = place;
+    const char *prompt = gm_json_text(o, "prompt");
+    if (prompt && !(x->prompt = gm_copy_text(prompt))) return out_of_memory(e);
     return 0;
 }
 
@@ -255,6 +257,7 @@ void gm_ref_set_free(gm_ref_set *s)
     for (int64_t k = 0; k < s->n; k++) {
         free(s->expression[k].id);
         free(s->expression[k].text);
+        free(s->expression[k].prompt);
     }
     free(s->image);
     free(s->expression);

@@ -1,6 +1,7 @@
 /* See texts.h. */
 #include "texts.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -59,6 +60,27 @@ const char *gm_id_text(const json_t *id, char number[32])
     if (!json_is_integer(id)) return NULL;
     snprintf(number, 32, "%" PRId64, (int64_t)json_integer_value(id));
     return number;
+}
+
+/* The next character as gm_texts_same sees it: one space for white space, none at either end or
+ * beside a dot or a comma; 0 at the end. */
+static int next_plain(const char **s, int before)
+{
+    const char *from = *s;
+    while (isspace((unsigned char)**s)) (*s)++;
+    bool apart = *s > from && before && !strchr(".,", before) && !strchr(".,", **s);
+    if (apart) return ' ';                  /* not at the end: strchr finds the 0 as well */
+    return **s ? tolower((unsigned char)*(*s)++) : 0;
+}
+
+bool gm_texts_same(const char *a, const char *b)
+{
+    for (int c = 0;;) {
+        int x = next_plain(&a, c), y = next_plain(&b, c);
+        if (x != y) return false;
+        if (!x) return true;
+        c = x;
+    }
 }
 
 static int by_id(const void *a, const void *b)

@@ -2,6 +2,7 @@
 #ifndef GM_EVAL_TEXTS_H
 #define GM_EVAL_TEXTS_H
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include "../io/rle.h"
 
@@ -17,6 +18,10 @@ void gm_texts_free(gm_texts *t);
 
 /* An id as text: a string as it is, a whole number in decimal (into number); NULL for others. */
 const char *gm_id_text(const json_t *id, char number[32]);
+
+/* Equal but for case, the width of white space, and white space beside "." and ",": where it stands
+ * depends on the tokenizer (golden/oracle/export_nano.py norm). */
+bool gm_texts_same(const char *a, const char *b);
 
 /* Finds ids: places of a list, sorted by text. */
 typedef struct { const char *id; int64_t place; } gm_id;

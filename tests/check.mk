@@ -30,11 +30,11 @@ deps-check:
 deps-fuzz:
 	@sh tests/deps.sh build fuzz
 
-# GCG with the shipped model on a picture that it was not trained on.
-DEMO    ?= models/nano/scenes/demo.png
+# GCG with the shipped model on a picture that it was not trained on: make demo [DEMO=NAME of models/nano/scenes].
+DEMO    ?= demo
 demo: deps-build
 	@$(MAKE) --no-print-directory all
-	$(B)/glamm run models/nano $(DEMO) --out out/demo
+	$(B)/glamm run models/nano models/nano/scenes/$(DEMO).png --out out/demo
 	@echo "The overlay is in out/demo:" && ls out/demo/*overlay*.png
 
 # make fuzz SECONDS=n: each target its share, on a copy of its corpus; findings stay in build/fuzz.

@@ -15,7 +15,7 @@ prefix=$dir/root/opt/glamm
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$dir/root LD_LIBRARY_PATH=$prefix/lib
 flags() { pkg-config "$@" glamm; }
 cc=${CC:-cc}
-image=models/nano/scenes/demo.png
+image=golden/nano/scenes/demo.png
 # shellcheck disable=SC2046
 ok "shared" "$cc" -std=c11 -Wall -Wextra -Werror examples/segment.c $(flags --cflags --libs) -o "$dir/segment"
 # shellcheck disable=SC2046
@@ -25,8 +25,8 @@ shown() { nm -D --defined-only "$prefix/lib/libglamm.so" | sed 's/.* //' | sort;
 declared() { sed -nE 's/^[a-z].*[ *](gm_[a-z_0-9]+)\(.*/\1/p' ref/glamm.h ref/kernels.h | sort; }
 ok "shows what its headers declare" diff <(declared) <(shown)
 ok "soname" grep -q libglamm.so.0 <(readelf -d "$dir/segment")
-ok "run, shared" "$dir/segment" models/nano "$image" "$dir/shared.png"
-ok "run, static" "$dir/segment-static" models/nano "$image" "$dir/static.png"
+ok "run, shared" "$dir/segment" golden/nano/model "$image" "$dir/shared.png"
+ok "run, static" "$dir/segment-static" golden/nano/model "$image" "$dir/static.png"
 ok "same result" cmp "$dir/shared.png" "$dir/static.png"
 ok "program" "$prefix/bin/glamm" --version
 ok "kernels.h alone" "$cc" -std=c11 -Wall -Werror -x c -fsyntax-only "$prefix/include/glamm/kernels.h"

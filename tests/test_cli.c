@@ -9,7 +9,7 @@
 #include "program.h"
 #include "vectors.h"
 
-#define NANO "models/nano"
+#define NANO "golden/nano/model"
 #define SCENE "golden/nano/cases/gcg2.png"
 #define MINI "golden/mini/model"
 #define SHORT MINI " --max-tokens 6"     /* fast; its answers mean nothing */

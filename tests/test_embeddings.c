@@ -8,7 +8,7 @@
 #include "../ref/model_open.h"
 
 #define DIR "build/tests/embeddings"
-#define NANO "models/nano"
+#define NANO "golden/nano/model"
 
 static void on_stage(void *user, const char *stage, double done)
 {
@@ -55,13 +55,13 @@ START_TEST(a_second_run_needs_no_sam)
     int sam;
     char **names;
     gm_remove_dir(DIR, &e);
-    float *first = mask_of(NANO "/scenes/demo.png", &n, &sam);
+    float *first = mask_of("golden/nano/scenes/demo.png", &n, &sam);
     ck_assert_int_eq(sam, 1);
-    float *second = mask_of(NANO "/scenes/demo.png", &m, &sam);
+    float *second = mask_of("golden/nano/scenes/demo.png", &m, &sam);
     ck_assert_int_eq(sam, 0);
     ck_assert(n == m && memcmp(first, second, (size_t)n * sizeof *first) == 0);
     free(second);
-    free(mask_of(NANO "/scenes/two.png", &m, &sam));            /* another image: another key */
+    free(mask_of("golden/nano/scenes/two.png", &m, &sam));  /* another image: another key */
     ck_assert_int_eq(sam, 1);
     int64_t count = files(&names);
     ck_assert_int_eq(count, 2);
@@ -74,7 +74,7 @@ START_TEST(a_second_run_needs_no_sam)
         fclose(f);
     }
     gm_free_list(names, count);
-    second = mask_of(NANO "/scenes/demo.png", &m, &sam);
+    second = mask_of("golden/nano/scenes/demo.png", &m, &sam);
     ck_assert_int_eq(sam, 1);
     ck_assert(memcmp(first, second, (size_t)n * sizeof *first) == 0);
     free(first);

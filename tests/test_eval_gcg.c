@@ -159,6 +159,44 @@ START_TEST(polygons)
 }
 END_TEST
 
+/* Pairs of mIoU at IoU 5/6, 2/5 and 1/2; phrase number k is mask k's, whatever stands in the texts;
+ * one phrase is the label but for case, one is not. */
+START_TEST(matched_masks_and_their_phrases)
+{
+    gm_gcg g;
+    gm_gcg_scores s;
+    set_up();
+    write_file(DIR, "val_gcg_coco_caption_gt.json",
+               "{\"images\":[{\"id\":1,\"prompt\":\"What?\"},{\"id\":2}],\"annotations\":["
+               "{\"image_id\":1,\"caption\":\"\",\"labels\":[\"a red ring\",\"a blue cross\"]},"
+               "{\"image_id\":2,\"caption\":\"\",\"labels\":[\"a star\"]}]}");
+    write_file(DIR, "val_gcg_coco_mask_gt.json",
+               "{\"images\":[{\"id\":1},{\"id\":2}],\"annotations\":["
+               "{\"id\":1,\"image_id\":1,\"area\":5,\"iscrowd\":0,\"segmentation\":"
+               "{\"size\":[1,10],\"counts\":[0,5,5]}},"
+               "{\"id\":2,\"image_id\":1,\"area\":5,\"iscrowd\":0,\"segmentation\":"
+               "{\"size\":[1,10],\"counts\":[5,5]}},"
+               "{\"id\":3,\"image_id\":2,\"area\":10,\"iscrowd\":0,\"segmentation\":"
+               "{\"size\":[1,10],\"counts\":[0,10]}}]}");
+    write_file(DIR, "pred/1.json",
+               "{\"caption\":\"\",\"phrases\":[\"A Blue  cross\",\"a red ring\"],\"pred_masks\":["
+               "{\"size\":[1,10],\"counts\":[4,6]},{\"size\":[1,10],\"counts\":[0,2,8]}]}");
+    write_file(DIR, "pred/2.json",
+               "{\"caption\":\"\",\"phrases\":[\"a star on a ring\"],\"pred_masks\":["
+               "{\"size\":[1,10],\"counts\":[5,5]}]}");
+    gm_predictions *p = score(&g, &s, DIR, DIR "/pred");
+    near("mIoU", s.miou, ((5 / 6. + .4) / 2 + .5) / 2);
+    near("matched", s.matched, 2 / 3.);
+    near("phrases", s.phrases, 1 / 2.);
+    ck_assert(g.image[0].match[0] == 1 && g.image[0].match[1] == 0 && g.image[1].match[0] == 0);
+    ck_assert_str_eq(g.image[0].prompt, "What?");
+    ck_assert_ptr_null(g.image[1].prompt);
+    gm_predictions_free(p);
+    gm_gcg_scores_free(&s);
+    gm_gcg_free(&g);
+}
+END_TEST
+
 START_TEST(masks_of_two_sizes)
 {
     gm_gcg g;
@@ -262,6 +300,7 @@ Suite *test_eval_gcg(void)
     tcase_add_test(t, the_golden_set);
     tcase_add_test(t, broken_predictions);
     tcase_add_test(t, polygons);
+    tcase_add_test(t, matched_masks_and_their_phrases);
     tcase_add_test(t, masks_of_two_sizes);
     tcase_add_test(t, broken_truth);
     tcase_add_test(t, the_program);

@@ -10,7 +10,9 @@
 #include "vectors.h"
 
 #define DIR OUTPUT "/run"
-#define NANO "--model models/nano --images models/nano/scenes"
+#define MODEL "golden/nano/model"
+#define SCENES "golden/nano/scenes"
+#define NANO "--model " MODEL " --images " SCENES
 #define FULL "{\"size\":[256,256],\"counts\":[0,65536]}"
 
 static void wanted(const char *text, const char *part)
@@ -81,7 +83,7 @@ END_TEST
 START_TEST(results_of_run_are_read)
 {
     set_up();
-    ck_assert_int_eq(shell(GCG " --json > %s/a.json && $G run models/nano models/nano/scenes --out "
+    ck_assert_int_eq(shell(GCG " --json > %s/a.json && $G run " MODEL " " SCENES " --out "
                            "%s/run > %s/said && $G eval gcg --truth %s --pred %s/run --json > "
                            "%s/b.json && cmp %s/a.json %s/b.json", DIR, DIR, DIR, DIR, DIR, DIR,
                            DIR, DIR), 0);
@@ -151,6 +153,40 @@ START_TEST(both_protocols)
 }
 END_TEST
 
+/* A prompt in the truth is what is asked: as a template would ask it, the answer is the same. */
+START_TEST(prompts_in_the_truth)
+{
+    set_up();
+    write_file(DIR, "asked.json",
+               "[{\"id\":2,\"image\":\"two.png\",\"expression\":\"the heart\",\"prompt\":"
+               "\"Please segment the heart in the image.\",\"segmentation\":" FULL "}]");
+    write_file(DIR, "plain.json", "[{\"id\":2,\"image\":\"two.png\",\"expression\":\"the heart\","
+                                  "\"segmentation\":" FULL "}]");
+    ck_assert_int_eq(shell("for k in plain asked; do $G eval refseg --truth %s/$k.json --pred "
+                           "%s/$k " NANO " --json > %s/$k.out || exit 9; done; cmp %s/plain.out "
+                           "%s/asked.out", DIR, DIR, DIR, DIR, DIR), 0);
+    ck_assert_int_eq(shell("cat %s/asked/two.json", DIR), 0);
+    wanted(said(), "\"text\":\"Please segment the heart in the image.\"");
+    write_file(DIR, "regions.json",
+               "{\"images\":[{\"id\":1,\"file_name\":\"two.png\"}],\"annotations\":[{\"id\":7,"
+               "\"image_id\":1,\"bbox\":[130,5,92,75],\"caption\":\"a large red heart\",\"prompt\":"
+               "\"Please describe {}.\"}]}");
+    ck_assert_int_eq(shell("$G run " MODEL " " SCENES "/two.png --box 130,5,222,80 --prompt "
+                           "'Please describe region1 <bbox>.' --task region --out %s/run", DIR), 0);
+    char line[200];
+    snprintf(line, sizeof line, "\"caption\":\"%.*s\"", (int)strcspn(said(), "\n"), said());
+    ck_assert_int_eq(shell("$G eval region --truth %s/regions.json --pred %s/regions " NANO, DIR,
+                           DIR), 0);
+    ck_assert_int_eq(shell("cat %s/regions/7.json", DIR), 0);
+    wanted(said(), line);
+    wanted(said(), "\"text\":\"Please describe {}.\"");
+    ck_assert_int_eq(shell("sed -i 's/\"id\":\"two\"/&,\"prompt\":\"Say it.\"/' "
+                           "%s/val_gcg_coco_caption_gt.json; " GCG, DIR), 0);
+    ck_assert_int_eq(shell("cat %s/gcg/two.json", DIR), 0);
+    wanted(said(), "\"task\":\"gcg\",\"text\":\"Say it.\"");
+}
+END_TEST
+
 START_TEST(regions_and_questions)
 {
     set_up();
@@ -171,7 +207,7 @@ START_TEST(regions_and_questions)
     ck_assert_int_eq(shell("cat %s/a.jsonl", DIR), 0);
     ck_assert_str_eq(said(), "{\"question_id\":\"a\",\"prompt\":\"How many shapes are there?\","
                              "\"text\":\"There are two shapes.\",\"answer_id\":\"glamm-a\","
-                             "\"model_id\":\"nano\",\"metadata\":{}}\n");
+                             "\"model_id\":\"model\",\"metadata\":{}}\n");
 }
 END_TEST
 
@@ -198,14 +234,14 @@ END_TEST
 START_TEST(what_is_not_there_is_named)
 {
     set_up();
-    ck_assert_int_eq(shell("$G eval gcg --truth %s --pred %s/p --model models/nano --images %s/none",
+    ck_assert_int_eq(shell("$G eval gcg --truth %s --pred %s/p --model " MODEL " --images %s/none",
                            DIR, DIR, DIR), 1);
     wanted(complained(), "none: wanted a folder of images, found none");
     ck_assert_int_eq(shell("$G eval gcg --truth %s --pred %s/p --model %s/none --images "
-                           "models/nano/scenes", DIR, DIR, DIR), 1);
+                           SCENES, DIR, DIR, DIR), 1);
     wanted(complained(), "1 of 2 failed");                      /* the model, once */
     ck_assert_str_eq(said(), "");
-    ck_assert_int_eq(shell("$G eval gcg --truth %s --pred %s/p --model models/nano --images %s",
+    ck_assert_int_eq(shell("$G eval gcg --truth %s --pred %s/p --model " MODEL " --images %s",
                            DIR, DIR, DIR), 1);
     wanted(complained(), "demo.jpg: cannot open");
     wanted(said(), "2 images, 2 without a prediction");
@@ -253,6 +289,7 @@ Suite *test_eval_run(void)
     tcase_add_test(t, locks);
     tcase_add_test(t, ranks_share_the_work);
     tcase_add_test(t, both_protocols);
+    tcase_add_test(t, prompts_in_the_truth);
     tcase_add_test(t, regions_and_questions);
     tcase_add_test(t, a_report);
     tcase_add_test(t, what_is_not_there_is_named);

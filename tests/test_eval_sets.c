@@ -282,6 +282,13 @@ START_TEST(answers_compared)
 {
     ck_assert(gm_answer_exact(" Two.\n", "Two."));
     ck_assert(!gm_answer_exact("two.", "Two."));
+    ck_assert(gm_texts_same(" A  red\nring .", "a red ring."));
+    ck_assert(gm_texts_same("a , b.c", "a,b . C "));
+    ck_assert(gm_texts_same("", " \t"));
+    ck_assert(!gm_texts_same("a red ring", "a red ring."));
+    ck_assert(!gm_texts_same("a redring", "a red ring"));
+    ck_assert(!gm_texts_same("a red ring", "a red rings"));
+    ck_assert(!gm_texts_same("a red", "a red ring"));
     ck_assert(gm_answer_relaxed("two", "Two."));
     ck_assert(gm_answer_relaxed("It is , red", "it is, red!"));
     ck_assert(!gm_answer_relaxed("two", "Twos"));

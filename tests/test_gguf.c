@@ -14,8 +14,8 @@
 
 #define SMALL "golden/gguf/small.gguf"
 #define DIR "build/tests/gguf"
-#define NANO "models/nano"
-#define SCENE "models/nano/scenes/demo.png"
+#define NANO "golden/nano/model"
+#define SCENE "golden/nano/scenes/demo.png"
 
 static gm_file *open_good(const char *path)
 {

@@ -7,7 +7,7 @@
 #include "../io/tokenizer.h"
 #include "vectors.h"
 
-#define NANO "models/nano"
+#define NANO "golden/nano/model"
 #define BEGIN "The <im_start><image><im_end> provides an overview of the picture.\n"
 
 static gm_prompts *open_prompts(const char *path)

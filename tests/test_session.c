@@ -11,7 +11,7 @@
 
 Suite *test_session(void);
 
-#define NANO "models/nano"
+#define NANO "golden/nano/model"
 #define CASES "golden/nano/cases/"
 
 typedef struct {

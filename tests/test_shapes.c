@@ -237,7 +237,7 @@ END_TEST
 START_TEST(the_same_prompts)
 {
     char *text = gm_shapes_prompts(GM_SHAPES_A);
-    json_t *got = json_loads(text, 0, NULL), *want = load_vectors("models/nano/prompts.json");
+    json_t *got = json_loads(text, 0, NULL), *want = load_vectors("golden/nano/model/prompts.json");
     json_object_del(want, "note");
     ck_assert(json_equal(got, want));
     json_decref(got);

@@ -111,7 +111,7 @@ START_TEST(a_question_is_traced_and_drawn)
                                            "sam-blocks",     "sam-neck",     "masks-low",
                                            "masks" };
     clean_output();
-    ck_assert_int_eq(shell("$G trace models/nano --image golden/nano/cases/gcg2.png --out "
+    ck_assert_int_eq(shell("$G trace golden/nano/model --image golden/nano/cases/gcg2.png --out "
                            "%s/t.safetensors --pictures %s/pictures",
                            OUTPUT, OUTPUT),
                      0);
@@ -130,7 +130,7 @@ START_TEST(a_question_is_traced_and_drawn)
     }
     ck_assert_int_eq(shell("cat %s/pictures/index.txt", OUTPUT), 0);
     check_contains(said(), "masks.png: ");
-    ck_assert_int_eq(shell("$G trace models/nano --image golden/nano/cases/region6.png --box "
+    ck_assert_int_eq(shell("$G trace golden/nano/model --image golden/nano/cases/region6.png --box "
                            "117,100,173,148 --pictures %s/region",
                            OUTPUT),
                      0);

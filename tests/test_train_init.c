@@ -9,6 +9,7 @@
 #include "../train/init.h"
 
 #define OUT "build/tests/init"
+#define NANO "golden/nano/model"
 
 static gm_model *open_model(const char *path)
 {
@@ -42,7 +43,7 @@ static void moments(const gm_model *m, const char *name, double *mean, double *s
     *std = sqrt(squares / n - *mean * *mean);
 }
 
-static const char *const like[] = { "models/nano", "golden/mini/model" };
+static const char *const like[] = { NANO, "golden/mini/model" };
 
 START_TEST(names_and_sizes_are_the_authors)
 {
@@ -66,7 +67,7 @@ START_TEST(values_start_as_asked)
 {
     double mean, std;
     const char *up = "model.layers.3.mlp.up_proj.weight", *embed = "model.embed_tokens.weight";
-    gm_model *m = made("models/nano", "fan_in", 1);
+    gm_model *m = made(NANO, "fan_in", 1);
     moments(m, up, &mean, &std);
     ck_assert_double_eq_tol(mean, 0, 0.002);
     ck_assert_double_eq_tol(std, 1 / sqrt(160), 0.002);
@@ -79,7 +80,7 @@ START_TEST(values_start_as_asked)
     moments(m, "model.mm_projector.2.bias", &mean, &std);
     ck_assert_double_eq(std, 0);
     gm_model_free(m);
-    m = made("models/nano", "release", 1);
+    m = made(NANO, "release", 1);
     moments(m, up, &mean, &std);
     ck_assert_double_eq_tol(std, 0.02, 0.0005);
     moments(m, embed, &mean, &std);
@@ -123,8 +124,7 @@ START_TEST(wrong_sizes_are_named)
     ck_assert_int_eq(gm_create(&w, "build/tests/sizes.json", &e), 0);
     fputs(wrong[_i].text, w.file);
     ck_assert_int_eq(gm_commit(&w, &e), 0);
-    ck_assert_int_ne(gm_init_model(OUT, "build/tests/sizes.json", "models/nano", "fan_in", 1, &e),
-                     0);
+    ck_assert_int_ne(gm_init_model(OUT, "build/tests/sizes.json", NANO, "fan_in", 1, &e), 0);
     ck_assert_msg(strstr(e.text, wrong[_i].says) != NULL, "%s", e.text);
     ck_assert(!gm_is_dir(OUT));
 }

@@ -1,9 +1,9 @@
 #!/bin/bash
-# usage: tokenize.sh GLAMM     glamm tokenize on the shipped model: output forms, both ways, stdin, exit
+# usage: tokenize.sh GLAMM     glamm tokenize on golden/nano: output forms, both ways, stdin, exit
 # status.  The ids are those of golden/tokenizer/nano_vectors.json.
 set -u
 glamm=$1
-model=models/nano
+model=golden/nano/model
 passed=0 failed=0
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -19,7 +19,7 @@ typedef struct {
 
 /* Learning rate of update i (from 0).  GM_WARMUP_DECAY is DeepSpeed's WarmupDecayLR with a linear
  * warm-up (deepspeed/runtime/lr_schedules.py): update 0 has rate 0.  The others warm up from lr /
- * warmup at update 0, as models/nano was trained (golden/oracle/train_nano.py). */
+ * warmup at update 0, as golden/nano was trained (golden/oracle/train_nano.py). */
 double gm_schedule_rate(const gm_schedule *s, int64_t i);
 
 /* The kinds as a configuration names them, in their order: "constant|warmup_decay|...". */

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include "sample.h"
 
-/* A: the world that models/nano was trained on (golden/oracle/shapeworld.py and nano_data.py), word
+/* A: the world that golden/nano was trained on (golden/oracle/shapeworld.py and nano_data.py), word
  * for word.  B: richer, in words of its own.  MIX: each index is one or the other, evenly. */
 typedef enum { GM_SHAPES_A, GM_SHAPES_B, GM_SHAPES_MIX, GM_SHAPES_WORLDS } gm_shapes_world;
 
