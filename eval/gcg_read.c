@@ -117,11 +117,12 @@ static int add_caption(reading *r, const json_t *o, const char *what, gm_error *
     int64_t i = owner(r, o, what, e);
     const char *caption = gm_json_text(o, "caption");
     if (i < 0) return -1;
+    const json_t *also = json_object_get(o, "also");
     gm_gcg_image *m = &r->g->image[i];
     if (!caption) return gm_fail(e, "%s: wanted a caption", what);
     if (m->captions.n == 0 &&
         (gm_texts_read(&m->labels, json_object_get(o, "labels"), what, e) != 0 ||
-         gm_texts_read(&m->also, json_object_get(o, "also"), what, e) != 0))
+         (also && gm_texts_read(&m->also, also, what, e) != 0)))
         return -1;
     return gm_texts_add(&m->captions, caption, e);
 }

@@ -194,6 +194,16 @@ START_TEST(matched_masks_and_their_phrases)
     gm_predictions_free(p);
     gm_gcg_scores_free(&s);
     gm_gcg_free(&g);
+    write_file(DIR, "val_gcg_coco_caption_gt.json",     /* other words that are as right */
+               "{\"images\":[{\"id\":1},{\"id\":2}],\"annotations\":["
+               "{\"image_id\":1,\"caption\":\"\",\"labels\":[\"a red ring\",\"a blue cross\"]},"
+               "{\"image_id\":2,\"caption\":\"\",\"labels\":[\"a star\"],"
+               "\"also\":[\"A star on a ring\"]}]}");
+    p = score(&g, &s, DIR, DIR "/pred");
+    near("phrases", s.phrases, 1);
+    gm_predictions_free(p);
+    gm_gcg_scores_free(&s);
+    gm_gcg_free(&g);
 }
 END_TEST
 
