@@ -249,6 +249,8 @@ const bench_row bench_rows[] = {
     { "lin-dx", "linear_backward, dx of LLaMA-7B's shapes in bf16, 640 rows", bench_linear_dx },
     { "lin-dw", "linear_backward, dw of LLaMA-7B's shapes, 640 rows", bench_linear_dw },
     { "lora", "linear_backward of one LoRA pair of rank 8 at 4096, 640 rows", bench_lora },
+    { "lora-step", "LoRA step, forward and backward, on two layers and head of LLaMA-7B, 640 tokens",
+      bench_lora_step },
     { "attn-bk", "attention_backward, 640 causal tokens, 32 heads of 128", bench_attention_back },
     { "conv-bk", "conv2d_backward, 3x3, 1024 channels at 48 x 48, dx and dw", bench_conv_back },
     { "shapes", "train/shapes.h, a grounded caption with picture and masks", bench_shapes },

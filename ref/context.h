@@ -31,10 +31,18 @@ bool gm_record_append(gm_record_list *l, const gm_record *r, size_t args_bytes);
 /* Forgets all records from number n on. */
 void gm_record_cut(gm_record_list *l, int64_t n);
 
+/* Before the record of this number nothing reads the tensor whose gradient is dw. */
+typedef struct { int64_t record; gm_tensor dw; } gm_first;
+
 /* Reverse mode (tape.c). */
 typedef struct {
     bool on, checkpointing;
     bool inside;                        /* a checkpointed block: what it calls is not one */
+    int64_t block_at;                   /* inside: the number that its record will have */
+    gm_first *first;                    /* by record: where wanted tensors are first read */
+    int64_t firsts, room_firsts;
+    void (*on_final)(void *user, gm_tensor dw);
+    void *final_user;
     gm_record_list list;
     gm_nodes nodes;                     /* what records hold, and what they lead to */
 } gm_tape;

@@ -7,6 +7,7 @@ typedef struct {
     const void *p;                      /* the tensor's data; NULL: an empty slot */
     bool leads;                         /* leads back to a wanted tensor */
     bool wanted;                        /* dw is the caller's */
+    bool used;                          /* wanted, and some record reads it */
     bool buffer;                        /* the tensor is itself a gradient */
     gm_tensor d;                        /* its gradient, once there is one */
 } gm_node;

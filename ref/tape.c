@@ -28,10 +28,20 @@ void gm_tape_stop(gm_ctx *c)
     free(c->tape.list.record);
     c->tape.list = (gm_record_list){ 0 };
     gm_nodes_free(&c->tape.nodes);
+    free(c->tape.first);
+    c->tape.first = NULL;
+    c->tape.firsts = c->tape.room_firsts = 0;
+    c->tape.on_final = NULL;
     c->tape.on = c->tape.inside = false;
 }
 
 void gm_set_checkpointing(gm_ctx *c, bool on) { c->tape.checkpointing = on; }
+
+void gm_on_final(gm_ctx *c, gm_final_fn f, void *user)
+{
+    c->tape.on_final = f;
+    c->tape.final_user = user;
+}
 
 static gm_node *node(gm_ctx *c, const void *p)
 {
@@ -75,6 +85,25 @@ float *gm_gradient(gm_ctx *c, gm_tensor x)
     return d.data;
 }
 
+/* A record reads x: notes it when x is wanted and this is the first time. */
+static void note_use(gm_ctx *c, gm_node *x)
+{
+    gm_tape *t = &c->tape;
+    if (!x || !x->wanted || x->used) return;
+    x->used = true;
+    if (t->firsts == t->room_firsts) {
+        int64_t room = t->room_firsts ? 2 * t->room_firsts : 64;
+        gm_first *more = realloc(t->first, (size_t)room * sizeof *more);
+        if (!more) {
+            gm_set_error(c, "out of memory for the tape");
+            return;
+        }
+        t->first = more;
+        t->room_firsts = room;
+    }
+    t->first[t->firsts++] = (gm_first){ t->inside ? t->block_at : t->list.n, x->d };
+}
+
 enum { INPUTS = sizeof ((gm_record *)0)->x / sizeof (gm_tensor) };
 
 void gm_tape_record(gm_ctx *c, const gm_record *r, size_t args_bytes)
@@ -87,7 +116,7 @@ void gm_tape_record(gm_ctx *c, const gm_record *r, size_t args_bytes)
         return;
     }
     for (int i = 0; i < INPUTS; i++)
-        if (r->x[i].data) node(c, r->x[i].data);
+        if (r->x[i].data) note_use(c, node(c, r->x[i].data));
     gm_node *y = node(c, r->y.data);
     if (y) y->leads = true;
     if (!gm_record_append(&c->tape.list, r, args_bytes))
@@ -111,6 +140,7 @@ gm_tensor gm_block_run(gm_ctx *c, gm_block_fn f, gm_tensor x, const void *args, 
     int64_t first = t->list.n, from = c->blocks.nlive;
     if (!t->on || !t->checkpointing || t->inside) return f(c, x, args);
     t->inside = true;
+    t->block_at = first;
     gm_tensor y = f(c, x, args);
     t->inside = false;
     if (c->failed || t->list.n == first) return y;
@@ -156,6 +186,27 @@ static void forget(gm_ctx *c, const void *y, const void *dy)
     gm_blocks_release(&c->blocks, dy);
 }
 
+/* Gradients of tensors that no record before number `record` reads are final. */
+static void tell_final(gm_ctx *c, int64_t record)
+{
+    gm_tape *t = &c->tape;
+    while (t->firsts && t->first[t->firsts - 1].record >= record && !c->failed) {
+        gm_tensor dw = t->first[--t->firsts].dw;
+        if (t->on_final) t->on_final(t->final_user, dw);
+    }
+    if (t->on_final && !c->failed) t->on_final(t->final_user, GM_NONE);
+}
+
+/* Those of wanted tensors that no record reads. */
+static void tell_unread(gm_ctx *c)
+{
+    gm_tape *t = &c->tape;
+    for (int64_t i = 0; i < t->nodes.slots; i++) {
+        const gm_node *x = &t->nodes.slot[i];
+        if (x->p && x->wanted && !x->used && t->on_final) t->on_final(t->final_user, x->d);
+    }
+}
+
 /* Back to record number `until`.  The gradient at `keep` is the caller's to forget. */
 static void walk_back(gm_ctx *c, int64_t until, const void *keep)
 {
@@ -173,6 +224,7 @@ static void walk_back(gm_ctx *c, int64_t until, const void *keep)
         }
         free((void *)r.args);
         forget(c, r.y.data, dy.data == keep ? NULL : dy.data);
+        if (!keep) tell_final(c, l->n);         /* inside a block its end decides */
     }
     gm_record_cut(l, until);
 }
@@ -184,6 +236,9 @@ void gm_backward(gm_ctx *c, gm_tensor loss, float seed)
     gm_tensor one = gm_from(c, GM_F32, &seed, 1, GM_DIMS(1));
     gm_node *n = gm_nodes_find(&c->tape.nodes, loss.data);
     if (!c->failed && n) n->d = one;
+    if (!c->failed) tell_unread(c);
     walk_back(c, 0, NULL);
     gm_nodes_clear(&c->tape.nodes);
+    for (int64_t i = 0; i < c->tape.nodes.slots; i++) c->tape.nodes.slot[i].used = false;
+    c->tape.firsts = 0;
 }

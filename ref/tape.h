@@ -21,6 +21,11 @@ bool gm_has_gradient(const gm_ctx *c, gm_tensor x);
  * and what only records held are freed on the way.  The tape is empty afterwards, and still runs. */
 void gm_backward(gm_ctx *c, gm_tensor loss, float seed);
 void gm_tape_stop(gm_ctx *c);
+/* f is called during gm_backward: with each wanted dw once, as soon as nothing will be added to it
+ * any more (first those that the loss does not reach), and with GM_NONE after every operation.
+ * Until gm_tape_stop. */
+typedef void (*gm_final_fn)(void *user, gm_tensor dw);
+void gm_on_final(gm_ctx *c, gm_final_fn f, void *user);
 
 /* Activation checkpointing.  A block is a part of the forward pass with one tensor in and one out;
  * args (copied) may name further tensors and weights.  With checkpointing on, only x and y stay,

@@ -336,6 +336,65 @@ START_TEST(frozen_parts_are_not_recorded)
 }
 END_TEST
 
+/* What gm_on_final said: whose gradient, and its values then. */
+enum { BLOCKS = 3, WEIGHTS = 3 * BLOCKS + 1 };
+typedef struct { const void *d[2 * WEIGHTS]; float at[2 * WEIGHTS][192]; int n, ops; } told;
+
+static void note_final(void *user, gm_tensor dw)
+{
+    told *t = user;
+    if (!dw.data) {
+        t->ops++;
+        return;
+    }
+    ck_assert_int_lt(t->n, 2 * WEIGHTS);
+    memcpy(t->at[t->n], dw.data, (size_t)gm_numel(dw) * sizeof(float));
+    t->d[t->n++] = dw.data;
+}
+
+/* Three blocks with weights of their own, and one weight that nothing reads: each gradient is named
+ * once, when it has its last value; a later block's before an earlier one's. */
+START_TEST(final_gradients_are_named_once_and_stay)
+{
+    gm_ctx *c = gm_ctx_new(gm_kernels_ref(), NULL);
+    net m[BLOCKS];
+    gm_tensor d[WEIGHTS], x = T(16, 8), unread = T(4);
+    told t = { .n = 0 };
+    gm_tape_start(c);
+    gm_set_checkpointing(c, _i);
+    gm_on_final(c, note_final, &t);
+    for (int i = 0; i < BLOCKS; i++) {
+        m[i] = (net){ T(24, 8), T(8, 24), T(8) };
+        gm_tensor w[3] = { m[i].w, m[i].v, m[i].n };
+        for (int k = 0; k < 3; k++)
+            gm_want_gradient(c, w[k], d[3 * i + k] = zeros_like(c, w[k]));
+    }
+    gm_want_gradient(c, unread, d[WEIGHTS - 1] = zeros_like(c, unread));
+    for (int pass = 0; pass < 2; pass++) {
+        gm_mark mark = gm_scope(c);
+        gm_tensor h = x;
+        t.n = t.ops = 0;
+        for (int i = 0; i < BLOCKS; i++) h = gm_block_run(c, net_block, h, &m[i], sizeof m[i]);
+        gm_tensor loss = weighed(c, gm_reshape(c, h, 2, GM_DIMS(2, -1)));
+        gm_backward(c, loss, 1);
+        gm_scope_end(c, mark, GM_NONE);
+        ck_assert_msg(gm_ok(c), "%s", gm_error_text(c));
+        ck_assert_int_eq(t.n, WEIGHTS);
+        ck_assert_int_eq(t.ops, _i ? BLOCKS + 1 : 5 * BLOCKS + 1);
+        ck_assert_ptr_eq(t.d[0], d[WEIGHTS - 1].data);
+        for (int k = 1; k < WEIGHTS; k++) {
+            int which = 0;
+            while (which < WEIGHTS && d[which].data != t.d[k]) which++;
+            ck_assert_int_eq(which / 3, BLOCKS - 1 - (k - 1) / 3);
+            for (int other = 0; other < k; other++) ck_assert_ptr_ne(t.d[k], t.d[other]);
+            ck_assert_mem_eq(t.at[k], d[which].data, (size_t)gm_numel(d[which]) * sizeof(float));
+            ck_assert(t.at[k][5] != 0);
+        }
+    }
+    gm_ctx_free(c);
+}
+END_TEST
+
 START_TEST(what_cannot_be_done_is_an_error)
 {
     static const char *const want[] = { "one number", "depends on a trained tensor", "place",
@@ -403,6 +462,7 @@ Suite *test_tape(void)
     tcase_add_test(t, checkpointing_gives_the_same_bits_with_less_memory);
     tcase_add_test(t, micro_batches_add_up);
     tcase_add_test(t, frozen_parts_are_not_recorded);
+    tcase_add_loop_test(t, final_gradients_are_named_once_and_stay, 0, 2);
     tcase_add_loop_test(t, what_cannot_be_done_is_an_error, 0, 4);
     tcase_add_test(t, memory_that_runs_out_on_the_way_back);
     tcase_set_timeout(t, 60);

@@ -32,6 +32,10 @@ paste -d, "$work/one/log.csv" "$work/pair/log.csv" | awk -F, 'NR > 1 { n++
     for (i = 3; i <= 12; i++) if (i != 7 && i != 11) { d = $i - $(i + 12); if (d < 0) d = -d; if (d > 1e-5 * (1 + $i)) bad = 1 } }
     END { exit bad || n != 10 }'
 verdict $? "two processes: other losses than one process with twice the micro-batches"
+# The sums over the processes run beside the backward pass, not behind it.
+two many --updates 1 --warmup 0 --model models/nano --freeze full --accumulate 1
+awk '/sums began/ { early = $5; all = $7 } END { exit !(all >= 20 && early >= all - 4 && early < all) }' "$work/log"
+verdict $? "two processes: $(grep 'sums began' "$work/log" || echo no word on the sums)"
 test -s "$work/pair/model/config.json"; verdict $? "two processes: no model"
 
 two again --updates 5 && two again --resume; verdict $? "two processes: resumed"

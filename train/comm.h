@@ -9,9 +9,14 @@ int gm_comm_start(gm_error *e);
 void gm_comm_end(void);
 int gm_comm_rank(void);
 int gm_comm_size(void);
-/* x (n) becomes the sum over all processes, in the same order everywhere. */
-int gm_comm_sum(float *x, int64_t n, gm_error *e);
-int gm_comm_sum_double(double *x, int64_t n, gm_error *e);
+/* x (n) becomes the sum over all processes, the same bits everywhere, and is not touched until
+ * gm_comm_finish.  Every process starts the same sums in the same order. */
+int gm_comm_start_sum(float *x, int64_t n, gm_error *e);
+/* Lets sums under way proceed; without it they may wait for gm_comm_finish. */
+void gm_comm_proceed(void);
+int gm_comm_finish(gm_error *e);
+/* The same at once. */
+int gm_comm_sum_double(double *x, int n, gm_error *e);
 /* Whether it is so in any process. */
 bool gm_comm_any(bool mine);
 /* Ends every process: one cannot go on. */

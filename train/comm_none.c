@@ -11,7 +11,7 @@ void gm_comm_end(void) {}
 int gm_comm_rank(void) { return 0; }
 int gm_comm_size(void) { return 1; }
 
-int gm_comm_sum(float *x, int64_t n, gm_error *e)
+int gm_comm_start_sum(float *x, int64_t n, gm_error *e)
 {
     (void)x;
     (void)n;
@@ -19,7 +19,15 @@ int gm_comm_sum(float *x, int64_t n, gm_error *e)
     return 0;
 }
 
-int gm_comm_sum_double(double *x, int64_t n, gm_error *e)
+void gm_comm_proceed(void) {}
+
+int gm_comm_finish(gm_error *e)
+{
+    (void)e;
+    return 0;
+}
+
+int gm_comm_sum_double(double *x, int n, gm_error *e)
 {
     (void)x;
     (void)n;

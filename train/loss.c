@@ -46,7 +46,7 @@ uint8_t *gm_loss_positions(const glamm *m, const gm_batch *b, const int32_t *lab
     int32_t *y = shifted(m, b, labels);
     uint8_t *wanted = y ? calloc((size_t)(b->B * T), 1) : NULL;
     for (int64_t p = 0; wanted && p < b->B * T; p++) {
-        int64_t i = p / T, k = p % T + 1 - extra;       /* the id behind position p, past the image */
+        int64_t i = p / T, k = p % T + 1 - extra;       /* past the image: the id behind p */
         wanted[p] = y[p] != GM_IGNORED || (k >= 1 && k < b->L && b->ids[i * b->L + k] == m->seg);
     }
     if (wanted && !memchr(wanted, 1, (size_t)(b->B * T))) wanted[0] = 1;

@@ -45,7 +45,7 @@ static int peak_of(gm_trainer *t, gm_set_kind kind, int64_t number, double *most
 {
     gm_train_report r = { .kind = kind };
     size_t peak;
-    if (gm_trainer_micro_batch(t, kind, number, 1, &r, e) != 0) return -1;
+    if (gm_trainer_micro_batch(t, kind, number, 1, false, &r, e) != 0) return -1;
     gm_memory_use(t->c, NULL, &peak);
     if ((double)peak > *most) *most = (double)peak;
     return 0;

@@ -153,6 +153,16 @@ static int one_update(run *r, gm_error *e)
     return 0;
 }
 
+/* How far the sums over the processes hide behind the backward pass. */
+static void say_share(const run *r)
+{
+    if (!r->t.share) return;
+    gm_share_report p = gm_share_last(r->t.share);
+    gm_train_say(&r->t.log, "gradients of %d processes: %lld of %lld sums began before the last "
+                 "gradient was complete; %.4f s waited for the rest (last update)",
+                 gm_comm_size(), (long long)p.early, (long long)p.groups, p.seconds);
+}
+
 /* 0 at the end, 1 when interrupted, -1. */
 static int loop(run *r, gm_error *e)
 {
@@ -169,6 +179,7 @@ static int loop(run *r, gm_error *e)
             return 1;
         }
     }
+    if (t->update > r->from) say_share(r);
     return save(r, e);
 }
 

@@ -62,6 +62,7 @@ static int open_all(gm_trainer *t, gm_error *e)
     t->c = gm_ctx_new(&t->m->kernels, NULL);
     if (!t->c) return gm_fail(e, "out of memory");
     gm_set_checkpointing(t->c, o->checkpointing);
+    if (gm_comm_size() > 1 && !(t->share = gm_share_open(&t->ps, e))) return -1;
     return 0;
 }
 
@@ -76,6 +77,7 @@ int gm_trainer_open(gm_trainer *t, const gm_train_config *o, const gm_train_log 
 void gm_trainer_close(gm_trainer *t)
 {
     gm_ctx_free(t->c);
+    gm_share_close(t->share);
     gm_data_close(t->data);
     gm_data_close(t->val);
     gm_model_free(t->m);
@@ -130,6 +132,7 @@ typedef struct {
     const gm_sample *s;
     int64_t n;
     uint64_t key;               /* of random choices */
+    bool last;                  /* of the update: sums over the processes begin */
 } micro_batch;
 
 /* *wanted: to be freed after the backward pass. */
@@ -167,6 +170,10 @@ static int run_batch(gm_trainer *t, const micro_batch *b, double seed, gm_train_
     r->samples += b->n;
     if (gm_ok(c) && !t->planning && !isfinite(r->total)) gm_set_error(c, "the loss is not finite");
     if (seed > 0) {
+        if (b->last && t->share) {
+            gm_share_begin(t->share);
+            gm_on_final(c, gm_share_final, t->share);
+        }
         gm_backward(c, l.total, (float)seed);
         gm_tape_stop(c);
     }
@@ -191,7 +198,7 @@ int gm_trainer_measure(gm_trainer *t, const gm_sample *s, int64_t n, gm_train_re
 
 /* ---- one update ---- */
 
-int gm_trainer_micro_batch(gm_trainer *t, gm_set_kind kind, int64_t number, double seed,
+int gm_trainer_micro_batch(gm_trainer *t, gm_set_kind kind, int64_t number, double seed, bool last,
                            gm_train_report *r, gm_error *e)
 {
     int64_t n = t->o->batch, have = 0;
@@ -205,9 +212,10 @@ int gm_trainer_micro_batch(gm_trainer *t, gm_set_kind kind, int64_t number, doub
     gm_params_dropout(&t->ps, number);
     if (!bad && t->learn != GM_LEARN_TALK) {
         uint64_t key = gm_mix((uint64_t)t->o->seed, (uint64_t)number);
-        bad = run_batch(t, &(micro_batch){ .s = s, .n = n, .key = key }, seed, r, e);
+        const micro_batch b = { .s = s, .n = n, .key = key, .last = last };
+        bad = run_batch(t, &b, seed, r, e);
     } else if (!bad && (bad = gm_train_batch_make(&h, t->m, s, n, t->o->max_ids, e)) == 0) {
-        bad = run_batch(t, &(micro_batch){ .h = &h, .n = n }, seed, r, e);
+        bad = run_batch(t, &(micro_batch){ .h = &h, .n = n, .last = last }, seed, r, e);
         gm_train_batch_free(&h);
     }
     for (int64_t i = 0; i < have; i++) gm_sample_free(&s[i]);
@@ -238,8 +246,7 @@ static int name_infinite(const gm_params *ps, gm_error *e)
 static int share(gm_trainer *t, gm_train_report *r, gm_error *e)
 {
     double sum[6] = { r->total, r->ce, r->bce, r->dice, (double)r->samples, (double)r->tokens };
-    for (int64_t i = 0; i < t->ps.n; i++)
-        if (gm_comm_sum(t->ps.p[i].dw.data, gm_numel(t->ps.p[i].dw), e) != 0) return -1;
+    if (t->share && gm_share_finish(t->share, e) != 0) return -1;
     if (gm_comm_sum_double(sum, 6, e) != 0) return -1;
     r->total = sum[0], r->ce = sum[1], r->bce = sum[2], r->dice = sum[3];
     r->samples = (int64_t)sum[4], r->tokens = (int64_t)sum[5];
@@ -253,7 +260,9 @@ static int gradients(gm_trainer *t, gm_train_report *r, gm_error *e)
     gm_params_clear(&t->ps);
     for (int64_t a = 0; a < t->o->accumulate; a++) {
         int64_t number = t->update * parts + a * gm_comm_size() + gm_comm_rank();
-        if (gm_trainer_micro_batch(t, r->kind, number, 1 / (double)parts, r, e) != 0) return -1;
+        bool last = a + 1 == t->o->accumulate;
+        if (gm_trainer_micro_batch(t, r->kind, number, 1 / (double)parts, last, r, e) != 0)
+            return -1;
     }
     if (share(t, r, e) != 0) return -1;
     r->total /= (double)parts, r->ce /= (double)parts;

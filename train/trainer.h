@@ -6,6 +6,7 @@
 #include "data.h"
 #include "loss.h"
 #include "pretrain.h"
+#include "share.h"
 
 /* Messages; line NULL: dropped. */
 typedef struct { void (*line)(void *user, const char *text); void *user; } gm_train_log;
@@ -18,6 +19,7 @@ typedef struct {
     gm_learn learn;
     gm_data *data, *val;        /* val NULL: no validation */
     gm_ctx *c;
+    gm_share *share;            /* NULL: one process alone */
     int64_t update;             /* updates done */
     double best;                /* least validation loss so far, and after which update */
     int64_t best_update;        /* -1: none yet */
@@ -43,8 +45,9 @@ typedef struct {
 int gm_trainer_update(gm_trainer *t, gm_train_report *r, gm_error *e);
 
 /* Micro-batch `number` of the run: its gradients times seed are added.  What it draws and drops
- * depends on its number alone. */
-int gm_trainer_micro_batch(gm_trainer *t, gm_set_kind kind, int64_t number, double seed,
+ * depends on its number alone.  last: nothing more is added before the sum over the processes,
+ * which begins as gradients become final. */
+int gm_trainer_micro_batch(gm_trainer *t, gm_set_kind kind, int64_t number, double seed, bool last,
                            gm_train_report *r, gm_error *e);
 
 /* The losses of one batch without gradients or dropout. */
