@@ -20,6 +20,9 @@ const option MODEL_OPTIONS[] = {
       "Conversation template (default llava_v1).", 0, 0 },
     { "exact-f32", 0, OPTION_FLAG, AT(exact_f32), NULL,
       "Do not round to bfloat16 where a bfloat16 release does.", 0, 0 },
+    { "activations", 0, OPTION_CHOICE, AT(activations), "f32|q8",
+      "What quantised weights are multiplied by: float32 (default), or 8-bit numbers, as llama.cpp "
+      "does.", 0, 0 },
     { "threads", 't', OPTION_INT, AT(threads), "N", "Threads (default: one per core).", 1, 4096 },
     { "cache", 0, OPTION_TEXT, AT(cache), "DIR",
       "Keep SAM's image embeddings here, so that a later question about the same image starts "
@@ -83,6 +86,7 @@ gm_model_options settings_model(const model_settings *s, void (*log)(void *, con
                                .sam = s->sam,
                                .lora = s->lora,
                                .conversation = s->conversation,
+                               .activations = s->activations,
                                .cache = s->cache,
                                .cache_bytes = (int64_t)(1e9 * s->cache_gb),
                                .exact_f32 = s->exact_f32,

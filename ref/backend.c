@@ -36,6 +36,16 @@ int gm_backend_open(gm_kernels *k, gm_engine *g, const char *name, gm_error *e)
     return 0;
 }
 
+int gm_backend_activations(gm_kernels *k, const gm_engine *g, const char *name, gm_error *e)
+{
+    if (!name || strcmp(name, "f32") == 0) return 0;
+    if (strcmp(name, "q8") != 0) return gm_fail(e, "activations %s: wanted f32 or q8", name);
+    if (g->library) return gm_fail(e, "activations %s: wanted backend cpu or ref", name);
+    bool oracle = strcmp(k->name, gm_kernels_ref()->name) == 0;
+    gm_kernels_inherit(k, oracle ? gm_kernels_ref_q8() : gm_kernels_cpu_q8(), k);
+    return 0;
+}
+
 void gm_backend_close(gm_engine *g)
 {
     if (g->library) g->library->close(&g->device);

@@ -214,6 +214,11 @@ typedef struct gm_kernels {
 const gm_kernels *gm_kernels_ref(void);      /* the oracle: double accumulators, textbook loops */
 const gm_kernels *gm_kernels_cpu(void);      /* OpenBLAS and OpenMP where it pays; the rest NULL */
 
+/* To lie over them: linear with 8-bit activations (docs/OPS.md).  x is rounded in blocks of 32 where w
+ * is q8_0, q4_0 or q4_1; other weights are as before. */
+const gm_kernels *gm_kernels_ref_q8(void);
+const gm_kernels *gm_kernels_cpu_q8(void);
+
 /* dst: a table with every slot of `over` that is set, and `under`'s elsewhere. */
 void gm_kernels_inherit(gm_kernels *dst, const gm_kernels *over, const gm_kernels *under);
 

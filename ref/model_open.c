@@ -60,6 +60,7 @@ static int open_all(gm_model *m, const char *path, const gm_model_options *o, gm
     m->log = o->log;
     m->user = o->user;
     if (gm_backend_open(&m->kernels, &m->engine, o->backend, e) != 0) return -1;
+    if (gm_backend_activations(&m->kernels, &m->engine, o->activations, e) != 0) return -1;
     const char *warning = gm_blas_warning();
     if (warning && o->log) o->log(o->user, warning);
     m->checkpoint = gm_checkpoint_open(path, o, e);

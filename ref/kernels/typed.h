@@ -2,6 +2,7 @@
  * NaN stays NaN (quietened), infinities stay, rounding is to nearest even, denormals are kept. */
 #ifndef GM_TYPED_H
 #define GM_TYPED_H
+#include <math.h>
 #include <string.h>
 #include "../kernels.h"
 
@@ -92,6 +93,30 @@ static inline float gm_quantised(const void *p, gm_dtype t, int64_t i)
     const uint8_t *q = b + (t == GM_Q4_0 ? 2 : 4);
     int nibble = k < 16 ? q[k] & 15 : q[k - 16] >> 4;
     return t == GM_Q4_0 ? d * (float)(nibble - 8) : d * (float)nibble + gm_half_at(b + 2);
+}
+
+/* 32 activations in 8 bits: x is about d q; s is d times the sum of q, which a type with a minimum is
+ * multiplied by.  d and s have been through f16. */
+typedef struct { float d, s; int8_t q[GM_BLOCK]; } gm_q8_block;
+
+/* llama.cpp's quantize_row_q8_1 on x86: halves go to the even neighbour.  (Its portable one rounds
+ * them away from 0.)  A NaN or Inf in x makes the block NaN. */
+static inline void gm_round_q8(gm_q8_block *y, const float *x)
+{
+    float most = 0, bad = 0;
+    int32_t sum = 0;
+    for (int i = 0; i < GM_BLOCK; i++) {
+        most = fmaxf(most, fabsf(x[i]));
+        bad += x[i] * 0.0f;
+    }
+    float d = most / 127, id = 127 / most;
+    if (!(id < INFINITY) || bad != 0) id = 0;
+    for (int i = 0; i < GM_BLOCK; i++) {
+        y->q[i] = bad == 0 ? (int8_t)rintf(x[i] * id) : 0;
+        sum += y->q[i];
+    }
+    y->d = gm_from_f16(gm_to_f16(d)) + bad;
+    y->s = gm_from_f16(gm_to_f16(d * (float)sum)) + bad;
 }
 
 /* Element i of an array of type t, one of the weight or quantised types. */

@@ -1,0 +1,181 @@
+/* Products with 8-bit activations against llama.cpp's own (golden/make_activations.py). */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../io/file.h"
+#include "../io/quantise.h"
+#include "../ref/backend.h"
+#include "../ref/kernels/typed.h"
+#include "compare.h"
+#include "hash.h"
+
+#define STORED "golden/gguf/activations.gguf"
+enum { R = 6, N = 5, K = 96, BLOCKS = K / GM_BLOCK };
+
+static const struct { const char *name; gm_dtype type; } TYPES[] = {
+    { "q8_0", GM_Q8_0 }, { "q4_0", GM_Q4_0 }, { "q4_1", GM_Q4_1 },
+};
+
+static gm_kernels table(const char *backend, const char *activations)
+{
+    gm_kernels k;
+    gm_error e = { "" };
+    gm_engine none = { 0 };
+    ck_assert_int_eq(gm_backend(&k, backend, &e), 0);
+    ck_assert_msg(gm_backend_activations(&k, &none, activations, &e) == 0, "%s", e.text);
+    return k;
+}
+
+static gm_tensor stored(const gm_file *f, const char *prefix, const char *name)
+{
+    char full[40];
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    return gm_file_find(f, full);
+}
+
+START_TEST(blocks_are_llama_cpp_s)
+{
+    gm_error e = { "" };
+    gm_file *f = gm_file_open(STORED, &e);
+    ck_assert_msg(f != NULL, "%s", e.text);
+    gm_tensor x = gm_file_find(f, "x"), want = gm_file_find(f, "rounded");
+    ck_assert(gm_numel(x) == R * K && gm_numel(want) == R * BLOCKS * 36 && want.type == GM_I32);
+    for (int i = 0; i < R * BLOCKS; i++) {
+        gm_q8_block got;
+        const int32_t *b = (const int32_t *)want.data + 36 * i;     /* a byte each */
+        gm_round_q8(&got, (const float *)x.data + i * GM_BLOCK);
+        for (int k = 0; k < GM_BLOCK; k++) ck_assert_int_eq(got.q[k], b[4 + k]);
+        ck_assert_float_eq(got.d, gm_from_f16((uint16_t)((b[0] & 255) | (b[1] & 255) << 8)));
+        ck_assert_float_eq(got.s, gm_from_f16((uint16_t)((b[2] & 255) | (b[3] & 255) << 8)));
+    }
+    gm_file_close(f);
+}
+END_TEST
+
+/* The absolute terms of a product, each of two whole numbers: llama.cpp adds four of them exactly and
+ * the rest in float32. */
+static float size_of(const float *x, const uint8_t *w, gm_dtype type, int64_t blocks)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < blocks; i++, w += gm_block_bytes(type)) {
+        gm_q8_block q;
+        double dot = 0, m = type == GM_Q4_1 ? (double)gm_half_at(w + 2) : 0;
+        gm_round_q8(&q, x + i * GM_BLOCK);
+        for (int k = 0; k < GM_BLOCK; k++)
+            dot += fabs(q.q[k] * ((double)gm_quantised(w, type, k) - m));
+        sum += (double)q.d * dot + fabs(m * (double)q.s);
+    }
+    return (float)sum;
+}
+
+START_TEST(products_are_llama_cpp_s)
+{
+    gm_error e = { "" };
+    gm_file *f = gm_file_open(STORED, &e);
+    ck_assert_msg(f != NULL, "%s", e.text);
+    gm_dtype type = TYPES[_i / 2].type;
+    gm_kernels k = table(_i % 2 ? "cpu" : "ref", "q8");
+    gm_tensor x = gm_file_find(f, "x"), w = gm_file_find(f, TYPES[_i / 2].name),
+              want = stored(f, "dot.", TYPES[_i / 2].name);
+    ck_assert(w.type == type && gm_numel(w) == N * K && gm_numel(want) == R * N);
+    float got[R * N], size[R * N];
+    void *scratch = malloc(k.linear_scratch(type, R, N, K) + 64);
+    ck_assert_int_eq(k.linear(got, x.data, w.data, type, NULL, R, N, K, scratch), 0);
+    for (int o = 0; o < R * N; o++)
+        size[o] = size_of((const float *)x.data + o / N * K,
+                          (const uint8_t *)w.data + o % N * BLOCKS * gm_block_bytes(type), type,
+                          BLOCKS);
+    gm_comparison c = gm_compare_each(got, want.data, R * N, size, 4 * GM_EPS);
+    char text[400];
+    ck_assert_msg(c.verdict == GM_PASS, "%s", gm_comparison_text(text, sizeof text, &c));
+    free(scratch);
+    gm_file_close(f);
+}
+END_TEST
+
+/* Sizes of more than one task, a bias, and what other weights do: as without the switch. */
+START_TEST(cpu_agrees_with_the_oracle)
+{
+    static const int64_t sizes[][3] = { { 1, 1, 32 }, { 1, 300, 576 }, { 3, 33, 4096 },
+                                        { 40, 65, 96 } };
+    const int64_t *s = sizes[_i / 3], n = s[0] * s[1];
+    gm_dtype type = TYPES[_i % 3].type;
+    gm_kernels cpu = table("cpu", "q8"), ref = table("ref", "q8");
+    float *x = malloc((size_t)(s[0] * s[2]) * 4), *w = malloc((size_t)(s[1] * s[2]) * 4),
+          *b = malloc((size_t)s[1] * 4), *y[2], *size = malloc((size_t)n * 4);
+    for (int64_t i = 0; i < s[0] * s[2]; i++) x[i] = hash_uniform(1, (uint32_t)i);
+    for (int64_t i = 0; i < s[1] * s[2]; i++) w[i] = hash_uniform(2, (uint32_t)i);
+    for (int64_t i = 0; i < s[1]; i++) b[i] = hash_uniform(3, (uint32_t)i);
+    gm_quantise(w, type, w, s[1] * s[2]);
+    for (int t = 0; t < 2; t++) {
+        const gm_kernels *k = t ? &ref : &cpu;
+        void *scratch = malloc(k->linear_scratch(type, s[0], s[1], s[2]) + 64);
+        y[t] = malloc((size_t)n * 4);
+        ck_assert_int_eq(k->linear(y[t], x, w, type, b, s[0], s[1], s[2], scratch), 0);
+        free(scratch);
+    }
+    int64_t row = s[2] / GM_BLOCK * gm_block_bytes(type);
+    for (int64_t o = 0; o < n; o++)
+        size[o] = fabsf(b[o % s[1]]) + size_of(x + o / s[1] * s[2],
+                                               (const uint8_t *)w + o % s[1] * row, type,
+                                               s[2] / GM_BLOCK);
+    gm_comparison c = gm_compare_each(y[0], y[1], n, size, 4 * GM_EPS);
+    char text[400];
+    ck_assert_msg(c.verdict == GM_PASS || (n == 1 && c.bad == 0), "%s",
+                  gm_comparison_text(text, sizeof text, &c));
+    free(x), free(w), free(b), free(y[0]), free(y[1]), free(size);
+}
+END_TEST
+
+START_TEST(other_weights_are_as_before)
+{
+    float x[2 * 32], w[3 * 32], y[2][6];
+    gm_kernels k[2] = { table(_i ? "cpu" : "ref", "f32"), table(_i ? "cpu" : "ref", "q8") };
+    for (int i = 0; i < 64; i++) x[i] = hash_uniform(4, (uint32_t)i);
+    for (int i = 0; i < 96; i++) w[i] = hash_uniform(5, (uint32_t)i);
+    for (int t = 0; t < 2; t++)
+        ck_assert_int_eq(k[t].linear(y[t], x, w, GM_F32, NULL, 2, 3, 32, NULL), 0);
+    ck_assert_mem_eq(y[0], y[1], sizeof y[0]);
+}
+END_TEST
+
+START_TEST(what_is_not_finite_stays_so)
+{
+    float x[64] = { 0 }, w[64], y[2];
+    gm_kernels k = table(_i / 2 ? "cpu" : "ref", "q8");
+    for (int i = 0; i < 64; i++) w[i] = 1 + hash_uniform(6, (uint32_t)i);
+    gm_quantise(w, GM_Q4_1, w, 64);
+    x[40] = _i % 2 ? NAN : INFINITY;
+    void *scratch = malloc(k.linear_scratch(GM_Q4_1, 1, 1, 64) + 64);
+    ck_assert_int_eq(k.linear(y, x, w, GM_Q4_1, NULL, 1, 1, 64, scratch), 0);
+    ck_assert(!isfinite(y[0]));
+    free(scratch);
+}
+END_TEST
+
+START_TEST(names_of_activations)
+{
+    gm_error e = { "" };
+    gm_kernels k = table("cpu", NULL);
+    gm_engine none = { 0 };
+    ck_assert_int_ne(gm_backend_activations(&k, &none, "q7", &e), 0);
+    ck_assert_str_eq(e.text, "activations q7: wanted f32 or q8");
+}
+END_TEST
+
+Suite *test_activations(void);
+Suite *test_activations(void)
+{
+    Suite *s = suite_create("activations");
+    TCase *t = tcase_create("activations");
+    tcase_add_test(t, blocks_are_llama_cpp_s);
+    tcase_add_loop_test(t, products_are_llama_cpp_s, 0, 6);
+    tcase_add_loop_test(t, cpu_agrees_with_the_oracle, 0, 12);
+    tcase_add_loop_test(t, other_weights_are_as_before, 0, 2);
+    tcase_add_loop_test(t, what_is_not_finite_stays_so, 0, 4);
+    tcase_add_test(t, names_of_activations);
+    suite_add_tcase(s, t);
+    return s;
+}
