@@ -10,13 +10,14 @@
 
 static const command_text TEXT = {
     .name = "chat",
-    .arguments = "MODEL IMAGE",
-    .at_least = 2,
+    .arguments = "MODEL [IMAGE]",
+    .at_least = 1,
     .at_most = 2,
     .summary = "a conversation about one image",
     .about = "Each line is a question; the model sees the whole conversation. From a pipe each "
              "line gets one line of answer and there are no prompts. With --out every answer is "
-             "saved as it comes: NAME-turn1.json, masks and overlay.\n"
+             "saved as it comes: NAME-turn1.json, masks and overlay. Without IMAGE, MODEL is a "
+             "text model: the GGUF of a language model alone.\n"
              "\n"
              "Lines that start with / are commands\n"
              "  /gcg             describe the image, a mask for each phrase\n"
@@ -110,6 +111,7 @@ static int add_boxes(chat *c, const text_list *l, gm_error *e)
 static int save(chat *c, const char *folder, gm_error *e)
 {
     if (!c->last) return gm_fail(e, "/save: there is no answer yet");
+    if (!c->image_path) return gm_fail(e, "/save: an answer without an image is not stored");
     if (gm_make_dir(folder, e)) return -1;
     const char *slash = strrchr(c->image_path, '/');
     char base[512];
@@ -168,7 +170,7 @@ static int ask(chat *c, gm_task task, const char *text, gm_error *e)
     question q;
     if (question_new(&q, c, task, text, e)) return -1;
     gm_ask how = question_ask(&q, &c->as);
-    how.on_text = terminal_text;
+    how.on_text = c->image_path ? terminal_text : terminal_plain_text;
     how.on_stage = terminal_stage;
     how.user = &c->t;
     terminal_begin(&c->t, "", NULL, c->last ? c->last->nmasks : 0);
@@ -228,7 +230,8 @@ static int command(chat *c, const char *line, gm_error *e)
 static void converse(chat *c)
 {
     bool typed = c->t.stream && gm_is_terminal(0);
-    if (typed && c->t.notes) puts("Ask about the image; /help lists the commands, /quit ends.");
+    if (typed && c->t.notes) puts(c->image_path ? "Ask about the image; /help lists the commands, /quit ends."
+                           : "Ask; /reset starts anew, /quit ends.");
     for (;;) {
         gm_error e = { "" };
         if (typed) {
@@ -255,9 +258,10 @@ static int open_and_converse(chat *c)
     gm_error e = { "" };
     gm_model_options o = settings_model(&c->ms, terminal_log, &c->t);
     int bad = c->cs.out ? gm_make_dir(c->cs.out, &e) : 0;
-    bad = bad || gm_image_read(&c->image, c->image_path, &e);
+    const gm_image *image = c->image_path ? &c->image : NULL;
+    if (!bad && image) bad = gm_image_read(&c->image, c->image_path, &e);
     bad = bad || !(c->model = gm_model_open(c->model_path, &o, &e));
-    bad = bad || !(c->session = gm_session_new(c->model, &c->image, &e));
+    bad = bad || !(c->session = gm_session_new(c->model, image, &e));
     if (bad) report(c, e.text);
     else converse(c);
     forget(c);
@@ -279,9 +283,11 @@ int cmd_chat(int argc, char **argv)
     gm_error e = { "" };
     if (status == PARSED && (answer_check(&c.as, &e) || add_boxes(&c, &c.cs.boxes, &e)))
         status = misuse(&TEXT, "%s", e.text);
+    if (status == PARSED && n < 2 && (c.cs.out || c.nboxes))
+        status = misuse(&TEXT, "--%s: wanted an IMAGE with it", c.cs.out ? "out" : "box");
     if (status == PARSED) {
         c.model_path = argv[0];
-        c.image_path = argv[1];
+        c.image_path = n > 1 ? argv[1] : NULL;
         terminal_open(&c.t, c.ms.quiet, true);
         status = open_and_converse(&c);
     }

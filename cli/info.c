@@ -107,8 +107,7 @@ static double used_bytes(const info *f)
     double sum = 0;
     for (int64_t i = 0; i < f->nstored; i++)
         if (f->stored[i].used)
-            sum += (double)gm_numel(f->stored[i].tensor) *
-                   (double)gm_type_size(f->stored[i].tensor.type);
+            sum += (double)gm_bytes(f->stored[i].tensor);
     return sum;
 }
 
@@ -159,6 +158,23 @@ static const char *types_of(const module *m, char *buf)
     return buf;
 }
 
+static void print_language(const gm_config *g, const glamm *m)
+{
+    printf("  LLaMA           %lld layers, width %lld, %lld heads of %lld (%lld key/value), MLP "
+           "%lld, vocabulary %lld, %lld positions\n",
+           (long long)g->llm.layers, (long long)g->llm.hidden, (long long)g->llm.heads,
+           (long long)m->llama.HD, (long long)g->llm.kv_heads, (long long)g->llm.inter,
+           (long long)g->llm.vocab, (long long)g->llm.max_positions);
+}
+
+static void print_text_model(const gm_config *g, const glamm *m)
+{
+    printf("\narchitecture     a language model alone: no images\n");
+    print_language(g, m);
+    printf("  rotary base     %g\n  head            %s\n", (double)g->llm.theta,
+           g->llm.tied ? "the table of embeddings" : "its own");
+}
+
 static void print_architecture(const info *f)
 {
     const gm_config *g = f->g;
@@ -177,11 +193,7 @@ static void print_architecture(const info *f)
            "steps, %lld groups, RoI constant %lld\n",
            8 * n, 4 * n, 2 * n, n, clip, (long long)m->region.nfuse, (long long)g->region.groups,
            (long long)g->region.scale);
-    printf("  LLaMA           %lld layers, width %lld, %lld heads of %lld (%lld key/value), MLP "
-           "%lld, vocabulary %lld, %lld positions\n",
-           (long long)g->llm.layers, hidden, (long long)g->llm.heads, (long long)m->llama.HD,
-           (long long)g->llm.kv_heads, (long long)g->llm.inter, (long long)g->llm.vocab,
-           (long long)g->llm.max_positions);
+    print_language(g, m);
     printf("  L-P projection  %lld -> %lld -> %lld, ReLU\n", hidden,
            (long long)m->text_fcs.w0.dim[0], (long long)m->text_fcs.w2.dim[0]);
     printf("  SAM encoder     %lld x %lld pixels, patches of %lld: %lld x %lld tokens; %lld "
@@ -273,7 +285,8 @@ static void print_device(const gm_engine *g)
 static void print_text(const info *f, const info_settings *s)
 {
     printf("model                %s\n", f->path);
-    print_architecture(f);
+    if (f->g->text_only) print_text_model(f->g, &f->net);
+    else print_architecture(f);
     print_modules(f);
     if (f->plan.n) print_plan(f);
     printf("\nprogram\n  version              %s\n  JPEG reader          %s\n  kernels             "
@@ -298,11 +311,19 @@ static json_t *device_json(const gm_engine *g)
     return j;
 }
 
+static json_t *language_json(const gm_config *g)
+{
+    return json_pack("{sI sI sI sI sI sI sI}", "layers", (json_int_t)g->llm.layers, "hidden",
+                     (json_int_t)g->llm.hidden, "heads", (json_int_t)g->llm.heads, "kv_heads",
+                     (json_int_t)g->llm.kv_heads, "inter", (json_int_t)g->llm.inter, "vocab",
+                     (json_int_t)g->llm.vocab, "max_positions", (json_int_t)g->llm.max_positions);
+}
+
 static json_t *sizes_json(const info *f)
 {
     const gm_config *g = f->g;
     const glamm *m = &f->net;
-    json_t *windows = json_array();
+    json_t *windows = json_array(), *language = language_json(g);
     for (int64_t l = 0; l < m->sam.L; l++)
         json_array_append_new(windows, json_integer(m->sam.block[l].S));
     json_t *clip = json_pack("{sI sI sI sI sI sI sI}", "image", (json_int_t)g->clip.image, "patch",
@@ -310,11 +331,6 @@ static json_t *sizes_json(const info *f)
                              "state", (json_int_t)m->clip.select, "hidden",
                              (json_int_t)g->clip.hidden, "heads", (json_int_t)g->clip.heads,
                              "inter", (json_int_t)g->clip.inter);
-    json_t *language =
-        json_pack("{sI sI sI sI sI sI sI}", "layers", (json_int_t)g->llm.layers, "hidden",
-                  (json_int_t)g->llm.hidden, "heads", (json_int_t)g->llm.heads, "kv_heads",
-                  (json_int_t)g->llm.kv_heads, "inter", (json_int_t)g->llm.inter, "vocab",
-                  (json_int_t)g->llm.vocab, "max_positions", (json_int_t)g->llm.max_positions);
     json_t *region = json_pack("{sI sI sI}", "fuse_steps", (json_int_t)m->region.nfuse, "groups",
         (json_int_t)g->region.groups, "scale", (json_int_t)g->region.scale);
     json_t *sam = json_pack("{sI sI sI sI sI so}", "image", (json_int_t)gm_sam_side(m), "patch",
@@ -362,7 +378,10 @@ static void print_json(const info *f, const info_settings *s)
     for (int64_t i = 0; i < f->nstored; i++)
         if (f->bad[i]) json_array_append_new(bad, json_string(f->stored[i].name));
     json_t *j = json_pack("{ss ss so so so ss ss ss}", "glamm", GM_VERSION, "model", f->path,
-                          "architecture", sizes_json(f), "modules", modules, "memory_bytes", plan,
+                          "architecture",
+                          f->g->text_only ? json_pack("{so}", "llama", language_json(f->g))
+                                          : sizes_json(f),
+                          "modules", modules, "memory_bytes", plan,
                           "jpeg_reader", gm_jpeg_reader(), "kernels", f->kernels.name, "blas",
                           f->blas);
     if (j && f->engine.library) json_object_set_new(j, "device", device_json(&f->engine));

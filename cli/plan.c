@@ -82,6 +82,11 @@ memory_plan plan_memory(const glamm *m, const gm_kernels *k, double mapped, doub
     add(&p, "weights, copied", "converted to float32 or merged", owned, false);
     add(&p, "KV cache", "float32, a 128-token prompt and 512 new tokens",
         cache_bytes(m, T + PLAN_ANSWER), false);
+    if (m->config.text_only) {
+        add(&p, "prefill", "a 128-token prompt", prefill_bytes(m, T), true);
+        p.total = mapped + owned + cache_bytes(m, T + PLAN_ANSWER) + prefill_bytes(m, T);
+        return p;
+    }
     add(&p, "region maps", "kept once boxes were given", region_maps_bytes(m), false);
     add(&p, "CLIP", "one image", clip_bytes(m), true);
     add(&p, "region encoder", "with boxes", region_bytes(m, k), true);

@@ -26,4 +26,9 @@ json_t *result_stored(const char *out, const char *name, const json_t *request);
 int result_write(const char *out, const char *name, const json_t *result, const gm_image *im,
                  const gm_answer *a, const question *q, gm_error *e);
 
+/* ---- text models (run_text.c) ---- */
+
+/* Asks the model at path as->prompt and prints the answer, or one JSON object.  The exit status. */
+int run_text(const char *path, const model_settings *ms, const ask_settings *as, bool json);
+
 #endif

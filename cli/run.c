@@ -12,8 +12,8 @@
 
 static const command_text TEXT = {
     .name = "run",
-    .arguments = "MODEL IMAGE...",
-    .at_least = 2,
+    .arguments = "MODEL [IMAGE...]",
+    .at_least = 1,
     .at_most = -1,
     .summary = "ask about images; write answers, masks and pictures",
     .about = "MODEL is a checkpoint folder as the authors publish it. IMAGE is a PNG, JPEG, BMP or "
@@ -28,6 +28,9 @@ static const command_text TEXT = {
              "another image of that name. The answer goes to stdout as one line of clean text. A "
              "bad image does not stop the others. Run again after an interruption: what is "
              "complete is not asked again.\n"
+             "\n"
+             "Without IMAGE, MODEL is a text model, the GGUF of a language model alone: the answer "
+             "to --prompt goes to stdout, and nothing is written.\n"
              "\n"
              "Tasks\n"
              "  gcg      describe the image, a mask for each phrase\n"
@@ -304,7 +307,10 @@ int cmd_run(int argc, char **argv)
     int n, status = options_parse(&TEXT, groups, 4, argc, argv, &n);
     asked given;
     double (*boxes)[4] = NULL;
-    if (status == PARSED) {
+    if (status == PARSED && n == 1) {
+        status = r.as.prompt ? run_text(argv[0], &r.ms, &r.as, r.rs.json)
+                             : misuse(&TEXT, "wanted an IMAGE, or --prompt for a text model");
+    } else if (status == PARSED) {
         r.model_path = argv[0];
         status = given_questions(&r, argv + 1, n - 1, &given, &boxes);
         if (!status) {

@@ -140,6 +140,16 @@ void terminal_text(void *user, const char *text, size_t length)
     fflush(stdout);
 }
 
+void terminal_plain_text(void *user, const char *text, size_t length)
+{
+    terminal *t = user;
+    if (!t->stream || !length) return;
+    terminal_clear(t);
+    fwrite(text, 1, length, stdout);
+    t->text = true;
+    fflush(stdout);
+}
+
 void terminal_end(terminal *t)
 {
     release(t);

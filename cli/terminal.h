@@ -30,6 +30,8 @@ void terminal_open(terminal *t, bool quiet, bool stream);
 void terminal_begin(terminal *t, const char *label, const char *image, int64_t masks);
 /* gm_ask's callbacks; user is the terminal. */
 void terminal_text(void *user, const char *text, size_t length);
+/* The same for a text model: everything is shown as it is. */
+void terminal_plain_text(void *user, const char *text, size_t length);
 void terminal_stage(void *user, const char *stage, double done);
 /* The answer is complete, or failed: flushes, ends its line if one was begun. */
 void terminal_end(terminal *t);

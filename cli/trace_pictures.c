@@ -212,7 +212,7 @@ static int llama_attention(drawing *d, int64_t G, int64_t image_at, int64_t seg_
         gm_mark mark = gm_scope(d->c);
         int64_t T = x->dim[1];
         gm_tensor in = gm_from(d->c, GM_F32, x->data, 3, GM_DIMS(1, T, x->dim[2]));
-        gm_tensor angle = gm_rope_table(d->c, 0, T, m->HD),
+        gm_tensor angle = gm_rope_table(d->c, 0, T, m->HD, m->theta),
                   h = gm_rmsnorm(d->c, in, m->layer[l].input_norm, m->eps);
         gm_tensor q = gm_rope(d->c, gm_linear(d->c, h, m->layer[l].q_w, GM_NONE), angle);
         gm_tensor k = gm_rope(d->c, gm_linear(d->c, h, m->layer[l].k_w, GM_NONE), angle);

@@ -20,19 +20,16 @@ int gm_ids_add(gm_ids *ids, int32_t id, gm_error *e)
     return 0;
 }
 
-/* Symbols are stretches of the text in a doubly linked list; one that was merged into its left
- * neighbour has length 0. */
-typedef struct { int32_t start, length, left, right; } symbol;
-
 /* A possible merge of symbol `left` with what stood right of it, `length` bytes together; stale
  * when they have changed since. */
-typedef struct { float score; int32_t left, right, length; } merge;
+typedef struct { float score; int32_t left, right, length, id; } merge;
 
 typedef struct {
-    const gm_pieces *pieces;
+    gm_symbol *symbol;
     const char *text;
-    symbol *symbol; int32_t nsymbols;
-    merge *heap; int64_t nheap;         /* below 3 nsymbols: each merge makes 2 new pairs */
+    gm_joiner join;
+    const void *table;
+    merge *heap; int64_t nheap;         /* below 3 symbols: each merge makes 2 new pairs */
 } bpe;
 
 /* Highest score first, then leftmost: symbols are numbered from left to right. */
@@ -65,42 +62,59 @@ static merge pop(bpe *b)
 static void consider(bpe *b, int32_t left, int32_t right)
 {
     if (left < 0 || right < 0) return;
-    const symbol *l = &b->symbol[left], *r = &b->symbol[right];
-    int32_t length = l->length + r->length;
-    int32_t id = gm_pieces_find(b->pieces, b->text + l->start, (size_t)length);
-    if (id < 0 || b->pieces->piece[id].type != GM_PIECE_NORMAL) return;
-    push(b, (merge){ b->pieces->piece[id].score, left, right, length });
+    const gm_symbol *l = &b->symbol[left], *r = &b->symbol[right];
+    merge m = { .left = left, .right = right, .length = l->length + r->length };
+    if (b->join(b->table, b->text, l, r, &m.score, &m.id)) push(b, m);
 }
 
-static void merge_all(bpe *b)
+int gm_bpe_merge(gm_symbol *symbol, int32_t n, const char *text, gm_joiner join, const void *table,
+                 gm_error *e)
 {
-    for (int32_t i = 0; i + 1 < b->nsymbols; i++) consider(b, i, i + 1);
-    while (b->nheap > 0) {
-        merge m = pop(b);
-        symbol *l = &b->symbol[m.left], *r = &b->symbol[m.right];
+    bpe b = { .symbol = symbol, .text = text, .join = join, .table = table };
+    b.heap = malloc((3 * (size_t)n + 1) * sizeof *b.heap);
+    if (!b.heap) return gm_fail(e, "out of memory for the merges of %ld symbols", (long)n);
+    for (int32_t i = 0; i < n; i++) consider(&b, i, symbol[i].right);
+    while (b.nheap > 0) {
+        merge m = pop(&b);
+        gm_symbol *l = &symbol[m.left], *r = &symbol[m.right];
         if (!l->length || !r->length || l->length + r->length != m.length) continue;
         l->length = m.length;
+        l->id = m.id;
         l->right = r->right;
-        if (r->right >= 0) b->symbol[r->right].left = m.left;
+        if (r->right >= 0) symbol[r->right].left = m.left;
         r->length = 0;
-        consider(b, l->left, m.left);
-        consider(b, m.left, l->right);
+        consider(&b, l->left, m.left);
+        consider(&b, m.left, l->right);
     }
+    free(b.heap);
+    return 0;
+}
+
+/* ---- SentencePiece ---- */
+
+/* Two symbols become a normal piece; the piece's score decides. */
+static bool join_pieces(const void *table, const char *text, const gm_symbol *left,
+                        const gm_symbol *right, float *score, int32_t *id)
+{
+    const gm_pieces *p = table;
+    *id = gm_pieces_find(p, text + left->start, (size_t)(left->length + right->length));
+    if (*id < 0 || p->piece[*id].type != GM_PIECE_NORMAL) return false;
+    *score = p->piece[*id].score;
+    return true;
 }
 
 /* The ids of what is left; a symbol is looked up among all pieces, whatever their type. */
-static int emit(const bpe *b, gm_ids *out, gm_error *e)
+static int emit(const gm_pieces *p, const char *text, const gm_symbol *symbol, gm_ids *out,
+                gm_error *e)
 {
-    for (int32_t i = 0; i >= 0; i = b->symbol[i].right) {
-        const symbol *s = &b->symbol[i];
-        int32_t id = gm_pieces_find(b->pieces, b->text + s->start, (size_t)s->length);
-        if (id >= 0 && id < b->pieces->nbase && b->pieces->piece[id].type != GM_PIECE_UNKNOWN) {
-            if (gm_ids_add(out, id, e) != 0) return -1;
+    for (int32_t i = 0; i >= 0; i = symbol[i].right) {
+        const gm_symbol *s = &symbol[i];
+        if (s->id >= 0 && s->id < p->nbase && p->piece[s->id].type != GM_PIECE_UNKNOWN) {
+            if (gm_ids_add(out, s->id, e) != 0) return -1;
             continue;
         }
         for (int32_t k = 0; k < s->length; k++)
-            if (gm_ids_add(out, b->pieces->byte[(unsigned char)b->text[s->start + k]], e) != 0)
-                return -1;
+            if (gm_ids_add(out, p->byte[(unsigned char)text[s->start + k]], e) != 0) return -1;
     }
     return 0;
 }
@@ -122,28 +136,25 @@ static void normalise(gm_text *out, const char *s, size_t n, int32_t *characters
 int gm_bpe_encode(const gm_pieces *p, const char *text, size_t n, gm_ids *out, gm_error *e)
 {
     gm_text norm = { 0 };
-    bpe b = { .pieces = p };
+    int32_t count = 0;
     int bad = -1;
     if (n > INT32_MAX / 4) return gm_fail(e, "a text of %zu bytes is too long", n);
-    normalise(&norm, text, n, &b.nsymbols);
-    b.text = norm.s;
-    b.symbol = malloc((size_t)b.nsymbols * sizeof *b.symbol);
-    b.heap = malloc(3 * (size_t)b.nsymbols * sizeof *b.heap);
-    if (norm.failed || !b.symbol || !b.heap) {
+    normalise(&norm, text, n, &count);
+    gm_symbol *symbol = malloc((size_t)count * sizeof *symbol);
+    if (norm.failed || !symbol) {
         gm_fail(e, "out of memory for a text of %zu bytes", n);
     } else {
         size_t at = 0, k;
-        for (int32_t i = 0; i < b.nsymbols; i++, at += k) {
+        for (int32_t i = 0; i < count; i++, at += k) {
             bool valid;
             gm_utf8_get(norm.s + at, norm.n - at, &k, &valid);
-            int32_t next = i + 1 < b.nsymbols ? i + 1 : -1;
-            b.symbol[i] = (symbol){ (int32_t)at, (int32_t)k, i - 1, next };
+            symbol[i] = (gm_symbol){ (int32_t)at, (int32_t)k, i - 1, i + 1 < count ? i + 1 : -1,
+                                     gm_pieces_find(p, norm.s + at, k) };
         }
-        merge_all(&b);
-        bad = emit(&b, out, e);
+        bad = gm_bpe_merge(symbol, count, norm.s, join_pieces, p, e);
+        if (!bad) bad = emit(p, norm.s, symbol, out, e);
     }
-    free(b.heap);
-    free(b.symbol);
+    free(symbol);
     gm_text_drop(&norm);
     return bad;
 }

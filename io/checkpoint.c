@@ -8,6 +8,7 @@
 #include "folder.h"
 #include "os.h"
 #include "shards.h"
+#include "text_model.h"
 
 #define VISION GM_TOWER "vision_model."
 #define DEFAULT_ALPHA 16 /* of LoRA, where no file says it (train.py, --lora_alpha) */
@@ -295,15 +296,30 @@ static int merge_own_pairs(gm_checkpoint *k, gm_error *e)
 /* Of a GGUF pair: the language model from the one file, the rest from the other. */
 static int open_weights(gm_checkpoint *k, gm_error *e)
 {
+    if (k->folder.alone) return gm_open_weights(&k->files, k->weights, k->path, GM_FROM_GGUF, e);
     if (!k->folder.packed)
         return gm_open_folder(&k->files, k->weights, k->path, GM_FROM_MODEL, e);
     if (gm_open_weights(&k->files, k->weights, k->path, GM_FROM_GGUF, e) != 0) return -1;
     return gm_open_weights(&k->files, k->weights, k->folder.path, GM_FROM_MODEL, e);
 }
 
+/* A language model alone: everything is in its one file. */
+static int open_text_model(gm_checkpoint *k, const gm_model_options *o, gm_error *e)
+{
+    if (o && (o->clip || o->sam || o->lora))
+        return gm_fail(e, "%s: a text model takes no %s", k->path,
+                       o->clip ? "CLIP tower" : o->sam ? "grounding encoder" : "adapter");
+    gm_config_defaults(&k->config);
+    if (gm_text_model_config(&k->config, &k->folder.pack, e) != 0) return -1;
+    if (open_weights(k, e) != 0) return -1;
+    k->config.llm.tied = !gm_weights_look(k->weights, "lm_head.weight").data;
+    return gm_config_check(&k->config, k->path, e);
+}
+
 static int open_all(gm_checkpoint *k, const gm_model_options *o, gm_error *e)
 {
     char *tower = NULL;
+    if (k->folder.alone) return open_text_model(k, o, e);
     int bad = read_model_config(k, &tower, e);
     if (!bad) bad = open_weights(k, e);
     if (!bad) bad = open_tower(k, tower, o, e);

@@ -17,6 +17,7 @@ void gm_config_defaults(gm_config *g)
     g->llm.heads = 32;
     g->llm.max_positions = 2048;
     g->llm.eps = 1e-6f;
+    g->llm.theta = 10000;
     g->clip.eps = 1e-5f;
     const float mean[3] = { 0.48145466f, 0.4578275f, 0.40821073f };
     const float std[3] = { 0.26862954f, 0.26130258f, 0.27577711f };
@@ -164,29 +165,49 @@ int gm_config_preprocessor(gm_config *g, const json_t *o, const char *name, gm_e
     return 0;
 }
 
-int gm_config_check(gm_config *g, const char *name, gm_error *e)
+typedef struct { const char *what; int64_t whole, part; } division;
+
+static int check_divisions(const division *d, int n, const char *name, gm_error *e)
 {
-    if (!g->llm.kv_heads) g->llm.kv_heads = g->llm.heads;
-    if (!g->clip.shortest) g->clip.shortest = g->clip.image;
-    if (!g->clip.crop) g->clip.crop = g->clip.image;
-    const struct { const char *what; int64_t whole, part; } divides[] = {
+    for (int i = 0; i < n; i++)
+        if (d[i].part < 1 || d[i].whole < 1 || d[i].whole % d[i].part)
+            return gm_fail(e, "%s: %s must divide, found %lld and %lld", name, d[i].what,
+                           (long long)d[i].whole, (long long)d[i].part);
+    return 0;
+}
+
+/* The language model's part. */
+static int check_language(const gm_config *g, const char *name, gm_error *e)
+{
+    const division divides[] = {
         { "hidden_size by num_attention_heads", g->llm.hidden, g->llm.heads },
         { "num_attention_heads by num_key_value_heads", g->llm.heads, g->llm.kv_heads },
-        { "CLIP's hidden_size by num_attention_heads", g->clip.hidden, g->clip.heads },
-        { "CLIP's image_size by patch_size", g->clip.image, g->clip.patch },
-        { "CLIP's hidden_size by the region encoder's groups", g->clip.hidden, g->region.groups },
     };
-    for (int i = 0; i < COUNT(divides); i++) {
-        if (divides[i].part < 1 || divides[i].whole < 1 || divides[i].whole % divides[i].part)
-            return gm_fail(e, "%s: %s must divide, found %lld and %lld", name, divides[i].what,
-                           (long long)divides[i].whole, (long long)divides[i].part);
-    }
+    if (check_divisions(divides, COUNT(divides), name, e) != 0) return -1;
     if (g->llm.layers > MOST_LAYERS || g->clip.layers > MOST_LAYERS)
         return gm_fail(e, "%s: wanted at most %d layers, found %lld and %lld", name, MOST_LAYERS,
                        (long long)g->llm.layers, (long long)g->clip.layers);
     if (g->llm.hidden / g->llm.heads % 2)
         return gm_fail(e, "%s: an attention head must have an even width, found %lld", name,
                        (long long)(g->llm.hidden / g->llm.heads));
+    if (!(g->llm.eps > 0) || !(g->clip.eps > 0))
+        return gm_fail(e, "%s: a norm's epsilon must be above 0", name);
+    return 0;
+}
+
+int gm_config_check(gm_config *g, const char *name, gm_error *e)
+{
+    if (!g->llm.kv_heads) g->llm.kv_heads = g->llm.heads;
+    if (!g->clip.shortest) g->clip.shortest = g->clip.image;
+    if (!g->clip.crop) g->clip.crop = g->clip.image;
+    if (check_language(g, name, e) != 0) return -1;
+    if (g->text_only) return 0;
+    const division divides[] = {
+        { "CLIP's hidden_size by num_attention_heads", g->clip.hidden, g->clip.heads },
+        { "CLIP's image_size by patch_size", g->clip.image, g->clip.patch },
+        { "CLIP's hidden_size by the region encoder's groups", g->clip.hidden, g->region.groups },
+    };
+    if (check_divisions(divides, COUNT(divides), name, e) != 0) return -1;
     if (g->clip.crop != g->clip.image || g->clip.shortest < g->clip.crop)
         return gm_fail(e,
                        "%s: the preprocessor's shortest side %lld and crop %lld "
@@ -199,7 +220,5 @@ int gm_config_check(gm_config *g, const char *name, gm_error *e)
     if (g->select_layer >= 0 || g->select_layer < -(g->clip.layers + 1))
         return gm_fail(e, "%s: mm_vision_select_layer: wanted %lld to -1, found %lld", name,
                        (long long)-(g->clip.layers + 1), (long long)g->select_layer);
-    if (!(g->llm.eps > 0) || !(g->clip.eps > 0))
-        return gm_fail(e, "%s: a norm's epsilon must be above 0", name);
     return 0;
 }

@@ -19,16 +19,24 @@ char *gm_vision_path(const char *path)
 
 static int open_pack(gm_folder *d, const char *path, gm_error *e)
 {
-    d->packed = true;
-    d->path = gm_vision_path(path);
-    if (!d->path)
+    char *beside = gm_vision_path(path);
+    if (!beside)
         return gm_fail(e, "%s: wanted a model folder (with config.json) or MODEL.gguf, found %s",
                        path, gm_is_file(path) ? "another file" : "nothing");
-    if (!gm_is_file(d->path))
-        return gm_fail(e, "%s: the file beside it is missing: %s (glamm convert writes both)", path,
-                       d->path);
-    d->bytes = gm_map(d->path, &d->size, e);
-    return d->bytes ? gm_gguf_open(&d->pack, d->bytes, d->size, d->path, e) : -1;
+    bool pair = gm_is_file(beside), good = false;
+    d->packed = true;
+    d->alone = !pair;
+    d->path = pair ? beside : gm_copy_text(path);
+    if (pair || (d->path && gm_is_file(path))) {
+        d->bytes = gm_map(d->path, &d->size, e);
+        if (d->bytes) good = gm_gguf_open(&d->pack, d->bytes, d->size, d->path, e) == 0;
+    }
+    if (good && d->alone) good = !gm_gguf_find(&d->pack, GM_GGUF_SUMS);
+    if (!good)
+        gm_fail(e, "%s: the file beside it is missing: %s (glamm convert writes both)", path,
+                beside);
+    if (!pair) free(beside);
+    return good ? 0 : -1;
 }
 
 int gm_folder_open(gm_folder *d, const char *path, gm_error *e)

@@ -9,12 +9,14 @@
 typedef struct gm_folder {
     char *path;                         /* the folder, or the file that holds them */
     bool packed;
+    bool alone;                         /* a text model: pack is the GGUF itself, without small files */
     gm_gguf pack;
     const uint8_t *bytes;               /* its map */
     size_t size;
 } gm_folder;
 
-/* path: a folder, or MODEL.gguf, whose neighbour MODEL.vision.gguf is opened.  Release with
+/* path: a folder, or MODEL.gguf, whose neighbour MODEL.vision.gguf is opened; without a neighbour a
+ * file of another program's is a text model, one of glamm convert's an error.  Release with
  * gm_folder_close, also after an error. */
 int gm_folder_open(gm_folder *d, const char *path, gm_error *e);
 void gm_folder_close(gm_folder *d);

@@ -34,6 +34,9 @@ typedef struct {
  * Refuses what would need other rules than LLaMA's: not BPE, a charsmap, no dummy prefix, removed
  * white space, user-defined or unused pieces, byte pieces missing.  name is for messages. */
 int gm_pieces_read(gm_pieces *p, const uint8_t *model, size_t size, const char *name, gm_error *e);
+/* Appends q with a copy of its text: an added token's own, any other's in base_text, which must have
+ * room for it and its 0.  Empty, with a zero byte, or there already: an error. */
+int gm_pieces_append(gm_pieces *p, gm_piece q, const char *name, gm_error *e);
 /* Appends an added token; its id is the position. */
 int gm_pieces_add(gm_pieces *p, const char *text, size_t length, const char *name, gm_error *e);
 /* The id of text, -1 when there is none. */

@@ -1,4 +1,5 @@
-/* Text to ids and back (tokenizer.h): the slow LlamaTokenizer of transformers 4.28.
+/* Text to ids and back (tokenizer.h): the slow LlamaTokenizer of transformers 4.28; of a text model,
+ * the rules of byte_bpe.h.
  * Cutting at added tokens: tokenization_utils.py, PreTrainedTokenizer.tokenize and _decode;
  * decoding of a run: models/llama/tokenization_llama.py, convert_tokens_to_string;
  * <image>: model/llava/mm_utils.py, tokenizer_image_token. */
@@ -7,7 +8,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include "bpe.h"
+#include "byte_bpe.h"
 #include "os.h"
 #include "text.h"
 #include "unicode.h"
@@ -18,7 +19,9 @@ static const char space_mark[] = "\xE2\x96\x81";        /* U+2581, a space insid
 
 struct gm_tokenizer {
     gm_pieces pieces;
-    int32_t bos, special[3];    /* <s>; and <s> </s> <unk>, which are cut out without stripping */
+    gm_merges merges;           /* of a text model; else empty, and SentencePiece's rules hold */
+    int32_t bos, eos;           /* -1: no text starts with one */
+    int32_t special[3];         /* <s> </s> <unk>, which are cut out without stripping */
     int32_t *cut; int64_t ncut; /* ids that text is cut at: special and added, longest first */
     bool starts[256];           /* bytes that start one of them */
 };
@@ -61,15 +64,20 @@ static int add_tokens(gm_tokenizer *t, const char *json, const char *name, gm_er
     return bad;
 }
 
+static bool is_cut(const gm_tokenizer *t, int32_t id)
+{
+    if (t->merges.n) return t->pieces.piece[id].type != GM_PIECE_NORMAL;
+    return is_special(t, id) || id >= t->pieces.nbase;
+}
+
 /* The tokens that text is cut at, longest first: the first that fits at a place is the longest. */
 static int list_cuts(gm_tokenizer *t, const char *name, gm_error *e)
 {
     const gm_piece *p = t->pieces.piece;
-    int64_t n = t->pieces.n - t->pieces.nbase + 3;
-    t->cut = malloc((size_t)n * sizeof *t->cut);
+    t->cut = malloc((size_t)t->pieces.n * sizeof *t->cut);
     if (!t->cut) return gm_fail(e, "%s: out of memory", name);
-    for (int64_t i = 0; i < n; i++) {
-        int32_t id = i < 3 ? t->special[i] : (int32_t)(t->pieces.nbase + i - 3);
+    for (int32_t id = 0; id < t->pieces.n; id++) {
+        if (!is_cut(t, id)) continue;
         int64_t at = t->ncut++;
         for (; at > 0 && p[t->cut[at - 1]].length < p[id].length; at--) t->cut[at] = t->cut[at - 1];
         t->cut[at] = id;
@@ -94,8 +102,40 @@ gm_tokenizer *gm_tokenizer_parse(const uint8_t *model, size_t n, const char *add
             bad = gm_fail(e, "%s: wanted the piece %s, found none", name, special[i]);
     }
     t->bos = t->special[0];
+    t->eos = t->special[1];
     if (!bad && added_json) bad = add_tokens(t, added_json, name, e);
     if (!bad) bad = list_cuts(t, name, e);
+    if (!bad) return t;
+    gm_tokenizer_free(t);
+    return NULL;
+}
+
+/* An id that a key names; the key may be absent, and then the id stays. */
+static int id_of(int32_t *id, const gm_tokenizer *t, const gm_gguf *g, const char *key, gm_error *e)
+{
+    int64_t v = *id;
+    if (gm_gguf_int(g, key, &v, e) != 0) return -1;
+    if (v < -1 || v >= t->pieces.n)
+        return gm_fail(e, "%s: %s: wanted a token, found %lld", g->path, key, (long long)v);
+    *id = (int32_t)v;
+    return 0;
+}
+
+gm_tokenizer *gm_tokenizer_gguf(const gm_gguf *g, gm_error *e)
+{
+    gm_tokenizer *t = calloc(1, sizeof *t);
+    int64_t add_bos = 0;
+    if (!t) {
+        gm_fail(e, "%s: out of memory", g->path);
+        return NULL;
+    }
+    t->bos = t->eos = t->special[0] = t->special[1] = t->special[2] = -1;
+    int bad = gm_merges_read(&t->merges, &t->pieces, g, e);
+    if (!bad && !t->merges.n) bad = gm_fail(e, "%s: wanted merges, found none", g->path);
+    bad = bad || gm_gguf_int(g, "tokenizer.ggml.add_bos_token", &add_bos, e);
+    bad = bad || (add_bos && id_of(&t->bos, t, g, "tokenizer.ggml.bos_token_id", e));
+    bad = bad || id_of(&t->eos, t, g, "tokenizer.ggml.eos_token_id", e);
+    bad = bad || list_cuts(t, g->path, e);
     if (!bad) return t;
     gm_tokenizer_free(t);
     return NULL;
@@ -104,6 +144,7 @@ gm_tokenizer *gm_tokenizer_parse(const uint8_t *model, size_t n, const char *add
 gm_tokenizer *gm_tokenizer_in(const gm_folder *d, gm_error *e)
 {
     gm_tokenizer *t = NULL;
+    if (d->alone) return gm_tokenizer_gguf(&d->pack, e);
     char *name = gm_path_join(d->path, "tokenizer.model");
     size_t n = 0, m;
     char *model = gm_folder_text(d, "tokenizer.model", &n, e);
@@ -130,6 +171,7 @@ void gm_tokenizer_free(gm_tokenizer *t)
 {
     if (!t) return;
     gm_pieces_drop(&t->pieces);
+    gm_merges_drop(&t->merges);
     free(t->cut);
     free(t);
 }
@@ -142,6 +184,11 @@ int64_t gm_tokenizer_size(const gm_tokenizer *t)
 int32_t gm_token_id(const gm_tokenizer *t, const char *piece)
 {
     return gm_pieces_find(&t->pieces, piece, strlen(piece));
+}
+
+int32_t gm_token_eos(const gm_tokenizer *t)
+{
+    return t->eos;
 }
 
 int gm_token_facts(const gm_tokenizer *t, int32_t id, float *score)
@@ -176,7 +223,9 @@ static int encode_stretch(const gm_tokenizer *t, const char *s, size_t n, bool a
     size_t start = 0, end = n;
     if (after) gm_strip_left(s, &start, end);
     if (before) gm_strip_right(s, start, &end);
-    return start == end ? 0 : gm_bpe_encode(&t->pieces, s + start, end - start, out, e);
+    if (start == end) return 0;
+    return t->merges.n ? gm_byte_encode(&t->merges, s + start, end - start, out, e)
+                       : gm_bpe_encode(&t->pieces, s + start, end - start, out, e);
 }
 
 /* BOS and the ids of n bytes without <image>. */
@@ -186,7 +235,7 @@ static int encode_chunk(const gm_tokenizer *t, const char *s, size_t n, bool bos
     int64_t base = t->pieces.nbase;
     bool after = false;
     size_t start = 0;
-    if (bos && gm_ids_add(out, t->bos, e) != 0) return -1;
+    if (bos && t->bos >= 0 && gm_ids_add(out, t->bos, e) != 0) return -1;
     for (size_t i = 0; i < n;) {
         int32_t id = cut_at(t, s + i, n - i);
         if (id < 0) {
@@ -211,7 +260,7 @@ int gm_encode(const gm_tokenizer *t, const char *text, int32_t **ids, int64_t *n
     if (strlen(text) > MAX_TEXT)
         return gm_fail(e, "a text of %zu bytes is too long: at most %zu", strlen(text), MAX_TEXT);
     for (bool first = true; !bad; first = false) {
-        const char *image = strstr(text, "<image>");
+        const char *image = t->merges.n ? NULL : strstr(text, "<image>");
         bad = encode_chunk(t, text, image ? (size_t)(image - text) : strlen(text), first, &out, e);
         if (!image) break;
         if (!bad) bad = gm_ids_add(&out, GM_IMAGE_ID, e);
@@ -286,6 +335,16 @@ static void decode_run(const gm_tokenizer *t, const int32_t *ids, int64_t n, gm_
     decode_pieces(t, ids + start, n - start, out);
 }
 
+/* A text model's: all the bytes in a row. */
+static void decode_bytes(const gm_tokenizer *t, const int32_t *ids, int64_t n, gm_text *out)
+{
+    gm_text bytes = { 0 };
+    for (int64_t i = 0; i < n; i++) gm_byte_decode(&t->pieces.piece[ids[i]], &bytes);
+    add_bytes(out, bytes.s, bytes.n);
+    out->failed |= bytes.failed;
+    gm_text_drop(&bytes);
+}
+
 char *gm_decode(const gm_tokenizer *t, const int32_t *ids, int64_t n, gm_error *e)
 {
     gm_text out = { 0 };
@@ -301,7 +360,8 @@ char *gm_decode(const gm_tokenizer *t, const int32_t *ids, int64_t n, gm_error *
         }
         kept[m++] = ids[i];
     }
-    for (int64_t i = 0, end; i < m && kept; i = end) {
+    if (kept && t->merges.n) decode_bytes(t, kept, m, &out);
+    for (int64_t i = 0, end; i < m && kept && !t->merges.n; i = end) {
         if (i) gm_text_adds(&out, " ");
         end = i + 1;
         if (kept[i] >= base) {

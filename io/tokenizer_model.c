@@ -45,7 +45,7 @@ static int grow_slots(gm_pieces *p)
     return 0;
 }
 
-static int append(gm_pieces *p, gm_piece q, const char *name, gm_error *e)
+int gm_pieces_append(gm_pieces *p, gm_piece q, const char *name, gm_error *e)
 {
     long long id = p->n;
     if (q.length == 0) return gm_fail(e, "%s: piece %lld is empty", name, id);
@@ -78,7 +78,7 @@ static int append(gm_pieces *p, gm_piece q, const char *name, gm_error *e)
 
 int gm_pieces_add(gm_pieces *p, const char *text, size_t length, const char *name, gm_error *e)
 {
-    return append(p, (gm_piece){ (char *)text, length, 0, GM_PIECE_ADDED }, name, e);
+    return gm_pieces_append(p, (gm_piece){ (char *)text, length, 0, GM_PIECE_ADDED }, name, e);
 }
 
 void gm_pieces_drop(gm_pieces *p)
@@ -174,7 +174,7 @@ static int read_piece(gm_pieces *p, span s, const char *name, gm_error *e)
                            (long)p->unk, id);
         p->unk = (int32_t)id;
     }
-    return append(p, q, name, e);
+    return gm_pieces_append(p, q, name, e);
 }
 
 /* The settings that change how text is cut: a trainer's or a normalizer's field, the value it has

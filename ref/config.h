@@ -5,10 +5,13 @@
 #include <stdint.h>
 
 typedef struct {
+    bool text_only;                     /* a language model alone: only llm counts */
     struct {
         int64_t vocab, hidden, inter, layers, heads, kv_heads, max_positions;
         float eps;
+        float theta;                    /* base of the rotary angles */
         bool interleaved;               /* q and k have rotary pairs side by side (GGUF) */
+        bool tied;                      /* the head is the table of embeddings */
     } llm;
     struct {
         int64_t image, patch, hidden, inter, layers, heads;

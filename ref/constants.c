@@ -6,8 +6,6 @@
 
 #include "kernels/typed.h"
 
-#define ROPE_BASE 10000.0f
-
 /* Up from the start in the first half, down from the end in the second (ATen RangeFactories
  * linspace). */
 gm_tensor gm_linspace(gm_ctx *c, float lo, float hi, int64_t n)
@@ -31,16 +29,16 @@ gm_tensor gm_pixel_centres(gm_ctx *c, int64_t n, bool bf16)
     return gm_from_owned(c, GM_F32, v, 1, GM_DIMS(n));
 }
 
-float gm_rope_angle(int64_t position, int64_t i, int64_t HD)
+float gm_rope_angle(int64_t position, int64_t i, int64_t HD, float base)
 {
-    float power = powf(ROPE_BASE, (float)(2 * i) / (float)HD);
+    float power = powf(base, (float)(2 * i) / (float)HD);
     return (float)position * (1.0f / power);
 }
 
-gm_tensor gm_rope_table(gm_ctx *c, int64_t at, int64_t T, int64_t HD)
+gm_tensor gm_rope_table(gm_ctx *c, int64_t at, int64_t T, int64_t HD, float base)
 {
     float *v = malloc((size_t)(T * HD / 2 + 1) * sizeof *v);
     for (int64_t t = 0; v && t < T; t++)
-        for (int64_t i = 0; i < HD / 2; i++) v[t * (HD / 2) + i] = gm_rope_angle(at + t, i, HD);
+        for (int64_t i = 0; i < HD / 2; i++) v[t * (HD / 2) + i] = gm_rope_angle(at + t, i, HD, base);
     return gm_from_owned(c, GM_F32, v, 2, GM_DIMS(T, HD / 2));
 }

@@ -55,6 +55,7 @@ static void see(run *r)
     bool boxes = r->o->box.data && r->o->box.dim[0] > 0;
     bool maps = boxes && !s->maps[0].data;
     gm_tensor levels[4];
+    if (r->m->config.text_only) return;
     if (!s->img.data || maps) {
         stage(r, "clip", 0);
         s->img = gm_image_tokens(r->c, r->m, s->clip_pixels, maps ? levels : NULL);

@@ -19,6 +19,7 @@ static void bind_two(gm_two_linears *y, gm_weights *w, int64_t in, int64_t out, 
 int gm_glamm_bind(glamm *m, gm_weights *w, const gm_config *g, gm_error *e)
 {
     m->config = *g;
+    if (g->text_only) return gm_llama_bind(&m->llama, w, g, e);
     int bad = gm_clip_bind(&m->clip, w, g, e);
     bind_two(&m->projector, w, g->clip.hidden, g->llm.hidden, "model.mm_projector.");
     bad |= gm_region_bind(&m->region, w, g, e);
@@ -38,6 +39,7 @@ void gm_glamm_free(glamm *m)
 
 int64_t gm_image_token_count(const glamm *m)
 {
+    if (m->config.text_only) return 1;
     int64_t side = m->config.clip.image / m->config.clip.patch;
     return side * side;
 }
@@ -48,6 +50,7 @@ int64_t gm_sam_side(const glamm *m) { return m->sam.G * m->sam.P; }
 gm_tensor gm_image_tokens(gm_ctx *c, const glamm *m, gm_tensor clip_pixels, gm_tensor levels[4])
 {
     const gm_two_linears *p = &m->projector;
+    if (m->config.text_only) return GM_NONE;
     gm_tensor x = gm_clip(c, &m->clip, clip_pixels, levels); /* (images, T_img, C_clip) */
     x = gm_linear(c, gm_gelu(c, gm_linear(c, x, p->w0, p->b0)), p->w2, p->b2);
     gm_tap(c, x, "model.mm_projector");
@@ -61,6 +64,7 @@ gm_tensor gm_input_embeddings(gm_ctx *c, const glamm *m, const gm_batch *b, gm_t
     gm_mark mark = gm_scope(c);
     int64_t C = m->config.llm.hidden, T = gm_image_token_count(m);
     gm_tensor x = gm_gather(c, m->llama.embed, gm_sequence_ids(c, m, b));   /* (B L, C) */
+    if (m->config.text_only) return gm_scope_end(c, mark, gm_reshape(c, x, 3, GM_DIMS(b->B, b->L, C)));
     x = gm_concat(c, x, gm_reshape(c, img, 2, GM_DIMS(-1, C)), 0);
     if (regions.data) x = gm_concat(c, x, regions, 0);
     x = gm_gather(c, x, gm_sequence_rows(c, m, b, regions.data ? regions.dim[0] : 0));
@@ -111,6 +115,7 @@ int gm_forward(gm_ctx *c, const glamm *m, const gm_batch *b, gm_output *out)
     gm_tensor levels[4], maps[4], regions = GM_NONE, iou;
     *out = (gm_output){ 0 };
     gm_taps_restart(c);
+    if (m->config.text_only) gm_set_error(c, "wanted a model that sees images, found a text model");
     if (b->images > GM_MAX_IMAGES)
         gm_set_error(c, "a batch of %lld images: wanted at most %d", (long long)b->images,
                      GM_MAX_IMAGES);

@@ -12,7 +12,7 @@ int gm_llama_bind(llama *m, gm_weights *w, const gm_config *g, gm_error *e)
     int64_t C = g->llm.hidden, F = g->llm.inter, V = g->llm.vocab;
     *m = (llama){
         .L = g->llm.layers, .NH = g->llm.heads, .NKV = g->llm.kv_heads, .eps = g->llm.eps,
-        .interleaved = g->llm.interleaved
+        .theta = g->llm.theta, .interleaved = g->llm.interleaved
     };
     if (m->L < 1 || m->NH < 1 || m->NKV < 1 || C % m->NH || m->NH % m->NKV || C / m->NH % 2)
         return gm_fail(e,
@@ -24,7 +24,7 @@ int gm_llama_bind(llama *m, gm_weights *w, const gm_config *g, gm_error *e)
     m->layer = calloc((size_t)m->L, sizeof *m->layer);
     if (!m->layer) return gm_fail(e, "out of memory for %lld LLaMA layers", (long long)m->L);
     m->embed = gm_weight(w, 2, GM_DIMS(V, C), "model.embed_tokens.weight");
-    m->head = gm_weight(w, 2, GM_DIMS(V, C), "lm_head.weight");
+    m->head = g->llm.tied ? m->embed : gm_weight(w, 2, GM_DIMS(V, C), "lm_head.weight");
     m->norm = gm_weight_f32(w, 1, GM_DIMS(C), "model.norm.weight");
     for (int64_t l = 0; l < m->L; l++) {
         llama_layer *y = &m->layer[l];
@@ -147,7 +147,7 @@ static gm_tensor layer(gm_ctx *c, gm_tensor x, const void *args)
 /* The angles of B conversations of T positions behind `past`: (B T, HD/2). */
 static gm_tensor angles(gm_ctx *c, const llama *m, int64_t past, int64_t B, int64_t T)
 {
-    gm_tensor angle = gm_repeat(c, gm_rope_table(c, past, T, m->HD), B);
+    gm_tensor angle = gm_repeat(c, gm_rope_table(c, past, T, m->HD, m->theta), B);
     return gm_reshape(c, angle, 2, GM_DIMS(B * T, m->HD / 2));
 }
 

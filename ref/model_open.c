@@ -7,6 +7,7 @@
 
 #include "../io/image.h"
 #include "../io/os.h"
+#include "../io/text_model.h"
 #include "kernels/cpu.h"
 
 #define DEFAULT_CACHE ((int64_t)4000000000)     /* a thousand embeddings of the release's 4 MB */
@@ -17,6 +18,11 @@ static int open_text(gm_model *m, const char *path, gm_error *e)
     size_t n;
     m->tokenizer = gm_tokenizer_in(d, e);
     if (!m->tokenizer) return -1;
+    if (d->alone) {
+        m->prompts = gm_text_model_prompts(&d->pack, e);
+        strcpy(m->conversation, GM_TEXT_CONVERSATION);
+        return m->prompts ? 0 : -1;
+    }
     char *name = gm_path_join(path, "prompts.json"),
          *json = gm_folder_text(d, "prompts.json", &n, e);
     if (!name) gm_fail(e, "out of memory");
@@ -31,11 +37,12 @@ static int open_text(gm_model *m, const char *path, gm_error *e)
 static int special_ids(gm_model *m, const char *path, gm_error *e)
 {
     const struct { int32_t *to; const char *piece; } list[] = {
-        { &m->net.eos, "</s>" },
         { &m->net.bbox, "<bbox>" },
         { &m->net.seg, "[SEG]" },
     };
-    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+    m->net.eos = gm_token_eos(m->tokenizer);
+    m->net.bbox = m->net.seg = -1;
+    for (size_t i = 0; !m->net.config.text_only && i < sizeof list / sizeof *list; i++) {
         *list[i].to = gm_token_id(m->tokenizer, list[i].piece);
         if (*list[i].to < 0)
             return gm_fail(e, "%s: the tokenizer has no %s; wanted it among the added tokens", path,
@@ -101,6 +108,8 @@ void gm_model_free(gm_model *m)
     free(m);
 }
 
+int gm_model_sees(const gm_model *m) { return !m->net.config.text_only; }
+
 int gm_tokenize(const gm_model *m, const char *text, int32_t **ids, int64_t *n, gm_error *e)
 {
     return gm_encode(m->tokenizer, text, ids, n, e);
@@ -113,6 +122,7 @@ char *gm_detokenize(const gm_model *m, const int32_t *ids, int64_t n, gm_error *
 
 int gm_scene_new(gm_ctx *c, gm_scene *s, const glamm *m, const gm_image *image, gm_error *e)
 {
+    if (m->config.text_only) return gm_fail(e, "wanted no image: a text model sees none");
     int64_t P = m->config.clip.crop, S = gm_sam_side(m), side = P > S ? P : S;
     *s = (gm_scene){ .original = { image->height, image->width } };
     if (!image->rgb || image->width < 1 || image->height < 1)

@@ -25,8 +25,23 @@ struct gm_session {
     bool is_kept;                       /* the image's embedding is on disk */
 };
 
+/* A text model's: nothing is seen. */
+static gm_session *new_without_image(gm_model *m, gm_error *e)
+{
+    gm_session *s = m->net.config.text_only ? calloc(1, sizeof *s) : NULL;
+    if (s) s->c = gm_ctx_new(&m->kernels, &m->engine.device.memory);
+    if (s && s->c) {
+        s->model = m;
+        return s;
+    }
+    gm_fail(e, m->net.config.text_only ? "out of memory" : "wanted an image, found none");
+    free(s);
+    return NULL;
+}
+
 gm_session *gm_session_new(gm_model *m, const gm_image *image, gm_error *e)
 {
+    if (!image) return new_without_image(m, e);
     if (image->width == 1 && image->height == 1) {
         gm_fail(e, "wanted an image that shows something, found 1 x 1 pixels");
         return NULL;
@@ -121,7 +136,7 @@ static int64_t count(const char *text, const char *what)
 static int append_boxes(gm_session *s, const char *message, gm_error *e)
 {
     int64_t n = count(message, BBOX);
-    if (!n) return 0;
+    if (!n || s->model->net.config.text_only) return 0;
     if (s->nlatest < n && s->nlatest != 1)
         return gm_fail(e, "the prompt has %lld <bbox>, but the boxes given are %lld", (long long)n,
                        (long long)s->nlatest);
@@ -315,6 +330,16 @@ static int32_t *copy_ids(const int32_t *ids, int64_t n)
     return p;
 }
 
+/* A text model's answer without the token that ends it, malloc'ed. */
+static char *without_end(const gm_session *s, const char *text)
+{
+    const char *end = gm_token_piece(s->model->tokenizer, s->model->net.eos);
+    char *t = gm_copy_text(text);
+    size_t n = strlen(text), m = end ? strlen(end) : 0;
+    if (t && m && n >= m && strcmp(t + n - m, end) == 0) t[n - m] = 0;
+    return t;
+}
+
 static int fill_answer(gm_session *s, gm_answer *a, const gm_generated *g, int64_t nprompt,
                        gm_error *e)
 {
@@ -324,6 +349,8 @@ static int fill_answer(gm_session *s, gm_answer *a, const gm_generated *g, int64
     if (!a->prompt_ids || !a->ids) return gm_fail(e, "out of memory");
     a->finished = g->finished;
     a->text = gm_decode(s->model->tokenizer, a->ids, a->nids, e);
+    if (a->text && s->model->net.config.text_only)
+        return (a->caption = without_end(s, a->text)) ? 0 : gm_fail(e, "out of memory");
     if (!a->text || gm_answer_clean(a->text, &a->caption, &a->span, &a->nspans, e) != 0) return -1;
     if (take_masks(s, a, g, e) != 0) return -1;
     shift_spans(a);
@@ -371,7 +398,7 @@ static gm_answer *answer(gm_session *s, const gm_ask *q, gm_error *e)
             .answer = q->task == GM_PHRASE && q->forced ? ids : NULL,
             .max_new = q->max_new_tokens > 0 ? q->max_new_tokens : MAX_NEW,
             .no_cache = q->no_kv_cache,
-            .no_masks = q->no_masks,
+            .no_masks = q->no_masks || s->model->net.config.text_only,
             .temperature = q->temperature,
             .top_p = q->top_p,
             .seed = q->seed,
@@ -404,7 +431,9 @@ static gm_answer *ask(gm_session *s, const gm_ask *q, char *message, gm_error *e
     if (!q->no_masks) take_kept(s);
     gm_answer *a = append_boxes(s, message, e) == 0 ? answer(s, q, e) : NULL;
     keep(s);
-    if (a && push_turn(s, history_text(a->text), e) == 0) return a;
+    char *said = !a ? NULL : s->model->net.config.text_only ? without_end(s, a->text)
+                                                            : history_text(a->text);
+    if (a && push_turn(s, said, e) == 0) return a;
     pop_turn(s);                                            /* the question did not happen */
     s->nboxes = before;
     gm_answer_free(a);
@@ -420,13 +449,24 @@ gm_answer *gm_session_say(gm_session *s, const gm_ask *q, const char *message, g
     return a;
 }
 
+/* What a text model is asked, malloc'ed. */
+static char *text_message(const gm_ask *q, gm_error *e)
+{
+    char *text = q->task == GM_CHAT && q->text && *q->text ? gm_copy_text(q->text) : NULL;
+    if (!text)
+        gm_fail(e, q->task != GM_CHAT ? "a text model sees no image: it answers a prompt alone"
+                   : q->text && *q->text ? "out of memory" : "the prompt is empty");
+    return text;
+}
+
 gm_answer *gm_session_ask(gm_session *s, const gm_ask *q, gm_error *e)
 {
     if (take_boxes(s, q, e) != 0) return NULL;
     gm_ask asked = *q;
     asked.nboxes = s->nlatest;
-    char *message =
-        gm_prompt_user(s->model->prompts, &asked, q->variant, s->nturns == 0, s->nboxes, e);
+    char *message = s->model->net.config.text_only
+        ? text_message(q, e)
+        : gm_prompt_user(s->model->prompts, &asked, q->variant, s->nturns == 0, s->nboxes, e);
     int threads = gm_backend_threads(s->model->threads);
     gm_answer *a = message ? ask(s, q, message, e) : NULL;
     gm_backend_threads(threads);

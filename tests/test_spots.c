@@ -36,7 +36,7 @@ START_TEST(rope_angles_are_float32)
     const json_t *positions = json_object_get(j, "positions");
     for (size_t p = 0; p < json_array_size(positions); p++)
         for (int64_t i = 0; i < HD / 2; i++) {
-            double angle = gm_rope_angle(integer(positions, p), i, HD),
+            double angle = gm_rope_angle(integer(positions, p), i, HD, 10000),
                    turn[2] = { cos(angle), sin(angle) };
             for (int k = 0; k < 2; k++) {
                 const json_t *bits = json_array_get(json_object_get(j, k ? "sin_bits" : "cos_bits"),
