@@ -230,7 +230,8 @@ static int command(chat *c, const char *line, gm_error *e)
 static void converse(chat *c)
 {
     bool typed = c->t.stream && gm_is_terminal(0);
-    if (typed && c->t.notes) puts(c->image_path ? "Ask about the image; /help lists the commands, /quit ends."
+    if (typed && c->t.notes)
+        puts(c->image_path ? "Ask about the image; /help lists the commands, /quit ends."
                            : "Ask; /reset starts anew, /quit ends.");
     for (;;) {
         gm_error e = { "" };

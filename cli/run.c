@@ -295,6 +295,16 @@ static int run_all(runner *r, char **path, int n, const asked *given)
     return bad || r->failed ? 1 : 0;
 }
 
+static int ask_text(const runner *r, const char *path)
+{
+    gm_error e = { "" };
+    const ask_settings *as = &r->as;
+    if (!as->prompt || as->expressions.n || as->phrases.n || as->boxes.n)
+        return misuse(&TEXT, "wanted an IMAGE, or --prompt alone for a text model");
+    if (answer_check(as, &e)) return misuse(&TEXT, "%s", e.text);
+    return run_text(path, &r->ms, as, r->rs.json);
+}
+
 int cmd_run(int argc, char **argv)
 {
     runner r = { .rs = { .out = "out" } };
@@ -308,8 +318,7 @@ int cmd_run(int argc, char **argv)
     asked given;
     double (*boxes)[4] = NULL;
     if (status == PARSED && n == 1) {
-        status = r.as.prompt ? run_text(argv[0], &r.ms, &r.as, r.rs.json)
-                             : misuse(&TEXT, "wanted an IMAGE, or --prompt for a text model");
+        status = ask_text(&r, argv[0]);
     } else if (status == PARSED) {
         r.model_path = argv[0];
         status = given_questions(&r, argv + 1, n - 1, &given, &boxes);

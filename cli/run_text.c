@@ -16,8 +16,8 @@ static json_t *list(const int32_t *ids, int64_t n)
 
 static int print_json(const char *model, const char *prompt, const gm_answer *a, double seconds)
 {
-    json_t *r = json_pack("{ss ss ss ss so so ss sf}", "glamm", GM_VERSION, "model", model, "prompt",
-                          prompt, "answer", a->caption, "prompt_ids",
+    json_t *r = json_pack("{ss ss ss ss so so ss sf}", "glamm", GM_VERSION, "model", model,
+                          "prompt", prompt, "answer", a->caption, "prompt_ids",
                           list(a->prompt_ids, a->nprompt_ids), "ids", list(a->ids, a->nids),
                           "finish", a->finished ? "end" : "length", "seconds", seconds);
     int bad = !r || json_dumpf(r, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15)) != 0;

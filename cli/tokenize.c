@@ -19,7 +19,7 @@ static const command_text TOKENIZE = {
     "  glamm tokenize models/nano \"Where is <p> the circle </p> ?\"\n"
     "  glamm tokenize models/nano --decode 1 468 477\n"
     "\n"
-    "MODEL is a folder with tokenizer.model and added_tokens.json.", 1, -1
+    "MODEL is a folder with tokenizer.model and added_tokens.json, or a GGUF.", 1, -1
 };
 
 typedef struct { int ids, json, decode; } tokenize_options;

@@ -1,5 +1,5 @@
-/* Byte-pair encoding of one stretch of text: merging, and SentencePiece's rules for it (byte_bpe.h has
- * GPT-2's). */
+/* Byte-pair encoding of one stretch of text: merging, and SentencePiece's rules for it (byte_bpe.h
+ * has GPT-2's). */
 #ifndef GM_IO_BPE_H
 #define GM_IO_BPE_H
 #include <stdbool.h>

@@ -201,7 +201,8 @@ static kind kind_of(uint32_t c)
 
 typedef struct { const char *s; size_t n; bool digits_alone; } words;
 
-/* The kind of the character at `at` and its length.  Where digits stand alone a word ends at one. */
+/* The kind of the character at `at` and its length.  Where digits stand alone a word ends at
+ * one. */
 static kind look(const words *w, size_t at, size_t *length)
 {
     bool valid;

@@ -1,5 +1,5 @@
-/* Byte-level BPE, as GPT-2 and its heirs have it: pieces are spelt in 256 visible characters, one for
- * each byte; text is cut into words; neighbours are merged by a list of pairs, the earliest first.
+/* Byte-level BPE, as GPT-2 and its heirs have it: pieces are spelt in 256 visible characters, one
+ * for each byte; text is cut into words; neighbours are merged by a list of pairs, the earliest first.
  * Facts: openai/gpt-2 src/encoder.py; llama.cpp src/llama-vocab.cpp, llm_tokenizer_bpe. */
 #ifndef GM_IO_BYTE_BPE_H
 #define GM_IO_BYTE_BPE_H
@@ -18,8 +18,8 @@ typedef struct {
 
 /* Reads tokenizer.ggml.{tokens, token_type, merges, pre} of a file whose tokenizer.ggml.model is
  * gpt2; every piece is of the base (pieces.h).  p and m must be { 0 }; release both, also after an
- * error.  Refuses: another model or pre-tokenizer than smollm and gpt-2, pieces that are there twice,
- * merges of or into what is no piece. */
+ * error.  Refuses: another model or pre-tokenizer than smollm and gpt-2, pieces that are there
+ * twice, merges of or into what is no piece. */
 int gm_merges_read(gm_merges *m, gm_pieces *p, const gm_gguf *g, gm_error *e);
 void gm_merges_drop(gm_merges *m);
 

@@ -9,7 +9,7 @@
 typedef struct gm_folder {
     char *path;                         /* the folder, or the file that holds them */
     bool packed;
-    bool alone;                         /* a text model: pack is the GGUF itself, without small files */
+    bool alone;                         /* a text model: pack is the GGUF itself, no small files */
     gm_gguf pack;
     const uint8_t *bytes;               /* its map */
     size_t size;

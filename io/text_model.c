@@ -58,8 +58,9 @@ static int check_kind(const gm_config *g, const gm_gguf *f, gm_error *e)
     int64_t experts = 0;
     if (gm_gguf_int(f, "llama.expert_count", &experts, e) != 0) return -1;
     if (experts) return gm_fail(e, "%s: llama.expert_count: experts are not read", f->path);
-    if (gm_gguf_find(f, "llama.rope.scaling.type") && !text_is(f, "llama.rope.scaling.type", "none"))
-        return gm_fail(e, "%s: llama.rope.scaling.type: only none is read", f->path);
+    static const char scaling[] = "llama.rope.scaling.type";
+    if (gm_gguf_find(f, scaling) && !text_is(f, scaling, "none"))
+        return gm_fail(e, "%s: %s: only none is read", f->path, scaling);
     return 0;
 }
 
@@ -96,8 +97,8 @@ int gm_text_model_config(gm_config *g, const gm_gguf *f, gm_error *e)
 
 static const char start[] = "<|im_start|>", end[] = "<|im_end|>";
 
-/* The words between <|im_start|>system and <|im_end|>, malloc'ed, when they stand in the template as
- * they are; else NULL. */
+/* The words between <|im_start|>system and <|im_end|>, malloc'ed, when they stand in the template
+ * as they are; else NULL. */
 static char *system_of(const char *template)
 {
     const char *s = strstr(template, "<|im_start|>system");

@@ -1,5 +1,5 @@
-/* Text to ids and back (tokenizer.h): the slow LlamaTokenizer of transformers 4.28; of a text model,
- * the rules of byte_bpe.h.
+/* Text to ids and back (tokenizer.h): the slow LlamaTokenizer of transformers 4.28; of a text
+ * model, the rules of byte_bpe.h.
  * Cutting at added tokens: tokenization_utils.py, PreTrainedTokenizer.tokenize and _decode;
  * decoding of a run: models/llama/tokenization_llama.py, convert_tokens_to_string;
  * <image>: model/llava/mm_utils.py, tokenizer_image_token. */

@@ -30,7 +30,8 @@ int gm_token_facts(const gm_tokenizer *t, int32_t id, float *score);
 /* NULL when there is no such id. */
 const char *gm_token_piece(const gm_tokenizer *t, int32_t id);
 
-/* BOS (a text model's only where its file asks for it) + ids of text, malloc'ed.  <image> (the literal) splits the text and becomes GM_IMAGE_ID. */
+/* BOS (a text model's only where its file asks for it) + ids of text, malloc'ed.  <image> (the
+ * literal) splits the text and becomes GM_IMAGE_ID. */
 int gm_encode(const gm_tokenizer *t, const char *text, int32_t **ids, int64_t *n, gm_error *e);
 /* The pinned decode(skip_special_tokens=False), ids of GM_IMAGE_ID dropped; malloc'ed. */
 char *gm_decode(const gm_tokenizer *t, const int32_t *ids, int64_t n, gm_error *e);

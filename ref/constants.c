@@ -39,6 +39,7 @@ gm_tensor gm_rope_table(gm_ctx *c, int64_t at, int64_t T, int64_t HD, float base
 {
     float *v = malloc((size_t)(T * HD / 2 + 1) * sizeof *v);
     for (int64_t t = 0; v && t < T; t++)
-        for (int64_t i = 0; i < HD / 2; i++) v[t * (HD / 2) + i] = gm_rope_angle(at + t, i, HD, base);
+        for (int64_t i = 0; i < HD / 2; i++)
+            v[t * (HD / 2) + i] = gm_rope_angle(at + t, i, HD, base);
     return gm_from_owned(c, GM_F32, v, 2, GM_DIMS(T, HD / 2));
 }

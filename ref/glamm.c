@@ -64,7 +64,8 @@ gm_tensor gm_input_embeddings(gm_ctx *c, const glamm *m, const gm_batch *b, gm_t
     gm_mark mark = gm_scope(c);
     int64_t C = m->config.llm.hidden, T = gm_image_token_count(m);
     gm_tensor x = gm_gather(c, m->llama.embed, gm_sequence_ids(c, m, b));   /* (B L, C) */
-    if (m->config.text_only) return gm_scope_end(c, mark, gm_reshape(c, x, 3, GM_DIMS(b->B, b->L, C)));
+    if (m->config.text_only)
+        return gm_scope_end(c, mark, gm_reshape(c, x, 3, GM_DIMS(b->B, b->L, C)));
     x = gm_concat(c, x, gm_reshape(c, img, 2, GM_DIMS(-1, C)), 0);
     if (regions.data) x = gm_concat(c, x, regions, 0);
     x = gm_gather(c, x, gm_sequence_rows(c, m, b, regions.data ? regions.dim[0] : 0));

@@ -48,7 +48,8 @@ typedef struct {
 } gm_model_options;
 
 /* path: a checkpoint folder as the authors publish it (config.json, .bin shards or .safetensors,
- * tokenizer.model), a pair of glamm convert's, or the GGUF of a llama model alone.  Weights are mapped, not read. */
+ * tokenizer.model), a pair of glamm convert's, or the GGUF of a llama model alone.  Weights are
+ * mapped, not read. */
 gm_model *gm_model_open(const char *path, const gm_model_options *o, gm_error *e);
 void gm_model_free(gm_model *m);
 /* 1 when it takes images; 0 for a text model: the GGUF of a language model alone. */
@@ -114,7 +115,8 @@ typedef struct {
     gm_timing timing[8]; int ntimings;
 } gm_answer;
 
-/* One image and the conversation about it; of a text model image is NULL, and only GM_CHAT is asked.  Image features, SAM's embedding and the history stay
+/* One image and the conversation about it; of a text model image is NULL, and only GM_CHAT is
+ * asked.  Image features, SAM's embedding and the history stay
  * between questions; the image is copied.  An image of one pixel is refused. */
 gm_session *gm_session_new(gm_model *m, const gm_image *image, gm_error *e);
 gm_answer *gm_session_ask(gm_session *s, const gm_ask *q, gm_error *e);

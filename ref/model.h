@@ -147,7 +147,8 @@ typedef struct {
 } glamm;
 int  gm_glamm_bind(glamm *m, gm_weights *w, const gm_config *g, gm_error *e);
 void gm_glamm_free(glamm *m);
-/* Image tokens T_img (of a text model 1: a sequence has as many positions as ids), and the side of the grounding encoder's input. */
+/* Image tokens T_img (of a text model 1: a sequence has as many positions as ids), and the side of
+ * the grounding encoder's input. */
 int64_t gm_image_token_count(const glamm *m);
 int64_t gm_sam_side(const glamm *m);
 

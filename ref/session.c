@@ -349,13 +349,13 @@ static int fill_answer(gm_session *s, gm_answer *a, const gm_generated *g, int64
     if (!a->prompt_ids || !a->ids) return gm_fail(e, "out of memory");
     a->finished = g->finished;
     a->text = gm_decode(s->model->tokenizer, a->ids, a->nids, e);
+    for (int64_t i = 0; i < g->ntimes; i++)
+        a->timing[a->ntimings++] = (gm_timing){ g->time[i].stage, g->time[i].seconds };
     if (a->text && s->model->net.config.text_only)
         return (a->caption = without_end(s, a->text)) ? 0 : gm_fail(e, "out of memory");
     if (!a->text || gm_answer_clean(a->text, &a->caption, &a->span, &a->nspans, e) != 0) return -1;
     if (take_masks(s, a, g, e) != 0) return -1;
     shift_spans(a);
-    for (int64_t i = 0; i < g->ntimes; i++)
-        a->timing[a->ntimings++] = (gm_timing){ g->time[i].stage, g->time[i].seconds };
     return 0;
 }
 

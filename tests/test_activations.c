@@ -54,8 +54,8 @@ START_TEST(blocks_are_llama_cpp_s)
 }
 END_TEST
 
-/* The absolute terms of a product, each of two whole numbers: llama.cpp adds four of them exactly and
- * the rest in float32. */
+/* The absolute terms of a product, each of two whole numbers: llama.cpp adds four of them exactly
+ * and the rest in float32. */
 static float size_of(const float *x, const uint8_t *w, gm_dtype type, int64_t blocks)
 {
     double sum = 0;

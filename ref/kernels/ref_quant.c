@@ -1,5 +1,5 @@
-/* Oracle: linear with 8-bit activations: x rounded in blocks of 32 where the weights are quantised, as
- * llama.cpp does it (ggml-cpu quants.c: quantize_row_q8_0, quantize_row_q8_1, ggml_vec_dot_*). */
+/* Oracle: linear with 8-bit activations: x rounded in blocks of 32 where the weights are quantised,
+ * as llama.cpp does it (ggml-cpu quants.c: quantize_row_q8_0, quantize_row_q8_1, ggml_vec_dot_*). */
 #include "ref_table.h"
 #include "typed.h"
 

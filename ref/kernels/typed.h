@@ -95,8 +95,8 @@ static inline float gm_quantised(const void *p, gm_dtype t, int64_t i)
     return t == GM_Q4_0 ? d * (float)(nibble - 8) : d * (float)nibble + gm_half_at(b + 2);
 }
 
-/* 32 activations in 8 bits: x is about d q; s is d times the sum of q, which a type with a minimum is
- * multiplied by.  d and s have been through f16. */
+/* 32 activations in 8 bits: x is about d q; s is d times the sum of q, which a type with a minimum
+ * is multiplied by.  d and s have been through f16. */
 typedef struct { float d, s; int8_t q[GM_BLOCK]; } gm_q8_block;
 
 /* llama.cpp's quantize_row_q8_1 on x86: halves go to the even neighbour.  (Its portable one rounds

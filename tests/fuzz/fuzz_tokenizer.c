@@ -1,5 +1,5 @@
 /* Tokenizer: the first byte says what the rest is: 'm' a tokenizer.model, 'a' an added_tokens.json,
- * 't' a text, 'i' token ids (4 bytes each).  Run from the repository's root. */
+ * 't' a text, 'i' token ids (4 bytes each); 'g' a GGUF with a byte-level vocabulary, 'b' a text for it.  Run from the repository's root. */
 #include <stdlib.h>
 #include <string.h>
 #include "../../io/os.h"
@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static const uint8_t *model;
 static size_t model_size;
-static gm_tokenizer *shipped;
+static gm_tokenizer *shipped, *bytes;
 
 static void must(int good)
 {
@@ -23,7 +23,7 @@ static void use(const gm_tokenizer *t, const char *text)
     int64_t n;
     gm_error e = { "" };
     if (gm_encode(t, text, &ids, &n, &e) != 0) return;
-    must(n >= 1 && ids[0] == gm_token_id(t, "<s>"));
+    must(gm_token_id(t, "<s>") < 0 || (n >= 1 && ids[0] == gm_token_id(t, "<s>")));
     for (int64_t i = 0; i < n; i++)
         must(ids[i] == GM_IMAGE_ID || gm_token_piece(t, ids[i]) != NULL);
     char *s = gm_decode(t, ids, n, &e);
@@ -38,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (!shipped) {
         model = gm_map("golden/mini/model/tokenizer.model", &model_size, &e);
         shipped = gm_tokenizer_open("golden/mini/model", &e);
-        must(shipped != NULL);
+        bytes = gm_tokenizer_open("golden/tokenizer/bytes.gguf", &e);
+        must(shipped != NULL && bytes != NULL);
     }
     if (n == 0) return 0;
     char *text = malloc(n);
@@ -50,7 +51,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (*data == 'a') t = gm_tokenizer_parse(model, model_size, text, "a", &e);
     if (t) use(t, " a \xE2\x98\x95 red  circle<s>[SEG]\n<p> <image> \xFF");
     else must((*data != 'm' && *data != 'a') || e.text[0]);
+    if (*data == 'g') {
+        gm_gguf g;
+        if (gm_gguf_open(&g, data + 1, n - 1, "g", &e) == 0) t = gm_tokenizer_gguf(&g, &e);
+        if (t) use(t, " a\xE2\x98\x95 red's  12 <|im_end|>\n\xFF");
+        gm_gguf_close(&g);
+    }
     if (*data == 't') use(shipped, text);
+    if (*data == 'b') use(bytes, text);
     if (*data == 'i') {
         size_t k = (n - 1) / 4;
         int32_t *ids = calloc(k + 1, sizeof *ids);
