@@ -105,7 +105,7 @@ def main():
     a = p.parse_args()
     said, path, model = stored(a), a.model, None
     if a.layers:
-        path = a.model + ".cut"
+        path = a.model + ".cut.gguf"
         cut(a.model, path, a.layers)
     if a.layers or a.itself:
         model = open_llama(path, llama_cpp.GGML_TYPE_F32 if a.layers else llama_cpp.GGML_TYPE_F16, True)

@@ -80,7 +80,8 @@ int cpu_linear_q8(float *y, const float *x, const void *w, gm_dtype wt, const fl
 const gm_kernels *gm_kernels_cpu_q8(void)
 {
     static const gm_kernels table = {
-        .name = "cpu-q8", .linear = cpu_linear_q8, .linear_scratch = cpu_linear_q8_scratch
+        .name = "cpu-q8", .linear = cpu_linear_q8, .linear_scratch = cpu_linear_q8_scratch,
+        .rmsnorm = ref_rmsnorm_q8
     };
     return &table;
 }

@@ -1,5 +1,7 @@
 /* Oracle: linear with 8-bit activations: x rounded in blocks of 32 where the weights are quantised,
- * as llama.cpp does it (ggml-cpu quants.c: quantize_row_q8_0, quantize_row_q8_1, ggml_vec_dot_*). */
+ * as llama.cpp does it (ggml-cpu quants.c: quantize_row_q8_0, quantize_row_q8_1, ggml_vec_dot_*);
+ * and the norm in front of it. */
+#include <math.h>
 #include "ref_table.h"
 #include "typed.h"
 
@@ -46,10 +48,29 @@ int ref_linear_q8(float *y, const float *x, const void *w, gm_dtype wt, const fl
     return 0;
 }
 
+/* y = (x s) w, s = 1 / sqrt(mean(x^2) + eps), every step rounded to float as llama.cpp rounds it
+ * (ops.cpp, ggml_compute_forward_rms_norm_f32).  Norm weights that were bf16 times embeddings of 8
+ * bits often lie just between two whole numbers, and then the last bit says which. */
+int ref_rmsnorm_q8(float *y, const float *x, const float *w, int64_t R, int64_t C, float eps)
+{
+    #pragma omp parallel for
+    for (int64_t r = 0; r < R; r++) {
+        double sum = 0;
+        for (int64_t i = 0; i < C; i++) sum += (double)(x[r * C + i] * x[r * C + i]);
+        float scale = 1 / sqrtf((float)(sum / (double)C) + eps);
+        for (int64_t i = 0; i < C; i++) {
+            float scaled = x[r * C + i] * scale;
+            y[r * C + i] = scaled * w[i];
+        }
+    }
+    return 0;
+}
+
 const gm_kernels *gm_kernels_ref_q8(void)
 {
     static const gm_kernels table = {
-        .name = "ref-q8", .linear = ref_linear_q8, .linear_scratch = ref_linear_q8_scratch
+        .name = "ref-q8", .linear = ref_linear_q8, .linear_scratch = ref_linear_q8_scratch,
+        .rmsnorm = ref_rmsnorm_q8
     };
     return &table;
 }

@@ -84,6 +84,7 @@ int ref_groupnorm_backward(float *dx, float *dw, float *db, const float *dy, con
 /* ref_quant.c */
 int ref_linear_q8(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
                   int64_t N, int64_t K, void *scratch);
+int ref_rmsnorm_q8(float *y, const float *x, const float *w, int64_t R, int64_t C, float eps);
 size_t ref_linear_q8_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K);
 
 /* ref_space.c */
