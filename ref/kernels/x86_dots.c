@@ -1,11 +1,32 @@
 /* Which of the x86 kernels this processor runs.  Compiler builtins: gcc and clang. */
 #include <stddef.h>
 #include "cpu_dots.h"
+#include "cpu_product.h"
+
+static int has_avx512(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+
+static int has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("f16c");
+}
 
 const cpu_dots *cpu_dots_x86(void)
 {
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
-        return &cpu_dots_avx512;
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &cpu_dots_avx2 : NULL;
+    return has_avx512() ? &cpu_dots_avx512 : has_avx2() ? &cpu_dots_avx2 : NULL;
+}
+
+const cpu_dots8 *cpu_dots8_x86(void)
+{
+    if (has_avx512() && __builtin_cpu_supports("avx512vnni")) return &cpu_dots8_vnni;
+    return has_avx2() ? &cpu_dots8_avx2 : NULL;
+}
+
+const cpu_products *cpu_products_x86(void)
+{
+    return has_avx512() && __builtin_cpu_supports("avx512bf16") ? &cpu_products_bf16 : NULL;
 }

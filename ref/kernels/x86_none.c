@@ -1,5 +1,8 @@
 /* Another processor: plain C. */
 #include <stddef.h>
 #include "cpu_dots.h"
+#include "cpu_product.h"
 
 const cpu_dots *cpu_dots_x86(void) { return NULL; }
+const cpu_dots8 *cpu_dots8_x86(void) { return NULL; }
+const cpu_products *cpu_products_x86(void) { return NULL; }
