@@ -75,8 +75,9 @@ $(B)/ref/kernels/none.o: EXTRA := -Wno-unused-parameter
 # The optimiser's loops: vectorised; errno, which nothing here reads, would forbid it.
 $(B)/train/adamw.o: EXTRA := -O3 -fno-math-errno -fno-trapping-math -Wno-pass-failed
 $(B)/ref/kernels/x86_avx512.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -ffp-contract=fast
-$(B)/ref/kernels/x86_vnni.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c \
+$(B)/ref/kernels/x86_vnni.o $(B)/ref/kernels/x86_int8.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c \
   -ffp-contract=fast
+$(B)/ref/kernels/x86_amx.o: EXTRA := -O3 -mamx-tile -mamx-bf16 -D_DEFAULT_SOURCE
 $(B)/ref/kernels/x86_bf16.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512bf16 -mfma \
   -ffp-contract=fast
 $(B)/ref/kernels/x86_avx2.o: EXTRA := -O3 -mavx2 -mfma -mf16c -ffp-contract=fast

@@ -10,6 +10,7 @@
 #include "../ref/backend.h"
 #include "../ref/kernels/cpu_dots.h"
 #include "../ref/kernels/typed.h"
+#include "amx_emulated.h"
 #include "compare.h"
 #include "hash.h"
 
@@ -100,8 +101,9 @@ END_TEST
 /* Sizes of more than one task, a bias, and what other weights do: as without the switch. */
 START_TEST(cpu_agrees_with_the_oracle)
 {
-    static const int64_t sizes[][3] = { { 1, 1, 32 }, { 1, 300, 576 }, { 3, 33, 4096 },
-                                        { 40, 65, 96 } };
+    static const int64_t sizes[][3] = { { 1, 1, 32 },   { 1, 300, 576 }, { 3, 33, 4096 },
+                                        { 40, 65, 96 }, { 5, 64, 256 },  { 7, 130, 544 },
+                                        { 11, 17, 288 } };
     const int64_t *s = sizes[_i / 3], n = s[0] * s[1];
     gm_dtype type = TYPES[_i % 3].type;
     gm_kernels cpu = table("cpu", "q8"), ref = table("ref", "q8");
@@ -161,12 +163,40 @@ START_TEST(each_processor_s_product)
 }
 END_TEST
 
+/* The product for AMX on emulated tiles: around 32 rows, 64 outputs, 32 and 256 inputs. */
+START_TEST(amx_tiles)
+{
+    static const int64_t sizes[][3] = { { 5, 3, 7 }, { 33, 65, 65 }, { 32, 64, 256 },
+                                        { 40, 100, 289 } };
+    const int64_t *s = sizes[_i], n = s[0] * s[1];
+    gm_kernels ref = table("ref", "bf16");
+    float *x = malloc((size_t)(s[0] * s[2]) * 4), *got = malloc((size_t)cpu_panel_size(s[0]) * 4),
+          *y = malloc((size_t)n * 4), *want = malloc((size_t)n * 4);
+    uint16_t *w = malloc((size_t)(s[1] * s[2]) * 2);
+    for (int64_t i = 0; i < s[0] * s[2]; i++) x[i] = hash_uniform(1, (uint32_t)i);
+    for (int64_t i = 0; i < s[1] * s[2]; i++) w[i] = gm_to_bf16(hash_uniform(2, (uint32_t)i));
+    void *packed = malloc(amx_emulated.bytes(s[0], s[2]));
+    void *scratch = malloc(ref.linear_scratch(GM_BF16, s[0], s[1], s[2]));
+    amx_emulated.pack(packed, x, s[0], s[2]);
+    for (int64_t i = 0; i < s[1]; i += CPU_PANEL) {
+        int64_t columns = s[1] - i < CPU_PANEL ? s[1] - i : CPU_PANEL;
+        amx_emulated.bf16(got, packed, w + i * s[2], s[0], columns, s[2]);
+        cpu_place_panel(y, got, NULL, s[0], s[1], i);
+    }
+    ck_assert_int_eq(ref.linear(want, x, w, GM_BF16, NULL, s[0], s[1], s[2], scratch), 0);
+    for (int64_t i = 0; i < n; i++)
+        ck_assert_float_eq_tol(y[i], want[i], 4 * (float)GM_EPS * (float)s[2]);
+    free(x), free(got), free(y), free(want), free(w), free(packed), free(scratch);
+}
+END_TEST
+
 /* bfloat16: the processor's product, and what few rows and other processors do, against the oracle;
  * sizes around tiles of 6 rows, panels of 64 outputs and runs of 192 inputs. */
 START_TEST(bf16_agrees_with_the_oracle)
 {
-    static const int64_t sizes[][3] = { { 1, 9, 64 },    { 4, 70, 33 },   { 5, 1, 1 },   { 6, 64, 192 },
-                                        { 7, 65, 193 },  { 13, 130, 31 }, { 5, 16, 385 }, { 29, 79, 450 } };
+    static const int64_t sizes[][3] = { { 1, 9, 64 },    { 4, 70, 33 },   { 5, 1, 1 },
+                                        { 6, 64, 192 },  { 7, 65, 193 },  { 13, 130, 31 },
+                                        { 5, 16, 385 },  { 29, 79, 450 } };
     const int64_t *s = sizes[_i], n = s[0] * s[1];
     gm_kernels k[2] = { table("cpu", "bf16"), table("ref", "bf16") };
     float *x = malloc((size_t)(s[0] * s[2]) * 4), *b = malloc((size_t)s[1] * 4),
@@ -238,9 +268,10 @@ Suite *test_activations(void)
     TCase *t = tcase_create("activations");
     tcase_add_test(t, blocks_are_llama_cpp_s);
     tcase_add_loop_test(t, products_are_llama_cpp_s, 0, 6);
-    tcase_add_loop_test(t, cpu_agrees_with_the_oracle, 0, 12);
+    tcase_add_loop_test(t, cpu_agrees_with_the_oracle, 0, 21);
     tcase_add_loop_test(t, each_processor_s_product, 0, 3);
     tcase_add_loop_test(t, bf16_agrees_with_the_oracle, 0, 8);
+    tcase_add_loop_test(t, amx_tiles, 0, 4);
     tcase_add_loop_test(t, other_weights_are_as_before, 0, 2);
     tcase_add_loop_test(t, what_is_not_finite_stays_so, 0, 4);
     tcase_add_test(t, names_of_activations);

@@ -1,10 +1,9 @@
-/* Quantised rows times floats with AVX2 and FMA, eight weights at a time, and times 8-bit activations,
- * a block at a time.  Compiled with -mavx2 -mfma
- * -mf16c (Makefile). */
+/* Quantised rows times floats with AVX2 and FMA, eight weights at a time, and times 8-bit
+ * activations, a block at a time.  Compiled with -mavx2 -mfma -mf16c (Makefile). */
 #include <immintrin.h>
 #include "cpu_dots.h"
 
-enum { Q8 = 34, Q4 = 18, Q4_MIN = 20, AHEAD = 4096 };
+enum { Q8 = 34, Q4 = 18, Q4_MIN = 20, AHEAD = 256 };
 
 static inline __m256 half_at(const uint8_t *p)
 {
@@ -59,8 +58,8 @@ static float dot_q4_0(const uint8_t *w, const float *x, int64_t blocks)
     return sum_of(sum);
 }
 
-/* Eight bytes at p as weights d q + m: an infinite x gives what it gives in the oracle, where sums of
- * d q x and of m x apart could be Inf - Inf. */
+/* Eight bytes at p as weights d q + m: an infinite x gives what it gives in the oracle, where
+ * sums of d q x and of m x apart could be Inf - Inf. */
 static inline __m256 weights_dot(const uint8_t *p, const float *x, __m256 d, __m256 m)
 {
     __m256i q = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)p));

@@ -4,7 +4,7 @@
 #include <immintrin.h>
 #include "cpu_dots.h"
 
-enum { Q8 = 34, Q4 = 18, Q4_MIN = 20, AHEAD = 8192 };
+enum { Q8 = 34, Q4 = 18, Q4_MIN = 20, AHEAD = 256 };
 
 static inline __m512 half_at(const uint8_t *p)
 {
@@ -21,7 +21,7 @@ static float dot_q8_0(const uint8_t *w, const float *x, int64_t blocks)
     __m512 sum = _mm512_setzero_ps(), other = sum;
     int64_t b = 0;
     for (; b + 2 <= blocks; b += 2, w += 2 * Q8, x += 2 * GM_BLOCK) {
-        _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T1);
+        _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
         __m512 p = _mm512_mul_ps(bytes_at(w + 2), _mm512_loadu_ps(x));
         __m512 q = _mm512_mul_ps(bytes_at(w + Q8 + 2), _mm512_loadu_ps(x + 32));
         p = _mm512_fmadd_ps(bytes_at(w + 18), _mm512_loadu_ps(x + 16), p);
@@ -55,7 +55,7 @@ static float dot_q4_0(const uint8_t *w, const float *x, int64_t blocks)
     __m512 sum = _mm512_setzero_ps(), other = sum;
     int64_t b = 0;
     for (; b + 2 <= blocks; b += 2, w += 2 * Q4, x += 2 * GM_BLOCK) {
-        _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T1);
+        _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
         sum = _mm512_fmadd_ps(half_at(w), halves_dot(w + 2, x, table), sum);
         other = _mm512_fmadd_ps(half_at(w + Q4), halves_dot(w + Q4 + 2, x + 32, table), other);
     }
@@ -72,7 +72,7 @@ static float dot_q4_1(const uint8_t *w, const float *x, int64_t blocks)
     __m512 sum = _mm512_setzero_ps(), other = sum;
     int64_t b = 0;
     for (; b + 2 <= blocks; b += 2, w += 2 * Q4_MIN, x += 2 * GM_BLOCK) {
-        _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T1);
+        _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
         __m512 table = _mm512_fmadd_ps(half_at(w), steps, half_at(w + 2));
         __m512 next = _mm512_fmadd_ps(half_at(w + Q4_MIN), steps, half_at(w + Q4_MIN + 2));
         sum = _mm512_add_ps(sum, halves_dot(w + 4, x, table));

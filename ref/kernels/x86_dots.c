@@ -28,5 +28,14 @@ const cpu_dots8 *cpu_dots8_x86(void)
 
 const cpu_products *cpu_products_x86(void)
 {
-    return has_avx512() && __builtin_cpu_supports("avx512bf16") ? &cpu_products_bf16 : NULL;
+    static const cpu_products bf16 = { "avx512-bf16", cpu_tile_bytes, cpu_tile_rows,
+                                       cpu_product_bf16 };
+    const cpu_products *amx = cpu_products_amx();
+    if (amx) return amx;
+    return has_avx512() && __builtin_cpu_supports("avx512bf16") ? &bf16 : NULL;
+}
+
+cpu_product8 cpu_product8_x86(void)
+{
+    return has_avx512() && __builtin_cpu_supports("avx512vnni") ? cpu_product_vnni : NULL;
 }

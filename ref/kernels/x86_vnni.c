@@ -1,14 +1,14 @@
-/* Quantised rows times 8-bit activations with AVX-512 VNNI: vpdpbusd multiplies 64 pairs, the weights
- * as unsigned bytes.  Each block's whole number stays apart in its lanes, becomes a float and meets its
- * scales there; nothing is added across before the end of the row.
- * Compiled with -mavx512vnni and what it stands on (Makefile). */
+/* Quantised rows times 8-bit activations with AVX-512 VNNI: vpdpbusd multiplies 64 pairs, the
+ * weights as unsigned bytes.  Each block's whole number stays apart in its lanes, becomes a
+ * float and meets its scales there; nothing is added across before the end of the row. Compiled
+ * with -mavx512vnni and what it stands on (Makefile). */
 #include <immintrin.h>
 #include "cpu_dots.h"
 
 enum { Q8 = 34, Q4 = 18, Q4_MIN = 20, AHEAD = 256 };
 
-/* Weights that come a little later: from the second-level cache, where the processor has fetched them to
- * by itself.  Asking much further ahead halves the speed (docs/SPEED.md). */
+/* Weights that come a little later: from the second-level cache, where the processor has fetched
+ * them to by itself.  Asking much further ahead halves the speed (docs/SPEED.md). */
 static inline void ask(const uint8_t *w, int bytes)
 {
     for (int i = 0; i < bytes; i += 64)
@@ -106,7 +106,8 @@ static inline void group_q4(sums *s, const uint8_t *w, int bytes, __m256i number
 /* 16-bit words a and b of 128 bytes: d of the eight blocks lies at every ninth. */
 static inline void group_q4_0(sums *s, const uint8_t *w, const cpu_group8 *x)
 {
-    const __m256i at = _mm256_setr_epi16(0, 9, 18, 27, 36, 45, 54, 63, 0, 9, 18, 27, 36, 45, 54, 63);
+    const __m256i at = _mm256_setr_epi16(0, 9, 18, 27, 36, 45, 54, 63, 0, 9, 18, 27, 36, 45, 54,
+                                         63);
     __m512i words = _mm512_permutex2var_epi16(load64(w), _mm512_castsi256_si512(at),
                                               load64(w + 64));
     group_q4(s, w, Q4, _mm512_castsi512_si256(words), x);
