@@ -14,7 +14,7 @@ static void amx_end(void);
 static inline void amx_zero(int i, int j);
 static inline void amx_load_x(int i, const uint16_t *x, int64_t stride);
 static inline void amx_load_w(int j, const uint32_t *w, int64_t stride);
-static inline void amx_multiply(int i, int j);                      /* sum (i, j) += x i times w j */
+static inline void amx_multiply(int i, int j);      /* sum (i, j) += x i times w j */
 static inline void amx_store(int i, int j, float *y, int64_t stride);
 
 static int64_t amx_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }

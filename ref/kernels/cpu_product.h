@@ -3,9 +3,10 @@
 #define GM_CPU_PRODUCT_H
 #include "typed.h"
 
-/* out (R + CPU_SPARE, CPU_PANEL) = x (R, K) times `columns` rows of w (columns, K), at most CPU_PANEL; what
- * lies beyond is undefined.  One thread's part.  The sums of a panel lie together: in y, whose rows may
- * be a power of two apart, they would fall on the same few lines of the caches (docs/SPEED.md). */
+/* out (R + CPU_SPARE, CPU_PANEL) = x (R, K) times `columns` rows of w (columns, K), at most
+ * CPU_PANEL; what lies beyond is undefined.  One thread's part.  The sums of a panel lie together: in y, whose
+ * rows may be a power of two apart, they would fall on the same few lines of the caches
+ * (docs/SPEED.md). */
 enum { CPU_PANEL = 64, CPU_SPARE = 32 };
 typedef struct {
     const char *name;
@@ -33,12 +34,14 @@ static inline int64_t cpu_panel_size(int64_t R) { return (R + CPU_SPARE) * CPU_P
 const cpu_products *cpu_products_x86(void);
 /* x86_amx.c: NULL without AMX, or unless it is asked for. */
 const cpu_products *cpu_products_amx(void);
+/* Its state in words; x86_none.c elsewhere. */
+const char *cpu_amx_state(void);
 /* x86_bf16.c */
 void cpu_product_bf16(float *out, const void *x, const uint16_t *w, int64_t R, int64_t columns,
                       int64_t K);
 
-/* What cpu_product_bf16 reads, cpu_linear_bf16.c: runs of CPU_DEPTH inputs, in them tiles of CPU_TILE
- * rows, in them pairs of inputs, in them rows; what does not exist is 0. */
+/* What cpu_product_bf16 reads, cpu_linear_bf16.c: runs of CPU_DEPTH inputs, in them tiles of
+ * CPU_TILE rows, in them pairs of inputs, in them rows; what does not exist is 0. */
 enum { CPU_TILE = 6, CPU_DEPTH = 192 };
 size_t cpu_tile_bytes(int64_t R, int64_t K);
 void cpu_tile_rows(void *to, const float *x, int64_t R, int64_t K);
@@ -52,7 +55,8 @@ typedef struct {
     float d[CPU_TILE8], s[CPU_TILE8];
 } cpu_block8;
 
-/* Likewise; w (columns, blocks) quantised; x: runs of CPU_RUN8 blocks, in them tiles, in them blocks. */
+/* Likewise; w (columns, blocks) quantised; x: runs of CPU_RUN8 blocks, in them tiles, in them
+ * blocks. */
 typedef void (*cpu_product8)(float *out, const cpu_block8 *x, const uint8_t *w, gm_dtype wt,
                              int64_t R, int64_t columns, int64_t blocks);
 cpu_product8 cpu_product8_x86(void);

@@ -1,6 +1,6 @@
-/* Products of bfloat16 matrices by Intel's AMX.  Never run so far: no machine that has it was at hand.
- * Off unless GLAMM_AMX=1 is in the environment.  Compiled with -mamx-tile -mamx-bf16 (Makefile); the
- * kernel must allow a process the tiles' registers (arch_prctl). */
+/* Products of bfloat16 matrices by Intel's AMX.  Never run so far: no machine that has it was at
+ * hand.  Off unless GLAMM_AMX=1 is in the environment.  Compiled with -mamx-tile -mamx-bf16
+ * (Makefile); the kernel must allow a process the tiles' registers (arch_prctl). */
 #include <immintrin.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,10 +74,21 @@ static int has_amx(void)
     return (d >> 22 & 1) && (d >> 24 & 1);
 }
 
+static int asked_for(void)
+{
+    const char *asked = getenv("GLAMM_AMX");
+    return asked && strcmp(asked, "1") == 0;
+}
+
+const char *cpu_amx_state(void)
+{
+    if (!has_amx()) return "not on this processor";
+    return asked_for() ? "asked for, never run before" : "off (GLAMM_AMX=1), never run before";
+}
+
 const cpu_products *cpu_products_amx(void)
 {
     static const cpu_products amx = { "amx-bf16", amx_bytes, amx_pack, amx_product };
-    const char *asked = getenv("GLAMM_AMX");
-    if (!asked || strcmp(asked, "1") != 0 || !has_amx()) return NULL;
+    if (!asked_for() || !has_amx()) return NULL;
     return syscall(SYS_arch_prctl, ASK_FOR_STATE, TILE_DATA) == 0 ? &amx : NULL;
 }
