@@ -48,6 +48,17 @@ int bench_lora_step(bench_result *r, bool quick);
 int bench_nano(bench_result *r, bool quick);
 int bench_shapes(bench_result *r, bool quick);
 
+/* products.c: one row times weights of a type, by number, of 4096 and 11008 inputs, as a share
+ * of the read bandwidth; four products of LLaMA-7B, the least share of the instruction's peak. */
+int bench_decode(bench_result *r, int i, bool quick);
+int bench_decode_long(bench_result *r, int i, bool quick);
+int bench_mm_bf16(bench_result *r, bool quick);
+int bench_mm_q8(bench_result *r, bool quick);
+int bench_mm_q4(bench_result *r, bool quick);
+/* peak_x86.c, peak_none.c: operations in 1e9 a second of one core with "vdpbf16ps" or "vpdpbusd"
+ * alone; 0 where it has none. */
+double bench_peak(const char *instruction);
+
 /* child.c: runs a row in a process of its own, so that its memory and processor time are its
  * own. */
 int bench_in_child(const bench_row *row, bool quick, bench_result *r);

@@ -1,5 +1,7 @@
 # How fast, beside OpenBLAS in the same run: docs/SPEED.md.  make bench [BENCH="--quick --only sam"].
-BENCH_O := $(patsubst %.c,$(B)/%.o,$(wildcard bench/*.c))
+BENCH_O := $(patsubst %.c,$(B)/%.o,$(filter-out bench/peak_$(if $(X86),none,x86).c,$(wildcard bench/*.c)))
+# The sum that reads memory, as the cpu table's loops.
+$(B)/bench/products.o: EXTRA := -O3 '-DGM_CLONES=$(CLONES)'
 # wait4 gives a process's memory and processor time.
 $(B)/bench/child.o: EXTRA := -D_DEFAULT_SOURCE
 $(B)/glamm-bench: $(BENCH_O) $(B)/libglamm.a

@@ -1,4 +1,5 @@
-/* bench [--gpu] [--quick] [--json] [--only NAME]: the table of docs/SPEED.md on this machine. */
+/* bench [--gpu] [--quick] [--json | --markdown] [--only NAME] [--type TYPE]: the table of
+ * docs/SPEED.md on this machine. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,15 +11,33 @@ static const double BUSY = 0.10;
 
 static int misused(void)
 {
-    fprintf(stderr, "usage: bench [--gpu] [--quick] [--json] [--only NAME]\n"
+    fprintf(stderr, "usage: bench [--gpu] [--quick] [--json | --markdown] [--only NAME] "
+                    "[--type TYPE]\n"
                     "  --gpu    the rows of backend cuda; --quick: small sizes, which prove nothing\n"
                     "  --quick  estimate the large modules from single blocks\n"
-                    "  --json   one JSON object instead of the table\n"
+                    "  --json   one JSON object instead of the table; --markdown: in markdown\n"
+                    "  --type   decoding and prefill of one type: bf16, q8_0, q4_0, q4_1\n"
                     "  --only   one row:");
     for (int i = 0; i < bench_nrows; i++) fprintf(stderr, " %s", bench_rows[i].name);
     for (int i = 0; i < bench_gpu_nrows; i++) fprintf(stderr, " %s", bench_gpu_rows[i].name);
     fprintf(stderr, "\n");
     return 2;
+}
+
+/* The row's type of weights is its name's second part: dec-q8_0, dec-q8_0-i8. */
+static bool has_type(const bench_row *row, const char *type)
+{
+    const char *at = strchr(row->name, '-');
+    size_t n = strlen(type);
+    return at && strncmp(at + 1, type, n) == 0 && (at[1 + n] == 0 || at[1 + n] == '-');
+}
+
+static void print_markdown(const bench_row *row, const bench_result *r, int bad)
+{
+    if (bad) printf("| %s | failed: %s | | | |\n", row->name, r->note);
+    else printf("| %s | %.4f | %.1f | %.1f %% | %.0f %% | %s%s |\n", row->name, r->seconds,
+                r->gflop / r->seconds, 100 * r->ratio, 100 * r->target,
+                r->others > BUSY ? "busy machine; " : "", r->note);
 }
 
 static void print(const bench_row *row, const bench_result *r, int bad)
@@ -48,31 +67,37 @@ static json_t *as_json(const bench_row *row, const bench_result *r, int bad)
 int main(int argc, char **argv)
 {
     gm_calm_threads(argv);
-    bool quick = false, json = false, gpu = false;
-    const char *only = NULL;
+    bool quick = false, json = false, gpu = false, markdown = false;
+    const char *only = NULL, *type = NULL;
     int failed = 0, ran = 0;
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--quick")) quick = true;
         else if (!strcmp(argv[i], "--gpu")) gpu = true;
         else if (!strcmp(argv[i], "--json")) json = true;
+        else if (!strcmp(argv[i], "--markdown")) markdown = true;
+        else if (!strcmp(argv[i], "--type") && i + 1 < argc) type = argv[++i];
         else if (!strcmp(argv[i], "--only") && i + 1 < argc) only = argv[++i];
         else return misused();
     }
     char machine[800];
     json_t *list = json_array();
     bench_machine(machine, sizeof machine);
-    if (!json)
+    if (markdown && !json)
+        printf("%s\n\n| row | seconds | GFLOP/s | share | wanted | |\n|---|---|---|---|---|---|\n",
+               machine);
+    else if (!json)
         printf("%s\n\n%-16s %9s %9s %9s %8s %9s\n", machine, "row", "seconds", "GFLOP/s",
-               gpu ? "share" : "of sgemm", "target", "peak MB");
+               "share", "target", "peak MB");
     if (only && strncmp(only, "gpu-", 4) == 0) gpu = true;
     const bench_row *rows = gpu ? bench_gpu_rows : bench_rows;
     for (int i = 0; i < (gpu ? bench_gpu_nrows : bench_nrows); i++) {
         bench_result r;
-        if (only && strcmp(only, rows[i].name)) continue;
+        if ((only && strcmp(only, rows[i].name)) || (type && !has_type(&rows[i], type))) continue;
         int bad = bench_in_child(&rows[i], quick, &r);
         failed += bad != 0;
         ran++;
         if (json) json_array_append_new(list, as_json(&rows[i], &r, bad));
+        else if (markdown) print_markdown(&rows[i], &r, bad);
         else print(&rows[i], &r, bad);
         fflush(stdout);
     }

@@ -239,12 +239,37 @@ static int row_region(bench_result *r, bool quick)
     return measure(r, s, quick ? WEIGHT : &WHOLE, parts, run_region, quick ? 2 : 3);
 }
 
+static int row_decode_bf16_f32(bench_result *r, bool quick) { return bench_decode(r, 0, quick); }
+static int row_decode_q8_0_f32(bench_result *r, bool quick) { return bench_decode(r, 1, quick); }
+static int row_decode_q8_0_q8(bench_result *r, bool quick) { return bench_decode(r, 2, quick); }
+static int row_decode_q4_0_f32(bench_result *r, bool quick) { return bench_decode(r, 3, quick); }
+static int row_decode_q4_0_q8(bench_result *r, bool quick) { return bench_decode(r, 4, quick); }
+static int row_decode_q4_1_f32(bench_result *r, bool quick) { return bench_decode(r, 5, quick); }
+static int row_decode_q4_1_q8(bench_result *r, bool quick) { return bench_decode(r, 6, quick); }
+static int row_long_bf16(bench_result *r, bool quick) { return bench_decode_long(r, 0, quick); }
+static int row_long_q8_0(bench_result *r, bool quick) { return bench_decode_long(r, 2, quick); }
+static int row_long_q4_0(bench_result *r, bool quick) { return bench_decode_long(r, 4, quick); }
+
 const bench_row bench_rows[] = {
     { "sgemm", "cblas_sgemm 4096 x 5120 x 1280, the yardstick", row_sgemm },
     { "clip", "CLIP ViT-L/14 at 336 pixels, 23 layers, f32", row_clip },
     { "sam", "SAM ViT-H encoder at 1024 pixels, f32", row_sam },
     { "region", "region encoder, 1024 channels, 192 x 192 top level, one box, f32", row_region },
     { "decode", "one row times 11008 x 4096 in bf16", row_decode },
+    { "dec-bf16", "one row times 44032 x 4096 in bf16, activations f32", row_decode_bf16_f32 },
+    { "dec-q8_0", "one row times 44032 x 4096 in q8_0, activations f32", row_decode_q8_0_f32 },
+    { "dec-q8_0-i8", "one row times 44032 x 4096 in q8_0, activations q8", row_decode_q8_0_q8 },
+    { "dec-q4_0", "one row times 44032 x 4096 in q4_0, activations f32", row_decode_q4_0_f32 },
+    { "dec-q4_0-i8", "one row times 44032 x 4096 in q4_0, activations q8", row_decode_q4_0_q8 },
+    { "dec-q4_1", "one row times 44032 x 4096 in q4_1, activations f32", row_decode_q4_1_f32 },
+    { "dec-q4_1-i8", "one row times 44032 x 4096 in q4_1, activations q8", row_decode_q4_1_q8 },
+    { "long-bf16", "one row times 16384 x 11008 in bf16, activations f32", row_long_bf16 },
+    { "long-q8_0-i8", "one row times 16384 x 11008 in q8_0, activations q8", row_long_q8_0 },
+    { "long-q4_0-i8", "one row times 16384 x 11008 in q4_0, activations q8", row_long_q4_0 },
+    { "mm-bf16", "LLaMA-7B's products, bf16 weights and activations, of vdpbf16ps's peak",
+      bench_mm_bf16 },
+    { "mm-q8_0", "the same, q8_0 weights, 8-bit activations, of vpdpbusd's peak", bench_mm_q8 },
+    { "mm-q4_0", "the same, q4_0 weights", bench_mm_q4 },
     { "nano", "glamm run models/nano, start to written overlay", bench_nano },
     { "lin-dx", "linear_backward, dx of LLaMA-7B's shapes in bf16, 640 rows", bench_linear_dx },
     { "lin-dw", "linear_backward, dw of LLaMA-7B's shapes, 640 rows", bench_linear_dw },

@@ -65,7 +65,7 @@ typedef struct {
     module *modules;
     memory_plan plan;
     gm_error fault;             /* tensors that do not fit the model; "" when all do */
-    char blas[160];
+    char blas[160], products[160];
     bool *bad;                  /* --check: per tensor, NULL otherwise */
     int64_t nbad;
 } info;
@@ -142,6 +142,7 @@ static int gather(info *f, gm_checkpoint *k, const info_settings *s, gm_error *e
     if (!*f->fault.text)
         f->plan = plan_memory(&f->net, &f->kernels, used_bytes(f), (double)gm_checkpoint_owned(k));
     gm_cpu_describe(f->blas, sizeof f->blas);
+    gm_cpu_products(f->products, sizeof f->products);
     if (s->check) check_values(f);
     return 0;
 }
@@ -291,8 +292,9 @@ static void print_text(const info *f, const info_settings *s)
     if (f->plan.n) print_plan(f);
     printf("\nprogram\n  version              %s\n  JPEG reader          %s\n  kernels             "
            " %s\n"
-           "  BLAS                 %s\n",
-           GM_VERSION, gm_jpeg_reader(), f->kernels.name, f->blas);
+           "  BLAS                 %s\n"
+           "  products             %s\n",
+           GM_VERSION, gm_jpeg_reader(), f->kernels.name, f->blas, f->products);
     if (f->engine.library) print_device(&f->engine);
     if (s->tensors) print_tensors(f);
     if (s->check) print_check(f);
@@ -377,13 +379,13 @@ static void print_json(const info *f, const info_settings *s)
     json_object_set_new(plan, "available", json_integer((json_int_t)gm_available_memory()));
     for (int64_t i = 0; i < f->nstored; i++)
         if (f->bad[i]) json_array_append_new(bad, json_string(f->stored[i].name));
-    json_t *j = json_pack("{ss ss so so so ss ss ss}", "glamm", GM_VERSION, "model", f->path,
+    json_t *j = json_pack("{ss ss so so so ss ss ss ss}", "glamm", GM_VERSION, "model", f->path,
                           "architecture",
                           f->g->text_only ? json_pack("{so}", "llama", language_json(f->g))
                                           : sizes_json(f),
                           "modules", modules, "memory_bytes", plan,
                           "jpeg_reader", gm_jpeg_reader(), "kernels", f->kernels.name, "blas",
-                          f->blas);
+                          f->blas, "products", f->products);
     if (j && f->engine.library) json_object_set_new(j, "device", device_json(&f->engine));
     if (j && s->check) json_object_set(j, "not_finite", bad);
     if (j && s->tensors) json_object_set_new(j, "tensors", tensors_json(f));

@@ -39,10 +39,14 @@ int gm_backend_open(gm_kernels *k, gm_engine *g, const char *name, gm_error *e)
 int gm_backend_activations(gm_kernels *k, const gm_engine *g, const char *name, gm_error *e)
 {
     if (!name || strcmp(name, "f32") == 0) return 0;
-    if (strcmp(name, "q8") != 0) return gm_fail(e, "activations %s: wanted f32 or q8", name);
+    bool q8 = strcmp(name, "q8") == 0;
+    if (!q8 && strcmp(name, "bf16") != 0)
+        return gm_fail(e, "activations %s: wanted f32, bf16 or q8", name);
     if (g->library) return gm_fail(e, "activations %s: wanted backend cpu or ref", name);
     bool oracle = strcmp(k->name, gm_kernels_ref()->name) == 0;
-    gm_kernels_inherit(k, oracle ? gm_kernels_ref_q8() : gm_kernels_cpu_q8(), k);
+    const gm_kernels *over = q8 ? oracle ? gm_kernels_ref_q8() : gm_kernels_cpu_q8()
+                                : oracle ? gm_kernels_ref_bf16() : gm_kernels_cpu_bf16();
+    gm_kernels_inherit(k, over, k);
     return 0;
 }
 

@@ -12,18 +12,19 @@ typedef struct {
     gm_device device;
 } gm_engine;
 
-/* The same for devices too: "cuda", "cuda-bf16".  Slots that the device lacks come from the CPU, with
- * copies there and back.  No library, driver or device is an error in one line.  One device at a
- * time; close it when no context uses it any more. */
+/* The same for devices too: "cuda", "cuda-bf16".  Slots that the device lacks come from the CPU,
+ * with copies there and back.  No library, driver or device is an error in one line.  One device
+ * at a time; close it when no context uses it any more. */
 int gm_backend_open(gm_kernels *k, gm_engine *g, const char *name, gm_error *e);
 void gm_backend_close(gm_engine *g);
 /* Names of the forward or backward slots that come from the CPU, separated by ", ", into buf; how
  * many they are. */
 int gm_backend_lacks(const gm_engine *g, bool backward, char *buf, size_t room);
 
-/* What x of a product with quantised weights is read as: "f32" (NULL: the same), or "q8", in 8 bits
- * as llama.cpp does it.  Changes *k, a table of gm_backend or gm_backend_open.  An error: another
- * name, or a device. */
+/* What x of a product is read as: "f32" (NULL: the same); "bf16", with bf16 weights; or "q8", with
+ * quantised weights, in 8 bits as llama.cpp does it.  Changes *k, a table of gm_backend or
+ * gm_backend_open.  An error: another name, or a device. */
+ * gm_backend_open.  An error: another name, or a device. */
 int gm_backend_activations(gm_kernels *k, const gm_engine *g, const char *name, gm_error *e);
 
 /* OpenMP threads for what the calling thread does from now on, 0: as many as before.  Returns how

@@ -218,6 +218,9 @@ const gm_kernels *gm_kernels_cpu(void);      /* OpenBLAS and OpenMP where it pay
  * w is q8_0, q4_0 or q4_1; other weights are as before. */
 const gm_kernels *gm_kernels_ref_q8(void);
 const gm_kernels *gm_kernels_cpu_q8(void);
+/* Likewise: x is rounded to bfloat16 where w is bf16. */
+const gm_kernels *gm_kernels_ref_bf16(void);
+const gm_kernels *gm_kernels_cpu_bf16(void);
 
 /* dst: a table with every slot of `over` that is set, and `under`'s elsewhere. */
 void gm_kernels_inherit(gm_kernels *dst, const gm_kernels *over, const gm_kernels *under);

@@ -1,4 +1,5 @@
-/* Products with 8-bit activations against llama.cpp's own (golden/make_activations.py). */
+/* Products with 8-bit activations against llama.cpp's own (golden/make_activations.py), and with
+ * bfloat16 ones. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -7,7 +8,9 @@
 #include "../io/file.h"
 #include "../io/quantise.h"
 #include "../ref/backend.h"
+#include "../ref/kernels/cpu_dots.h"
 #include "../ref/kernels/typed.h"
+#include "amx_emulated.h"
 #include "compare.h"
 #include "hash.h"
 
@@ -98,8 +101,9 @@ END_TEST
 /* Sizes of more than one task, a bias, and what other weights do: as without the switch. */
 START_TEST(cpu_agrees_with_the_oracle)
 {
-    static const int64_t sizes[][3] = { { 1, 1, 32 }, { 1, 300, 576 }, { 3, 33, 4096 },
-                                        { 40, 65, 96 } };
+    static const int64_t sizes[][3] = { { 1, 1, 32 },   { 1, 300, 576 }, { 3, 33, 4096 },
+                                        { 40, 65, 96 }, { 5, 64, 256 },  { 7, 130, 544 },
+                                        { 11, 17, 288 } };
     const int64_t *s = sizes[_i / 3], n = s[0] * s[1];
     gm_dtype type = TYPES[_i % 3].type;
     gm_kernels cpu = table("cpu", "q8"), ref = table("ref", "q8");
@@ -125,6 +129,98 @@ START_TEST(cpu_agrees_with_the_oracle)
     char text[400];
     ck_assert_msg(c.verdict == GM_PASS || (n == 1 && c.bad == 0), "%s",
                   gm_comparison_text(text, sizeof text, &c));
+    free(x), free(w), free(b), free(y[0]), free(y[1]), free(size);
+}
+END_TEST
+
+/* Every product that this processor has, on rows of 1 to 20 blocks: whole groups and a rest. */
+START_TEST(each_processor_s_product)
+{
+    const cpu_dots8 *tables[2] = { cpu_dots8_x86(), NULL };
+    int n = tables[0] ? 1 : 0;
+    gm_dtype type = TYPES[_i].type;
+    gm_kernels ref = table("ref", "q8");
+    if (tables[0] == &cpu_dots8_vnni) tables[n++] = &cpu_dots8_avx2;
+    for (int t = 0; t < n; t++)
+        for (int64_t blocks = 1; blocks <= 20; blocks++) {
+            const cpu_dot8 dot[3] = { tables[t]->q8_0, tables[t]->q4_0, tables[t]->q4_1 };
+            float x[20 * GM_BLOCK], w[20 * GM_BLOCK], want;
+            gm_q8_block room[20];
+            cpu_group8 packed[3];
+            int64_t width = blocks * GM_BLOCK;
+            for (int i = 0; i < width; i++) x[i] = hash_uniform(7, (uint32_t)i);
+            for (int i = 0; i < width; i++) w[i] = hash_uniform(8, (uint32_t)i);
+            uint8_t *q = malloc(gm_type_bytes(type, width)); /* not a byte more: sanitizers see */
+            gm_quantise(q, type, w, width);
+            cpu_pack8(packed, x, type, blocks);
+            ck_assert_int_eq(ref.linear(&want, x, q, type, NULL, 1, 1, width, room), 0);
+            float got = dot[_i](q, packed, blocks);
+            ck_assert_msg(fabsf(got - want) <= 4 * (float)GM_EPS * size_of(x, q, type, blocks),
+                          "%s, %d blocks: %.9g, wanted %.9g", tables[t]->name, (int)blocks,
+                          (double)got, (double)want);
+            free(q);
+        }
+}
+END_TEST
+
+/* The product for AMX on emulated tiles: around 32 rows, 64 outputs, 32 and 256 inputs. */
+START_TEST(amx_tiles)
+{
+    static const int64_t sizes[][3] = { { 5, 3, 7 }, { 33, 65, 65 }, { 32, 64, 256 },
+                                        { 40, 100, 289 } };
+    const int64_t *s = sizes[_i], n = s[0] * s[1];
+    gm_kernels ref = table("ref", "bf16");
+    float *x = malloc((size_t)(s[0] * s[2]) * 4), *got = malloc((size_t)cpu_panel_size(s[0]) * 4),
+          *y = malloc((size_t)n * 4), *want = malloc((size_t)n * 4);
+    uint16_t *w = malloc((size_t)(s[1] * s[2]) * 2);
+    for (int64_t i = 0; i < s[0] * s[2]; i++) x[i] = hash_uniform(1, (uint32_t)i);
+    for (int64_t i = 0; i < s[1] * s[2]; i++) w[i] = gm_to_bf16(hash_uniform(2, (uint32_t)i));
+    void *packed = malloc(amx_emulated.bytes(s[0], s[2]));
+    void *scratch = malloc(ref.linear_scratch(GM_BF16, s[0], s[1], s[2]));
+    amx_emulated.pack(packed, x, s[0], s[2]);
+    for (int64_t i = 0; i < s[1]; i += CPU_PANEL) {
+        int64_t columns = s[1] - i < CPU_PANEL ? s[1] - i : CPU_PANEL;
+        amx_emulated.bf16(got, packed, w + i * s[2], s[0], columns, s[2]);
+        cpu_place_panel(y, got, NULL, s[0], s[1], i);
+    }
+    ck_assert_int_eq(ref.linear(want, x, w, GM_BF16, NULL, s[0], s[1], s[2], scratch), 0);
+    for (int64_t i = 0; i < n; i++)
+        ck_assert_float_eq_tol(y[i], want[i], 4 * (float)GM_EPS * (float)s[2]);
+    free(x), free(got), free(y), free(want), free(w), free(packed), free(scratch);
+}
+END_TEST
+
+/* bfloat16: the processor's product, and what few rows and other processors do, against the oracle;
+ * sizes around tiles of 6 rows, panels of 64 outputs and runs of 192 inputs. */
+START_TEST(bf16_agrees_with_the_oracle)
+{
+    static const int64_t sizes[][3] = { { 1, 9, 64 },    { 4, 70, 33 },   { 5, 1, 1 },
+                                        { 6, 64, 192 },  { 7, 65, 193 },  { 13, 130, 31 },
+                                        { 5, 16, 385 },  { 29, 79, 450 } };
+    const int64_t *s = sizes[_i], n = s[0] * s[1];
+    gm_kernels k[2] = { table("cpu", "bf16"), table("ref", "bf16") };
+    float *x = malloc((size_t)(s[0] * s[2]) * 4), *b = malloc((size_t)s[1] * 4),
+          *size = malloc((size_t)n * 4), *y[2];
+    uint16_t *w = malloc((size_t)(s[1] * s[2]) * 2);
+    for (int64_t i = 0; i < s[0] * s[2]; i++) x[i] = hash_uniform(1, (uint32_t)i);
+    for (int64_t i = 0; i < s[1] * s[2]; i++) w[i] = gm_to_bf16(hash_uniform(2, (uint32_t)i));
+    for (int64_t i = 0; i < s[1]; i++) b[i] = hash_uniform(3, (uint32_t)i);
+    for (int t = 0; t < 2; t++) {
+        size_t bytes = k[t].linear_scratch(GM_BF16, s[0], s[1], s[2]);
+        void *scratch = aligned_alloc(64, (bytes + 127) / 64 * 64);
+        y[t] = malloc((size_t)n * 4);
+        for (int64_t i = 0; i < n; i++) y[t][i] = NAN;
+        ck_assert_int_eq(k[t].linear(y[t], x, w, GM_BF16, b, s[0], s[1], s[2], scratch), 0);
+        free(scratch);
+    }
+    for (int64_t o = 0; o < n; o++) {
+        size[o] = fabsf(b[o % s[1]]);
+        for (int64_t i = 0; i < s[2]; i++)
+            size[o] += fabsf(x[o / s[1] * s[2] + i] * gm_from_bf16(w[o % s[1] * s[2] + i]));
+    }
+    gm_comparison c = gm_compare_each(y[0], y[1], n, size, 4 * GM_EPS);
+    char text[400];
+    ck_assert_msg(c.verdict == GM_PASS, "%s", gm_comparison_text(text, sizeof text, &c));
     free(x), free(w), free(b), free(y[0]), free(y[1]), free(size);
 }
 END_TEST
@@ -161,7 +257,7 @@ START_TEST(names_of_activations)
     gm_kernels k = table("cpu", NULL);
     gm_engine none = { 0 };
     ck_assert_int_ne(gm_backend_activations(&k, &none, "q7", &e), 0);
-    ck_assert_str_eq(e.text, "activations q7: wanted f32 or q8");
+    ck_assert_str_eq(e.text, "activations q7: wanted f32, bf16 or q8");
 }
 END_TEST
 
@@ -172,7 +268,10 @@ Suite *test_activations(void)
     TCase *t = tcase_create("activations");
     tcase_add_test(t, blocks_are_llama_cpp_s);
     tcase_add_loop_test(t, products_are_llama_cpp_s, 0, 6);
-    tcase_add_loop_test(t, cpu_agrees_with_the_oracle, 0, 12);
+    tcase_add_loop_test(t, cpu_agrees_with_the_oracle, 0, 21);
+    tcase_add_loop_test(t, each_processor_s_product, 0, 3);
+    tcase_add_loop_test(t, bf16_agrees_with_the_oracle, 0, 8);
+    tcase_add_loop_test(t, amx_tiles, 0, 4);
     tcase_add_loop_test(t, other_weights_are_as_before, 0, 2);
     tcase_add_loop_test(t, what_is_not_finite_stays_so, 0, 4);
     tcase_add_test(t, names_of_activations);

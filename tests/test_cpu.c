@@ -30,6 +30,19 @@ START_TEST(linear_panels)
 }
 END_TEST
 
+START_TEST(linear_of_few_rows)
+{
+    const int64_t R = 3, N = 19, K = 77;                        /* groups of 8 rows, 32 columns */
+    float *x = numbers(R * K, 1), *w = numbers(N * K, 2), *b = numbers(N, 3), *got = unset(R * N),
+          *want = unset(R * N);
+    void *typed = narrow(w, TYPES[_i], N * K);
+    ck_assert_int_eq(cpu.linear(got, x, typed, TYPES[_i], b, R, N, K, NULL), 0);
+    ck_assert_int_eq(ref->linear(want, x, typed, TYPES[_i], b, R, N, K, NULL), 0);
+    equal(got, want, R * N, (double)K + 1);
+    free(x), free(w), free(b), free(typed);
+}
+END_TEST
+
 static void check_conv(gm_conv s, gm_dtype type, int bias)
 {
     s.HO = (s.H + 2 * s.pad - s.KH) / s.stride + 1;
@@ -172,6 +185,7 @@ Suite *test_cpu(void)
     TCase *t = tcase_create("kernels");
     tcase_add_checked_fixture(t, setup, NULL);
     tcase_add_loop_test(t, linear_panels, 0, 3);
+    tcase_add_loop_test(t, linear_of_few_rows, 0, 3);
     tcase_add_loop_test(t, conv_tiles_and_blocks, 0, 3);
     tcase_add_loop_test(t, conv_transpose_tiles, 0, 3);
     tcase_add_test(t, attention_tiles);

@@ -10,4 +10,8 @@ const char *gm_blas_warning(void);
 /* "OpenBLAS 0.3.21 ... Haswell, 2 threads" into buf (size bytes); returns buf. */
 const char *gm_cpu_describe(char *buf, size_t size);
 
+/* "avx512 for floats, avx512-vnni for 8 bits, ..." into buf: the products that this processor gets,
+ * and what is known of AMX. */
+const char *gm_cpu_products(char *buf, size_t size);
+
 #endif

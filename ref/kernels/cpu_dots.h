@@ -1,14 +1,44 @@
-/* Products of quantised rows with x (blocks * GM_BLOCK floats), by what the processor can do. */
+/* Products of rows of weights with x, by what the processor can do.  Compiled once for each kind of
+ * processor (x86_*.c); x86_dots.c chooses. */
 #ifndef GM_CPU_DOTS_H
 #define GM_CPU_DOTS_H
-#include <stdint.h>
+#include "typed.h"
 
+/* A quantised row times x (blocks * GM_BLOCK floats). */
 typedef float (*cpu_dot)(const uint8_t *w, const float *x, int64_t blocks);
-typedef struct { const char *name; cpu_dot q8_0, q4_0, q4_1; } cpu_dots;
 
-/* The best of this processor's, NULL when plain C is (x86_dots.c; x86_none.c elsewhere). */
+/* y[i] = row i of w (CPU_ROWS, K) times x (K): as many rows as there are streams that the memory
+ * reads side by side; x comes from the cache once for all of them. */
+enum { CPU_ROWS = 8 };
+typedef void (*cpu_rows16)(float *y, const uint16_t *w, const float *x, int64_t K);
+
+typedef struct { const char *name; cpu_dot q8_0, q4_0, q4_1; cpu_rows16 bf16; } cpu_dots;
+
+/* The best of this processor's, NULL when plain C is (x86_dots.c; x86_none.c elsewhere); bf16
+ * may be NULL. */
 const cpu_dots *cpu_dots_x86(void);
 /* x86_avx512.c, x86_avx2.c */
 extern const cpu_dots cpu_dots_avx512, cpu_dots_avx2;
+
+/* Eight blocks of activations in 8 bits (typed.h).  d: their scales; s: what a quantised block's
+ * second number is multiplied by: of q4_0, whose halves are 0 to 15 and mean 8 less, -8 d sum(q)
+ * for its d; of q4_1 gm_q8_block's s, for its m; of q8_0 nothing.  q: of q8_0 in order; of the
+ * others, in whose bytes elements i and i + 16 lie, the first 16 of four blocks, their last 16,
+ * and the same of the other four. */
+enum { CPU_GROUP = 8 };
+typedef struct { float d[CPU_GROUP], s[CPU_GROUP]; int8_t q[CPU_GROUP * GM_BLOCK]; } cpu_group8;
+
+/* A quantised row times a row of groups, the last of which is filled up with zeros. */
+typedef float (*cpu_dot8)(const uint8_t *w, const cpu_group8 *x, int64_t blocks);
+typedef struct { const char *name; cpu_dot8 q8_0, q4_0, q4_1; } cpu_dots8;
+
+const cpu_dots8 *cpu_dots8_x86(void);
+/* x86_vnni.c, x86_avx2.c */
+extern const cpu_dots8 cpu_dots8_vnni, cpu_dots8_avx2;
+
+/* cpu_linear_q8.c: y (cpu_groups(blocks)) = x (blocks * GM_BLOCK floats), for weights of type
+ * wt. */
+void cpu_pack8(cpu_group8 *y, const float *x, gm_dtype wt, int64_t blocks);
+static inline int64_t cpu_groups(int64_t blocks) { return (blocks + CPU_GROUP - 1) / CPU_GROUP; }
 
 #endif

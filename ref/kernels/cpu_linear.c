@@ -1,6 +1,7 @@
 /* Linear: many rows through sgemm, few rows by dot products over the weights as they are stored.
  * Backward likewise; with few rows each row of w is read once, and added to dx. */
 #include <cblas.h>
+#include "cpu_dots.h"
 #include "cpu_table.h"
 #include "cpu_vec.h"
 
@@ -81,13 +82,26 @@ static float dot_typed(const void *w, gm_dtype wt, int64_t n, const float *x, in
     return wt == GM_BF16 ? dot_bf16(row, x, K) : dot_f16(row, x, K);
 }
 
+/* CPU_ROWS rows of w from row n on, where the processor has a product for that. */
+static void row_group(float *y, const float *x, const void *w, gm_dtype wt, int64_t n, int64_t K)
+{
+    const cpu_dots *best = cpu_dots_x86();
+    if (wt == GM_BF16 && best && best->bf16) best->bf16(y, (const uint16_t *)w + n * K, x, K);
+    else for (int64_t i = 0; i < CPU_ROWS; i++) y[i] = dot_typed(w, wt, n + i, x, K);
+}
+
 static void few_rows(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
                      int64_t R, int64_t N, int64_t K)
 {
     #pragma omp parallel for if (R * N * K > 2 * CPU_GRAIN)
-    for (int64_t n = 0; n < N; n++)
-        for (int64_t r = 0; r < R; r++)
-            y[r * N + n] = dot_typed(w, wt, n, x + r * K, K) + (b ? b[n] : 0);
+    for (int64_t n = 0; n < N; n += CPU_ROWS)
+        for (int64_t r = 0; r < R; r++) {
+            float *out = y + r * N + n;
+            int64_t rows = cpu_min(CPU_ROWS, N - n);
+            if (rows == CPU_ROWS) row_group(out, x + r * K, w, wt, n, K);
+            else for (int64_t i = 0; i < rows; i++) out[i] = dot_typed(w, wt, n + i, x + r * K, K);
+            for (int64_t i = 0; b && i < rows; i++) out[i] += b[n + i];
+        }
 }
 
 /* y (R, N) starts as the bias, to which sgemm adds; without one, as nothing. */

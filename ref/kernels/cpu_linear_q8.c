@@ -1,5 +1,8 @@
 /* Linear with 8-bit activations (ref_quant.c has the definition): rows of x rounded once, whole
  * numbers multiplied, a block's scales applied to its sum. */
+#include <omp.h>
+#include "cpu_dots.h"
+#include "cpu_product.h"
 #include "cpu_table.h"
 #include "cpu_vec.h"
 #include "ref_table.h"
@@ -48,19 +51,122 @@ GM_CLONES static float dot_q4_1(const uint8_t *restrict w, const gm_q8_block *re
     return all;
 }
 
-size_t cpu_linear_q8_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K)
+/* ---- by processor ---- */
+
+GM_CLONES static void round_blocks(gm_q8_block *restrict y, const float *restrict x,
+                                   int64_t blocks)
 {
-    size_t rounded = ref_linear_q8_scratch(wt, R, N, K);
-    return rounded ? rounded : cpu_linear_scratch(wt, R, N, K);
+    for (int64_t b = 0; b < blocks; b++) gm_round_q8(&y[b], x + b * GM_BLOCK);
 }
 
-int cpu_linear_q8(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
-                  int64_t N, int64_t K, void *scratch)
+static int32_t sum_of(const gm_q8_block *q)
+{
+    int32_t sum = 0;
+    for (int k = 0; k < GM_BLOCK; k++) sum += q->q[k];
+    return sum;
+}
+
+void cpu_pack8(cpu_group8 *y, const float *x, gm_dtype wt, int64_t blocks)
+{
+    memset(y, 0, (size_t)cpu_groups(blocks) * sizeof *y);
+    for (int64_t b = 0; b < blocks; b++) {
+        cpu_group8 *g = &y[b / CPU_GROUP];
+        int64_t i = b % CPU_GROUP;
+        gm_q8_block q;
+        round_blocks(&q, x + b * GM_BLOCK, 1);
+        g->d[i] = q.d;
+        g->s[i] = wt == GM_Q4_0 ? -8 * q.d * (float)sum_of(&q) : wt == GM_Q4_1 ? q.s : 0;
+        if (wt == GM_Q8_0) {
+            memcpy(g->q + i * GM_BLOCK, q.q, GM_BLOCK);
+            continue;
+        }
+        memcpy(g->q + i / 4 * 128 + i % 4 * HALF, q.q, HALF);
+        memcpy(g->q + i / 4 * 128 + i % 4 * HALF + 64, q.q + HALF, HALF);
+    }
+}
+
+/* Weight rows that stay in the second-level cache while rows of x pass. */
+enum { ROWS = 16 };
+
+/* y[:, n : n + rows] with a processor's own products. */
+static void some_rows(float *y, const cpu_group8 *x, const uint8_t *w, cpu_dot8 dot, const float *b,
+                      int64_t R, int64_t N, int64_t n, int64_t blocks, int64_t bytes)
+{
+    int64_t end = cpu_min(N, n + ROWS);
+    for (int64_t r = 0; r < R; r++)
+        for (int64_t i = n; i < end; i++)
+            y[r * N + i] = dot(w + i * bytes, x + r * cpu_groups(blocks), blocks) +
+                           (b ? b[i] : 0);
+}
+
+static void fast(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
+                 int64_t N, int64_t K, cpu_group8 *packed, const cpu_dots8 *best)
+{
+    cpu_dot8 dot = wt == GM_Q8_0 ? best->q8_0 : wt == GM_Q4_0 ? best->q4_0 : best->q4_1;
+    int64_t blocks = K / GM_BLOCK, bytes = blocks * gm_block_bytes(wt);
+    #pragma omp parallel for if (R * K > CPU_GRAIN)
+    for (int64_t r = 0; r < R; r++)
+        cpu_pack8(packed + r * cpu_groups(blocks), x + r * K, wt, blocks);
+    #pragma omp parallel for if (R * N * K > 2 * CPU_GRAIN)
+    for (int64_t n = 0; n < N; n += ROWS)
+        some_rows(y, packed, w, dot, b, R, N, n, blocks, bytes);
+}
+
+/* Up to so many rows the weights' reading takes longer than their product. */
+enum { FEW_ROWS = 4 };
+
+static cpu_product8 product_for(int64_t R) { return R > FEW_ROWS ? cpu_product8_x86() : NULL; }
+
+/* Row i of a tile's block. */
+static void pack_row(cpu_block8 *y, int64_t i, const gm_q8_block *q, gm_dtype wt)
+{
+    for (int k = 0; k < 8; k++) memcpy(&y->q[k][i], q->q + 4 * k, 4);
+    y->lift[i] = (wt == GM_Q8_0 ? -128 : wt == GM_Q4_0 ? -8 : 0) * sum_of(q);
+    y->d[i] = q->d;
+    y->s[i] = q->s;
+}
+
+static void pack_tiles(cpu_block8 *y, const float *x, gm_dtype wt, int64_t R, int64_t blocks)
+{
+    int64_t tiles = cpu_tiles8(R);
+    #pragma omp parallel for if (R * blocks * GM_BLOCK > CPU_GRAIN)
+    for (int64_t t = 0; t < tiles; t++)
+        for (int64_t run = 0; run < blocks; run += CPU_RUN8) {
+            int64_t here = cpu_min(CPU_RUN8, blocks - run);
+            cpu_block8 *to = y + run * tiles + t * here;
+            gm_q8_block q[CPU_RUN8];
+            memset(to, 0, (size_t)here * sizeof *to);
+            for (int64_t r = t * CPU_TILE8; r < cpu_min(R, (t + 1) * CPU_TILE8); r++) {
+                round_blocks(q, x + (r * blocks + run) * GM_BLOCK, here);
+                for (int64_t b = 0; b < here; b++) pack_row(to + b, r % CPU_TILE8, &q[b], wt);
+            }
+        }
+}
+
+static size_t tiles_bytes(int64_t R, int64_t K)
+{
+    return ((size_t)(cpu_tiles8(R) * (K / GM_BLOCK)) * sizeof(cpu_block8) + 63) / 64 * 64;
+}
+
+static void many_rows(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+                      int64_t R, int64_t N, int64_t K, void *packed, cpu_product8 product)
 {
     int64_t blocks = K / GM_BLOCK, bytes = blocks * gm_block_bytes(wt);
-    gm_q8_block *rounded = scratch;
-    if (!ref_linear_q8_scratch(wt, R, N, K)) return cpu_linear(y, x, w, wt, b, R, N, K, scratch);
-    if (K % GM_BLOCK) return 1;
+    float *out = (float *)((char *)packed + tiles_bytes(R, K));
+    pack_tiles(packed, x, wt, R, blocks);
+    #pragma omp parallel for if (R * N * K > 2 * CPU_GRAIN)
+    for (int64_t n = 0; n < N; n += CPU_PANEL) {
+        float *mine = out + omp_get_thread_num() * cpu_panel_size(R);
+        product(mine, packed, (const uint8_t *)w + n * bytes, wt, R, cpu_min(CPU_PANEL, N - n),
+                blocks);
+        cpu_place_panel(y, mine, b, R, N, n);
+    }
+}
+
+static void plain(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
+                  int64_t N, int64_t K, gm_q8_block *rounded)
+{
+    int64_t blocks = K / GM_BLOCK, bytes = blocks * gm_block_bytes(wt);
     #pragma omp parallel for if (R * K > CPU_GRAIN)
     for (int64_t i = 0; i < R * blocks; i++) gm_round_q8(&rounded[i], x + i * GM_BLOCK);
     #pragma omp parallel for if (R * N * K > 2 * CPU_GRAIN)
@@ -74,6 +180,26 @@ int cpu_linear_q8(float *y, const float *x, const void *w, gm_dtype wt, const fl
             y[r * N + n] = sum + (b ? b[n] : 0);
         }
     }
+}
+
+size_t cpu_linear_q8_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K)
+{
+    size_t rounded = ref_linear_q8_scratch(wt, R, N, K);
+    if (!rounded) return cpu_linear_scratch(wt, R, N, K);
+    if (product_for(R)) return tiles_bytes(R, K) + cpu_panels_bytes(R);
+    if (!cpu_dots8_x86()) return rounded;
+    return (size_t)(R * cpu_groups(K / GM_BLOCK)) * sizeof(cpu_group8);
+}
+
+int cpu_linear_q8(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
+                  int64_t N, int64_t K, void *scratch)
+{
+    const cpu_dots8 *best = cpu_dots8_x86();
+    if (!ref_linear_q8_scratch(wt, R, N, K)) return cpu_linear(y, x, w, wt, b, R, N, K, scratch);
+    if (K % GM_BLOCK) return 1;
+    if (product_for(R)) many_rows(y, x, w, wt, b, R, N, K, scratch, product_for(R));
+    else if (best) fast(y, x, w, wt, b, R, N, K, scratch, best);
+    else plain(y, x, w, wt, b, R, N, K, scratch);
     return 0;
 }
 

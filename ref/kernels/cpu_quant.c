@@ -95,7 +95,7 @@ void cpu_unpack(float *dst, const uint8_t *src, gm_dtype type, int64_t blocks)
     else unpack_q4_1(dst, src, blocks);
 }
 
-static const cpu_dots PLAIN = { "plain C", dot_q8_0, dot_q4_0, dot_q4_1 };
+static const cpu_dots PLAIN = { "plain C", dot_q8_0, dot_q4_0, dot_q4_1, NULL };
 
 float cpu_dot_quantised(const uint8_t *w, gm_dtype type, const float *x, int64_t blocks)
 {

@@ -3,6 +3,8 @@
 #include <omp.h>
 #include <stdio.h>
 #include "cpu.h"
+#include "cpu_dots.h"
+#include "cpu_product.h"
 #include "cpu_table.h"
 
 const gm_kernels *gm_kernels_cpu(void)
@@ -67,5 +69,16 @@ const char *gm_cpu_describe(char *buf, size_t size)
 {
     snprintf(buf, size, "%s, core %s, %d threads", openblas_get_config(), openblas_get_corename(),
              omp_get_max_threads());
+    return buf;
+}
+
+const char *gm_cpu_products(char *buf, size_t size)
+{
+    const cpu_dots *dots = cpu_dots_x86();
+    const cpu_dots8 *dots8 = cpu_dots8_x86();
+    const cpu_products *products = cpu_products_x86();
+    snprintf(buf, size, "%s for floats, %s for 8 bits, %s for bf16; AMX %s",
+             dots ? dots->name : "plain C", dots8 ? dots8->name : "plain C",
+             products ? products->name : "sgemm", cpu_amx_state());
     return buf;
 }

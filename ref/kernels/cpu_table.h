@@ -82,6 +82,11 @@ int cpu_linear_backward(float *dx, float *dw, float *db, const float *dy, const 
                         const void *w, gm_dtype wt, int64_t R, int64_t N, int64_t K,
                         void *scratch);
 
+/* cpu_linear_bf16.c */
+int cpu_linear_bf16(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
+                    int64_t N, int64_t K, void *scratch);
+size_t cpu_linear_bf16_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K);
+
 /* cpu_linear_q8.c */
 int cpu_linear_q8(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
                   int64_t N, int64_t K, void *scratch);

@@ -81,6 +81,11 @@ int ref_rmsnorm_backward(float *dx, float *dw, const float *dy, const float *x, 
 int ref_groupnorm_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
                            const float *w, int64_t B, int64_t C, int64_t HW, int64_t G, float eps);
 
+/* ref_bf16.c */
+int ref_linear_bf16(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
+                    int64_t N, int64_t K, void *scratch);
+size_t ref_linear_bf16_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K);
+
 /* ref_quant.c */
 int ref_linear_q8(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
                   int64_t N, int64_t K, void *scratch);

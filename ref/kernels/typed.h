@@ -105,12 +105,15 @@ static inline void gm_round_q8(gm_q8_block *y, const float *x)
 {
     float most = 0, bad = 0;
     int32_t sum = 0;
+    #pragma omp simd reduction(max:most) reduction(+:bad)
     for (int i = 0; i < GM_BLOCK; i++) {
-        most = fmaxf(most, fabsf(x[i]));
+        float a = fabsf(x[i]);
+        most = a > most ? a : most;
         bad += x[i] * 0.0f;
     }
     float d = most / 127, id = 127 / most;
     if (!(id < INFINITY) || bad != 0) id = 0;
+    #pragma omp simd reduction(+:sum)
     for (int i = 0; i < GM_BLOCK; i++) {
         y->q[i] = bad == 0 ? (int8_t)rintf(x[i] * id) : 0;
         sum += y->q[i];

@@ -1,15 +1,14 @@
-/* Quantised rows times floats with AVX-512: sixteen weights at a time become floats in one conversion
+/* Rows times floats with AVX-512: sixteen weights at a time become floats in one conversion
  * (bytes) or one table look-up (half bytes); a block's scale multiplies its partial sums, which
  * stay apart to the end of the row.  Compiled with -mavx512f and on (Makefile). */
 #include <immintrin.h>
 #include "cpu_dots.h"
-#include "typed.h"
 
-enum { Q8 = 34, Q4 = 18, Q4_MIN = 20, AHEAD = 4096 };
+enum { Q8 = 34, Q4 = 18, Q4_MIN = 20, AHEAD = 256 };
 
 static inline __m512 half_at(const uint8_t *p)
 {
-    return _mm512_set1_ps(gm_from_f16((uint16_t)(p[0] | p[1] << 8)));
+    return _mm512_cvtph_ps(_mm256_set1_epi16((short)(p[0] | p[1] << 8)));
 }
 
 static inline __m512 bytes_at(const uint8_t *p)
@@ -86,4 +85,31 @@ static float dot_q4_1(const uint8_t *w, const float *x, int64_t blocks)
     return _mm512_reduce_add_ps(_mm512_add_ps(sum, other));
 }
 
-const cpu_dots cpu_dots_avx512 = { "avx512", dot_q8_0, dot_q4_0, dot_q4_1 };
+/* Sixteen weights as float: their bits are its upper half. */
+static inline __m512 wide_at(const uint16_t *p)
+{
+    __m512i bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)p));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(bits, 16));
+}
+
+static void rows_bf16(float *y, const uint16_t *w, const float *x, int64_t K)
+{
+    __m512 even[CPU_ROWS], odd[CPU_ROWS];
+    int64_t k = 0;
+    for (int r = 0; r < CPU_ROWS; r++) even[r] = odd[r] = _mm512_setzero_ps();
+    for (; k + 32 <= K; k += 32) {
+        __m512 a = _mm512_loadu_ps(x + k), b = _mm512_loadu_ps(x + k + 16);
+        for (int r = 0; r < CPU_ROWS; r++) {
+            const uint16_t *row = w + r * K + k;
+            even[r] = _mm512_fmadd_ps(wide_at(row), a, even[r]);
+            odd[r] = _mm512_fmadd_ps(wide_at(row + 16), b, odd[r]);
+        }
+    }
+    for (int r = 0; r < CPU_ROWS; r++) {
+        float sum = _mm512_reduce_add_ps(_mm512_add_ps(even[r], odd[r]));
+        for (int64_t i = k; i < K; i++) sum += gm_from_bf16(w[r * K + i]) * x[i];
+        y[r] = sum;
+    }
+}
+
+const cpu_dots cpu_dots_avx512 = { "avx512", dot_q8_0, dot_q4_0, dot_q4_1, rows_bf16 };

@@ -1,5 +1,10 @@
 /* Another processor: plain C. */
 #include <stddef.h>
 #include "cpu_dots.h"
+#include "cpu_product.h"
 
 const cpu_dots *cpu_dots_x86(void) { return NULL; }
+const cpu_dots8 *cpu_dots8_x86(void) { return NULL; }
+const cpu_products *cpu_products_x86(void) { return NULL; }
+const char *cpu_amx_state(void) { return "not on this processor"; }
+cpu_product8 cpu_product8_x86(void) { return NULL; }

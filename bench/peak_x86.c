@@ -1,0 +1,66 @@
+/* What one core reaches with one instruction and nothing else: twelve sums in registers, more than
+ * its latency.  Inline assembler, so that no compiler puts anything between. */
+#include "bench.h"
+
+enum { SUMS = 12, TIMES = 1 << 21 };
+
+#define CLOBBERED "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", \
+                  "xmm10", "xmm11", "xmm12", "xmm13"
+
+static void clear(void)
+{
+    __asm__ volatile("vpxord %%zmm12, %%zmm12, %%zmm12\n"
+                     "vpxord %%zmm13, %%zmm13, %%zmm13\n" : : : CLOBBERED);
+}
+
+/* 16 x 2 products in each sum: GFLOP/s. */
+static double peak_bf16(void)
+{
+    clear();
+    double start = bench_now();
+    for (int t = 0; t < TIMES; t++)
+        __asm__ volatile(
+            "vdpbf16ps %%zmm12, %%zmm13, %%zmm0\n"
+            "vdpbf16ps %%zmm12, %%zmm13, %%zmm1\n"
+            "vdpbf16ps %%zmm12, %%zmm13, %%zmm2\n"
+            "vdpbf16ps %%zmm12, %%zmm13, %%zmm3\n"
+            "vdpbf16ps %%zmm12, %%zmm13, %%zmm4\n"
+            "vdpbf16ps %%zmm12, %%zmm13, %%zmm5\n"
+            "vdpbf16ps %%zmm12, %%zmm13, %%zmm6\n"
+            "vdpbf16ps %%zmm12, %%zmm13, %%zmm7\n"
+            "vdpbf16ps %%zmm12, %%zmm13, %%zmm8\n"
+            "vdpbf16ps %%zmm12, %%zmm13, %%zmm9\n"
+            "vdpbf16ps %%zmm12, %%zmm13, %%zmm10\n"
+            "vdpbf16ps %%zmm12, %%zmm13, %%zmm11\n" : : : CLOBBERED);
+    return 64e-9 * SUMS * TIMES / (bench_now() - start);
+}
+
+/* 16 x 4 products in each sum. */
+static double peak_int8(void)
+{
+    clear();
+    double start = bench_now();
+    for (int t = 0; t < TIMES; t++)
+        __asm__ volatile(
+            "vpdpbusd %%zmm12, %%zmm13, %%zmm0\n"
+            "vpdpbusd %%zmm12, %%zmm13, %%zmm1\n"
+            "vpdpbusd %%zmm12, %%zmm13, %%zmm2\n"
+            "vpdpbusd %%zmm12, %%zmm13, %%zmm3\n"
+            "vpdpbusd %%zmm12, %%zmm13, %%zmm4\n"
+            "vpdpbusd %%zmm12, %%zmm13, %%zmm5\n"
+            "vpdpbusd %%zmm12, %%zmm13, %%zmm6\n"
+            "vpdpbusd %%zmm12, %%zmm13, %%zmm7\n"
+            "vpdpbusd %%zmm12, %%zmm13, %%zmm8\n"
+            "vpdpbusd %%zmm12, %%zmm13, %%zmm9\n"
+            "vpdpbusd %%zmm12, %%zmm13, %%zmm10\n"
+            "vpdpbusd %%zmm12, %%zmm13, %%zmm11\n" : : : CLOBBERED);
+    return 128e-9 * SUMS * TIMES / (bench_now() - start);
+}
+
+double bench_peak(const char *instruction)
+{
+    if (!__builtin_cpu_supports("avx512f")) return 0;
+    if (instruction[1] == 'd') /* vdpbf16ps, vpdpbusd */
+        return __builtin_cpu_supports("avx512bf16") ? peak_bf16() : 0;
+    return __builtin_cpu_supports("avx512vnni") ? peak_int8() : 0;
+}
