@@ -24,8 +24,7 @@ endif
 LIB_C   := $(wildcard ref/*.c ref/kernels/*.c io/*.c eval/*.c train/*.c)
 # x86_*.c: kernels for instructions that only some processors have; chosen when the program runs.
 X86     := $(findstring x86_64,$(shell $(CC) -dumpmachine))
-LIB_C   := $(filter-out $(if $(X86),ref/kernels/x86_none.c,ref/kernels/x86_avx512.c ref/kernels/x86_avx2.c \
-             ref/kernels/x86_dots.c),$(LIB_C))
+LIB_C   := $(filter-out $(if $(X86),ref/kernels/x86_none.c,ref/kernels/x86_avx%.c ref/kernels/x86_dots.c),$(LIB_C))
 LIB_C   := $(filter-out io/jpeg_turbo.c io/jpeg_stb.c train/comm_%.c,$(LIB_C)) $(wildcard io/jpeg_$(JPEG).c)
 # MPI=1: training by several processes (docs/TRAINING.md).
 LIB_C   += train/comm_$(if $(MPI),mpi,none).c
@@ -75,8 +74,8 @@ $(B)/ref/kernels/cpu_%.o: EXTRA := -O3 -ffp-contract=fast -fno-math-errno -fno-t
 $(B)/ref/kernels/none.o: EXTRA := -Wno-unused-parameter
 # The optimiser's loops: vectorised; errno, which nothing here reads, would forbid it.
 $(B)/train/adamw.o: EXTRA := -O3 -fno-math-errno -fno-trapping-math -Wno-pass-failed
-$(B)/ref/kernels/x86_avx512.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -ffp-contract=fast
-$(B)/ref/kernels/x86_avx2.o: EXTRA := -O3 -mavx2 -mfma -mf16c -ffp-contract=fast
+$(B)/ref/kernels/x86_avx512.o $(B)/ref/kernels/x86_avx512_k.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -ffp-contract=fast
+$(B)/ref/kernels/x86_avx2.o $(B)/ref/kernels/x86_avx2_k.o: EXTRA := -O3 -mavx2 -mfma -mf16c -ffp-contract=fast
 $(B)/io/os.o: EXTRA := -D_DEFAULT_SOURCE
 $(B)/ref/plugin.o: EXTRA := -D_POSIX_C_SOURCE=200809L
 # The stb headers declare static functions that are not built here; sums over damaged files may wrap.

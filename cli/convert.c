@@ -34,8 +34,9 @@ typedef struct {
 
 static const option ROWS[] = {
     { "out", 'o', OPTION_TEXT, AT(out), "FILE.gguf", "File to write; its neighbour as well.", 0, 0 },
-    { "type", 't', OPTION_CHOICE, AT(type), "f32|bf16|f16|q8_0|q4_0|q4_1",
-      "Type of the language model's matrices (default bf16).", 0, 0 },
+    { "type", 't', OPTION_CHOICE, AT(type), "f32|bf16|f16|q8_0|q6_K|q5_K|q5_K_M|q4_K|q4_K_M|q4_1|q4_0",
+      "Type of the language model's matrices (default bf16). _M: the output, and half of the "
+      "values and of the MLP's last matrices, are q6_K.", 0, 0 },
     { "clip", 0, OPTION_TEXT, AT(clip), "DIR",
       "Folder of the CLIP tower, where MODEL does not hold it.", 0, 0 },
     { "sam", 0, OPTION_TEXT, AT(sam), "FILE", "SAM's own weights for the grounding encoder.", 0, 0 },
@@ -58,11 +59,12 @@ static void show(void *user, const char *path, uint64_t done, uint64_t all)
             done == all ? "\n" : "");
 }
 
-static gm_dtype type_by_name(const char *name)
+/* options_parse has checked the word. */
+static gm_convert_options type_by_name(const char *name)
 {
     int t = GM_F32;
-    while (t < GM_NTYPES && strcmp(gm_type_name((gm_dtype)t), name) != 0) t++;
-    return (gm_dtype)t;                 /* options_parse has checked the word */
+    while (t < GM_NTYPES && strncmp(gm_type_name((gm_dtype)t), name, 4) != 0) t++;
+    return (gm_convert_options){ .type = (gm_dtype)t, .mixed = strlen(name) == 6 };
 }
 
 static int failed(const gm_error *e)
@@ -87,10 +89,9 @@ static int convert(const char *model, const convert_options *o)
 {
     gm_error e = { "" };
     const gm_model_options m = { .clip = o->clip, .sam = o->sam, .lora = o->lora, .log = log_line };
-    const gm_convert_options c = {
-        .type = type_by_name(o->type), .log = o->quiet ? NULL : log_line,
-        .progress = o->quiet || !gm_is_terminal(2) ? NULL : show
-    };
+    gm_convert_options c = type_by_name(o->type);
+    c.log = o->quiet ? NULL : log_line;
+    c.progress = o->quiet || !gm_is_terminal(2) ? NULL : show;
     if (gm_convert(model, &m, o->out, &c, &e) != 0) return failed(&e);
     printf("%s\n", o->out);
     return 0;

@@ -110,6 +110,9 @@ static uint32_t ggml_type(gm_dtype t)
     case GM_Q4_0: return 2;
     case GM_Q4_1: return 3;
     case GM_Q8_0: return 8;
+    case GM_Q4_K: return 12;
+    case GM_Q5_K: return 13;
+    case GM_Q6_K: return 14;
     case GM_I32: return 26;
     case GM_I64: return 27;
     case GM_BF16: return 30;

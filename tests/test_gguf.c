@@ -1,5 +1,6 @@
-/* GGUF: a file of the PyPI package gguf (golden/make_gguf.py) read, its quantisation met bit for bit;
- * files that lie; and a model through glamm convert and back. */
+/* GGUF: files of the PyPI package gguf (golden/make_gguf.py) and of llama.cpp's quantisers
+ * (make_gguf_k.py) read, their quantisation met bit for bit; files that lie; and a model through glamm
+ * convert and back. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "../train/params.h"
 
 #define SMALL "golden/gguf/small.gguf"
+#define LARGE "golden/gguf/k.gguf"
 #define DIR "build/tests/gguf"
 #define NANO "golden/nano/model"
 #define SCENE "golden/nano/scenes/demo.png"
@@ -27,33 +29,39 @@ static gm_file *open_good(const char *path)
 
 /* ---- tensors ---- */
 
-static const struct { const char *name; gm_dtype type; } TYPES[] = {
-    { "q8_0", GM_Q8_0 }, { "q4_0", GM_Q4_0 }, { "q4_1", GM_Q4_1 }, { "bf16", GM_BF16 },
+static const struct { const char *file, *name; gm_dtype type; int64_t R, C; } TYPES[] = {
+    { SMALL, "q8_0", GM_Q8_0, 4, 64 }, { SMALL, "q4_0", GM_Q4_0, 4, 64 },
+    { SMALL, "q4_1", GM_Q4_1, 4, 64 }, { LARGE, "q4_K", GM_Q4_K, 4, 512 },
+    { LARGE, "q5_K", GM_Q5_K, 4, 512 }, { LARGE, "q6_K", GM_Q6_K, 4, 512 },
+    { SMALL, "bf16", GM_BF16, 4, 64 }, { LARGE, "bits.q4_K", GM_Q4_K, 2, 256 },
+    { LARGE, "bits.q5_K", GM_Q5_K, 2, 256 }, { LARGE, "bits.q6_K", GM_Q6_K, 2, 256 },
 };
+enum { QUANTISED = 6, NTYPES = sizeof TYPES / sizeof *TYPES };
 
 START_TEST(values_are_the_package_s)
 {
     char name[40];
-    gm_file *f = open_good(SMALL);
+    gm_file *f = open_good(TYPES[_i].file);
     gm_tensor x = gm_file_find(f, TYPES[_i].name);
     snprintf(name, sizeof name, "want.%s", TYPES[_i].name);
     gm_tensor want = gm_file_find(f, name);
-    float got[256];
-    ck_assert(x.type == TYPES[_i].type && x.nd == 2 && x.dim[0] == 4 && x.dim[1] == 64);
-    ck_assert(want.type == GM_F32 && gm_numel(want) == 256);
-    ck_assert_int_eq(gm_to_float(got, x.data, x.type, 256), 0);
-    ck_assert_mem_eq(got, want.data, sizeof got);
+    float got[2048];
+    int64_t R = TYPES[_i].R, C = TYPES[_i].C;
+    ck_assert(x.type == TYPES[_i].type && x.nd == 2 && x.dim[0] == R && x.dim[1] == C);
+    ck_assert(want.type == GM_F32 && gm_numel(want) == R * C);
+    ck_assert_int_eq(gm_to_float(got, x.data, x.type, R * C), 0);
+    ck_assert_mem_eq(got, want.data, (size_t)(R * C) * sizeof *got);
     gm_file_close(f);
 }
 END_TEST
 
 START_TEST(quantising_gives_the_package_s_bytes)
 {
-    gm_file *f = open_good(SMALL);
+    gm_file *f = open_good(TYPES[_i].file);
     gm_tensor x = gm_file_find(f, TYPES[_i].name), source = gm_file_find(f, "source");
-    float y[256];
-    memcpy(y, source.data, sizeof y);
-    gm_quantise(y, x.type, y, 256);     /* in place */
+    float y[2048];
+    memcpy(y, source.data, gm_bytes(source));
+    gm_quantise(y, x.type, y, gm_numel(source));        /* in place */
     ck_assert_mem_eq(y, x.data, gm_bytes(x));
     gm_file_close(f);
 }
@@ -261,8 +269,8 @@ Suite *test_gguf(void)
 {
     Suite *s = suite_create("gguf");
     TCase *t = tcase_create("gguf");
-    tcase_add_loop_test(t, values_are_the_package_s, 0, 4);
-    tcase_add_loop_test(t, quantising_gives_the_package_s_bytes, 0, 3);
+    tcase_add_loop_test(t, values_are_the_package_s, 0, NTYPES);
+    tcase_add_loop_test(t, quantising_gives_the_package_s_bytes, 0, QUANTISED);
     tcase_add_test(t, other_types_and_sizes);
     tcase_add_test(t, keys_of_every_type);
     tcase_add_test(t, cut_files_are_refused);

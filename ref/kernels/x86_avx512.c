@@ -86,4 +86,5 @@ static float dot_q4_1(const uint8_t *w, const float *x, int64_t blocks)
     return _mm512_reduce_add_ps(_mm512_add_ps(sum, other));
 }
 
-const cpu_dots cpu_dots_avx512 = { "avx512", dot_q8_0, dot_q4_0, dot_q4_1 };
+const cpu_dots cpu_dots_avx512 = { "avx512", dot_q8_0, dot_q4_0, dot_q4_1, cpu_avx512_q4_k,
+                                   cpu_avx512_q5_k, cpu_avx512_q6_k };
