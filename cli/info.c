@@ -107,8 +107,7 @@ static double used_bytes(const info *f)
     double sum = 0;
     for (int64_t i = 0; i < f->nstored; i++)
         if (f->stored[i].used)
-            sum += (double)gm_numel(f->stored[i].tensor) *
-                   (double)gm_type_size(f->stored[i].tensor.type);
+            sum += (double)gm_bytes(f->stored[i].tensor);
     return sum;
 }
 

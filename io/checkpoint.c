@@ -301,10 +301,19 @@ static int open_weights(gm_checkpoint *k, gm_error *e)
     return gm_open_weights(&k->files, k->weights, k->folder.path, GM_FROM_MODEL, e);
 }
 
+static int verify(const gm_checkpoint *k, gm_error *e)
+{
+    if (!k->folder.packed)
+        return gm_fail(e, "%s: wanted a GGUF pair to verify, found a folder, which has no checksums",
+                       k->path);
+    return gm_gguf_verify(k->path, e) || gm_gguf_verify(k->folder.path, e) ? -1 : 0;
+}
+
 static int open_all(gm_checkpoint *k, const gm_model_options *o, gm_error *e)
 {
     char *tower = NULL;
-    int bad = read_model_config(k, &tower, e);
+    int bad = o && o->verify ? verify(k, e) : 0;
+    if (!bad) bad = read_model_config(k, &tower, e);
     if (!bad) bad = open_weights(k, e);
     if (!bad) bad = open_tower(k, tower, o, e);
     free(tower);

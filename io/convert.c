@@ -98,8 +98,9 @@ static int sort_tensors(work *w, gm_error *e)
         }
         t.name = w->name[w->nllm];
         t.type = type_of(w, s);
-        if (ends(s->name, "q_proj.weight")) t.heads = w->g->llm.heads;
-        if (ends(s->name, "k_proj.weight")) t.heads = w->g->llm.kv_heads;
+        bool turn = !w->g->llm.interleaved;         /* a pair's rows stand in that order already */
+        if (turn && ends(s->name, "q_proj.weight")) t.heads = w->g->llm.heads;
+        if (turn && ends(s->name, "k_proj.weight")) t.heads = w->g->llm.kv_heads;
         w->llm[w->nllm++] = t;
     }
     return w->nllm ? 0 : gm_fail(e, "%s: no language model in it", gm_checkpoint_path(w->k));
@@ -294,9 +295,9 @@ int gm_convert(const char *path, const gm_model_options *m, const char *out,
     int bad = -1;
     if ((w.k = gm_checkpoint_open(path, m, e))) {
         w.g = gm_checkpoint_config(w.k);
-        if (w.g->llm.interleaved)
+        if (w.g->llm.interleaved && o->type != GM_F32)
             gm_fail(e, "%s: wanted a model folder, found a GGUF pair (which has been rounded "
-                    "already)", path);
+                    "already: --type f32 unpacks it)", path);
         else w.tokenizer = gm_tokenizer_in(gm_checkpoint_folder(w.k), e);
     }
     if (w.tokenizer) bad = sort_tensors(&w, e) || write_both(&w, out, e);

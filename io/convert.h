@@ -17,7 +17,8 @@ typedef struct {
  * language model and the tokenizer as llama.cpp reads them; and beside it MODEL.vision.gguf:
  * everything else, and the folder's small files.  The language model's matrices become o->type
  * (those whose rows are no whole blocks q8_0 or their own, and are logged), its norms f32; all else stays
- * as stored.  Each file appears complete, and is then read again and held against its checksums. */
+ * as stored.  Each file appears complete, and is then read again and held against its checksums.  path
+ * may be a GGUF pair when o->type is f32: its values, unpacked. */
 int gm_convert(const char *path, const gm_model_options *m, const char *out,
                const gm_convert_options *o, gm_error *e);
 

@@ -43,6 +43,7 @@ typedef struct {
     void *user;
     const char *cache;          /* folder for SAM's image embeddings, kept between runs; NULL: none */
     int64_t cache_bytes;        /* it may take as much; 0: 4 GB */
+    int verify;                 /* a GGUF pair: hold every byte against its checksums first */
 } gm_model_options;
 
 /* path: a checkpoint folder as the authors publish it (config.json, .bin shards or .safetensors,

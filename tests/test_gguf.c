@@ -226,6 +226,63 @@ START_TEST(a_flipped_bit_is_found)
 }
 END_TEST
 
+/* Writes bytes (n) with bit `at` flipped, and puts the bit back. */
+static void write_flipped(const char *path, char *bytes, size_t n, size_t at)
+{
+    bytes[at / 8] ^= (char)(1 << at % 8);
+    FILE *f = fopen(path, "wb");
+    ck_assert(f && fwrite(bytes, 1, n, f) == n && fclose(f) == 0);
+    bytes[at / 8] ^= (char)(1 << at % 8);
+}
+
+/* The language model's file of golden/wide has no padding but the head's. */
+START_TEST(any_flipped_bit_is_found)
+{
+    static const char path[] = DIR "/flip.gguf";
+    const gm_convert_options o = { .type = GM_Q4_K };
+    gm_error e = { "" };
+    size_t n, head = 40000;                     /* metadata, pieces, list of tensors */
+    gm_make_dir(DIR, &e);
+    ck_assert_msg(gm_convert("golden/wide/model", NULL, path, &o, &e) == 0, "%s", e.text);
+    char *bytes = gm_read_text(path, &n, &e);
+    ck_assert_uint_gt(n, 8 * head);
+    for (size_t i = 0; i < 200; i++) {
+        gm_error why = { "" };
+        size_t at = i < 100 ? i * 7919 % (8 * head) : i * 1000003 % (8 * n);
+        write_flipped(path, bytes, n, at);
+        ck_assert_msg(gm_gguf_verify(path, &why) != 0 && strstr(why.text, "flip.gguf"),
+                      "bit %zu: %s", at, why.text);
+    }
+    free(bytes);
+}
+END_TEST
+
+START_TEST(a_foreign_file_has_no_checksums)
+{
+    gm_error e = { "" };
+    ck_assert_int_ne(gm_gguf_verify(SMALL, &e), 0);
+    ck_assert_msg(strstr(e.text, "no checksums") && strstr(e.text, SMALL), "%s", e.text);
+}
+END_TEST
+
+/* Cut anywhere, it is refused without being asked to verify. */
+START_TEST(a_torn_pair_is_refused)
+{
+    size_t n;
+    gm_error e = { "" };
+    convert(DIR "/cut.gguf", GM_Q8_0);
+    char *bytes = gm_read_text(DIR "/cut.gguf", &n, &e);
+    for (size_t k = 0; k < 8; k++) {
+        gm_error why = { "" };
+        FILE *f = fopen(DIR "/cut.gguf", "wb");
+        ck_assert(f && fwrite(bytes, 1, k * n / 8, f) == k * n / 8 && fclose(f) == 0);
+        ck_assert_ptr_null(gm_model_open(DIR "/cut.gguf", NULL, &why));
+        ck_assert_msg(strstr(why.text, "cut.gguf"), "%s", why.text);
+    }
+    free(bytes);
+}
+END_TEST
+
 START_TEST(what_cannot_be_converted)
 {
     static const struct { const char *from, *to, *want; } bad[] = {
@@ -277,6 +334,9 @@ Suite *test_gguf(void)
     tcase_add_loop_test(t, headers_that_lie, 0, 5);
     tcase_add_loop_test(t, a_converted_model_answers_alike, 0, 3);
     tcase_add_test(t, a_flipped_bit_is_found);
+    tcase_add_test(t, any_flipped_bit_is_found);
+    tcase_add_test(t, a_foreign_file_has_no_checksums);
+    tcase_add_test(t, a_torn_pair_is_refused);
     tcase_add_loop_test(t, what_cannot_be_converted, 0, 5);
     tcase_add_test(t, adapters_and_training_want_a_folder);
     tcase_set_timeout(t, 120);
