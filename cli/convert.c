@@ -1,12 +1,12 @@
 /* glamm convert: a model folder as a pair of GGUF files. */
 #include <stdio.h>
 #include <string.h>
-#include "../io/convert.h"
 #include "../io/gguf.h"
 #include "../io/folder.h"
 #include "../io/os.h"
 #include "../ref/glamm.h"
 #include "commands.h"
+#include "convert.h"
 #include "options.h"
 
 static const command_text CONVERT = {
@@ -34,7 +34,7 @@ typedef struct {
 
 static const option ROWS[] = {
     { "out", 'o', OPTION_TEXT, AT(out), "FILE.gguf", "File to write; its neighbour as well.", 0, 0 },
-    { "type", 't', OPTION_CHOICE, AT(type), "f32|bf16|f16|q8_0|q6_K|q5_K|q5_K_M|q4_K|q4_K_M|q4_1|q4_0",
+    { "type", 't', OPTION_CHOICE, AT(type), CONVERT_TYPES,
       "Type of the language model's matrices (default bf16). _M: the output, and half of the "
       "values and of the MLP's last matrices, are q6_K.", 0, 0 },
     { "clip", 0, OPTION_TEXT, AT(clip), "DIR",
@@ -59,12 +59,17 @@ static void show(void *user, const char *path, uint64_t done, uint64_t all)
             done == all ? "\n" : "");
 }
 
-/* options_parse has checked the word. */
-static gm_convert_options type_by_name(const char *name)
+bool convert_type(gm_convert_options *o, const char *name)
 {
-    int t = GM_F32;
-    while (t < GM_NTYPES && strncmp(gm_type_name((gm_dtype)t), name, 4) != 0) t++;
-    return (gm_convert_options){ .type = (gm_dtype)t, .mixed = strlen(name) == 6 };
+    size_t n = strlen(name);
+    o->mixed = n == 6 && strcmp(name + 2, "_K_M") == 0 && name[1] != '6';
+    for (int t = GM_F32; t < GM_NTYPES; t++) {
+        const char *known = gm_type_name((gm_dtype)t);
+        o->type = (gm_dtype)t;
+        if (t >= GM_I32 && t <= GM_U8) continue;        /* no types of matrices */
+        if (o->mixed ? strncmp(known, name, 4) == 0 : strcmp(known, name) == 0) return true;
+    }
+    return false;
 }
 
 static int failed(const gm_error *e)
@@ -89,9 +94,9 @@ static int convert(const char *model, const convert_options *o)
 {
     gm_error e = { "" };
     const gm_model_options m = { .clip = o->clip, .sam = o->sam, .lora = o->lora, .log = log_line };
-    gm_convert_options c = type_by_name(o->type);
-    c.log = o->quiet ? NULL : log_line;
-    c.progress = o->quiet || !gm_is_terminal(2) ? NULL : show;
+    gm_convert_options c = { .log = o->quiet ? NULL : log_line,
+                             .progress = o->quiet || !gm_is_terminal(2) ? NULL : show };
+    convert_type(&c, o->type);          /* options_parse has checked the word */
     if (gm_convert(model, &m, o->out, &c, &e) != 0) return failed(&e);
     printf("%s\n", o->out);
     return 0;
