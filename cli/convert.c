@@ -33,13 +33,15 @@ typedef struct {
 #define AT(f) offsetof(convert_options, f)
 
 static const option ROWS[] = {
-    { "out", 'o', OPTION_TEXT, AT(out), "FILE.gguf", "File to write; its neighbour as well.", 0, 0 },
+    { "out", 'o', OPTION_TEXT, AT(out), "FILE.gguf", "File to write; its neighbour as well.", 0,
+      0 },
     { "type", 't', OPTION_CHOICE, AT(type), CONVERT_TYPES,
       "Type of the language model's matrices (default bf16). _M: the output, and half of the "
       "values and of the MLP's last matrices, are q6_K.", 0, 0 },
     { "clip", 0, OPTION_TEXT, AT(clip), "DIR",
       "Folder of the CLIP tower, where MODEL does not hold it.", 0, 0 },
-    { "sam", 0, OPTION_TEXT, AT(sam), "FILE", "SAM's own weights for the grounding encoder.", 0, 0 },
+    { "sam", 0, OPTION_TEXT, AT(sam), "FILE", "SAM's own weights for the grounding encoder.", 0,
+      0 },
     { "lora", 0, OPTION_TEXT, AT(lora), "DIR", "An adapter, merged before rounding.", 0, 0 },
     { "verify", 0, OPTION_TEXT, AT(verify), "FILE.gguf",
       "Write nothing: hold this pair against its checksums.", 0, 0 },

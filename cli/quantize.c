@@ -15,14 +15,14 @@
 static const command_text QUANTIZE = {
     "quantize", "MODEL [IMAGE | FOLDER | LIST.jsonl]...",
     "what each smaller type of weights costs a model's answers",
-    "Converts the model to one type after the other and holds what it then says against what it said "
-    "before, on answers that are given: the divergence of its predictions (KL, in nats a token), how "
-    "often the likeliest token is the same, the perplexity of the answers, and the overlap of the "
-    "masks (IoU).\n"
+    "Converts the model to one type after the other and holds what it then says against what it "
+    "said before, on answers that are given: the divergence of its predictions (KL, in nats a "
+    "token), how often the likeliest token is the same, the perplexity of the answers, and the "
+    "overlap of the masks (IoU).\n"
     "\n"
-    "Without images the questions are about drawn scenes (glamm shapes), whose true answers are given: "
-    "for models that know this world, such as models/nano. Of images, as glamm run takes them, the "
-    "answers are those of the model itself before rounding.\n"
+    "Without images the questions are about drawn scenes (glamm shapes), whose true answers are "
+    "given: for models that know this world, such as models/nano. Of images, as glamm run takes "
+    "them, the answers are those of the model itself before rounding.\n"
     "\n"
     "Examples\n"
     "  glamm quantize models/nano\n"
@@ -42,8 +42,8 @@ typedef struct {
 #define AT(f) offsetof(quantize_options, f)
 static const option ROWS[] = {
     { "type", 0, OPTION_LIST, AT(types), CONVERT_TYPES,
-      "A type to try; may be repeated (default bf16, q8_0, q6_K, q5_K_M, q4_K_M, q4_K, q4_1, q4_0).",
-      0, 0 },
+      "A type to try; may be repeated (default bf16, q8_0, q6_K, q5_K_M, q4_K_M, q4_K, q4_1, "
+      "q4_0).", 0, 0 },
     { "samples", 'n', OPTION_INT, AT(samples), "N", "Drawn scenes (default 30).", 1, 1000000 },
     { "seed", 0, OPTION_INT, AT(seed), "S", "Which scenes (default 1).", 0, 0x1p62 },
     { "world", 'w', OPTION_CHOICE, AT(world), "a|b", "Which world they are of (default a).", 0, 0 },
@@ -157,14 +157,16 @@ static int first_model(work *w, char *const *image, int images, gm_error *e)
     if (!bad && images)
         bad = quantize_ask(&w->sample, &w->n, m, image, images, w->o->max_tokens, &w->t, e);
     else if (!bad) bad = draw_scenes(w, e);
-    if (!bad && !(w->want = calloc((size_t)w->n, sizeof *w->want))) bad = gm_fail(e, "out of memory");
+    if (!bad && !(w->want = calloc((size_t)w->n, sizeof *w->want)))
+        bad = gm_fail(e, "out of memory");
     if (!bad) bad = listen(w, m, &d, true, e);
     gm_model_free(m);
     if (bad) return -1;
     if (!w->o->json) {
-        printf("%lld conversations, %lld tokens of answers, %lld masks\n\n%-8s %9s  %10s  %10s  %9s  "
-               "%10s  %8s\n", (long long)w->n, (long long)d.tokens, (long long)d.masks, "type", "MB",
-               "mean KL", "most KL", "top-1", "perplexity", "mask IoU");
+        printf("%lld conversations, %lld tokens of answers, %lld masks\n\n", (long long)w->n,
+               (long long)d.tokens, (long long)d.masks);
+        printf("%-8s %9s  %10s  %10s  %9s  %10s  %8s\n", "type", "MB", "mean KL", "most KL",
+               "top-1", "perplexity", "mask IoU");
     }
     add_row(w, &d, NULL);
     return 0;
@@ -201,8 +203,8 @@ static int make_scratch(work *w, gm_error *e)
     w->pair = w->folder ? gm_path_join(w->folder, "pair.gguf") : NULL;
     if (!w->pair) return gm_fail(e, "out of memory");
     if (gm_is_dir(w->folder) || gm_is_file(w->folder)) {
-        gm_fail(e, "%s: is there already: another run's, or one's that was interrupted (remove it, or "
-                "give --scratch another folder)", w->folder);
+        gm_fail(e, "%s: is there already: another run's, or one's that was interrupted (remove it, "
+                "or give --scratch another folder)", w->folder);
         free(w->folder);
         w->folder = NULL;                       /* not ours */
         return -1;
@@ -220,8 +222,8 @@ static int quantize(work *w, char *const *image, int images)
     if (!bad) bad = first_model(w, image, images, &e);
     for (int i = 0; !bad && i < n; i++) bad = one_type(w, l->n ? l->item[i] : DEFAULT_TYPES[i], &e);
     if (!bad && w->starred)
-        printf("\n* matrices whose rows are no whole blocks are of another type: glamm convert names "
-               "them\n");
+        printf("\n* matrices whose rows are no whole blocks are of another type: glamm convert "
+               "names them\n");
     if (!bad && w->o->json) {
         json_t *all = json_pack("{s:s, s:I, s:O}", "model", w->model, "conversations",
                                 (json_int_t)w->n, "types", w->rows);

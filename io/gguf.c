@@ -221,7 +221,8 @@ static int read_tensor(gm_stored_tensor *t, int64_t dim[MOST_DIMS], uint64_t *of
     while (k < NTYPES && TYPES[k].number != type) k++;
     if (k == NTYPES)
         return gm_fail(e, "%s: %.*s: ggml's type %llu is not read (f32, f16, bf16, q8_0, q4_0, "
-                       "q4_1, q4_K, q5_K, q6_K are)", g->path, shown, t->name, (unsigned long long)type);
+                       "q4_1, q4_K, q5_K, q6_K are)", g->path, shown, t->name,
+                       (unsigned long long)type);
     t->type = TYPES[k].type;
     t->nd = (int)nd;
     t->dim = dim;

@@ -1,5 +1,5 @@
-/* Blocks of 256: see quantise.h.  The bytes are those of the reference only with its sums: floats, in
- * the order of the elements, no fused multiplication (io/ is compiled without). */
+/* Blocks of 256: see quantise.h.  The bytes are those of the reference only with its sums: floats,
+ * in the order of the elements, no fused multiplication (io/ is compiled without). */
 #include <math.h>
 #include <string.h>
 #include "../ref/kernels/typed.h"
@@ -67,7 +67,8 @@ static float error_of(const part *p, const uint8_t *q, line l)
     return sum;
 }
 
-/* The line of least weighted squares through (q, x), not above 0 at 0; false when q does not vary. */
+/* The line of least weighted squares through (q, x), not above 0 at 0; false when q does not
+ * vary. */
 static bool fit(line *l, const part *p, const uint8_t *q)
 {
     float sum_q = 0, sum_qq = 0, sum_qx = 0;

@@ -51,8 +51,9 @@ static void *weights(gm_dtype type, int64_t n)
         return typed;
     }
     uint16_t scale = gm_to_f16(1 / 64.0f);
+    int halves = type == GM_Q8_0 || type == GM_Q4_0 || type == GM_Q6_K ? 1 : 2;
     for (int64_t i = 0; i < n / gm_block_values(type); i++)
-        for (int64_t j = 0; j < (type == GM_Q8_0 || type == GM_Q4_0 || type == GM_Q6_K ? 1 : 2); j++)
+        for (int64_t j = 0; j < halves; j++)
             memcpy((uint8_t *)w + i * bytes + (type == GM_Q6_K ? 208 : 2 * j), &scale,
                    sizeof scale);
     return w;

@@ -1,6 +1,6 @@
 /* GGUF: files of the PyPI package gguf (golden/make_gguf.py) and of llama.cpp's quantisers
- * (make_gguf_k.py) read, their quantisation met bit for bit; files that lie; and a model through glamm
- * convert and back. */
+ * (make_gguf_k.py) read, their quantisation met bit for bit; files that lie; and a model through
+ * glamm convert and back. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>

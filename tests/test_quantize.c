@@ -12,8 +12,8 @@
 
 #define CASE "golden/mini/cases/gcg"
 
-/* p (1/4, 3/4) against q (1/2, 1/2); then twice the same.  Masks that share one of three pixels, and
- * two empty ones. */
+/* p (1/4, 3/4) against q (1/2, 1/2); then twice the same.  Masks that share one of three pixels,
+ * and two empty ones. */
 START_TEST(differences_by_hand)
 {
     float want[] = { 0, 1.09861229f, 5, 6 }, got[] = { 7, 7, 5, 6 };
@@ -64,8 +64,8 @@ static double number_of(const json_t *rows, size_t i, const char *key)
 static json_t *report(const char *arguments)
 {
     clean_output();
-    ck_assert_int_eq(shell("mkdir -p " OUTPUT " && $G quantize golden/nano/model %s --json -q --scratch "
-                           OUTPUT, arguments), 0);
+    ck_assert_int_eq(shell("mkdir -p " OUTPUT " && $G quantize golden/nano/model %s --json -q "
+                           "--scratch " OUTPUT, arguments), 0);
     json_t *all = json_loads(said(), 0, NULL);
     ck_assert_msg(json_array_size(json_object_get(all, "types")) > 1, "%s", said());
     ck_assert(!gm_is_dir(OUTPUT "/glamm-quantize.tmp"));

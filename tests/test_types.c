@@ -1,5 +1,5 @@
-/* golden/wide, whose widths every type divides: the whole model with weights of each type against the
- * same model with these weights unpacked to float first, all modules, logits and masks of whole
+/* golden/wide, whose widths every type divides: the whole model with weights of each type against
+ * the same model with these weights unpacked to float first, all modules, logits and masks of whole
  * conversations within the float32 tolerance that the goldens state. */
 #include <check.h>
 #include <jansson.h>
@@ -25,8 +25,8 @@ static gm_file *open_good(const char *path)
     return f;
 }
 
-/* tap/model.layers.0 in the JSON is tap_model.layers.0 in the file; taps of which none is stored have
- * no line: the largest gap of all. */
+/* tap/model.layers.0 in the JSON is tap_model.layers.0 in the file; taps of which none is stored
+ * have no line: the largest gap of all. */
 static double gap_of(const json_t *facts, const char *key)
 {
     const char *name;
@@ -49,7 +49,8 @@ static int compare(const char *type, const char *name)
     int n = 0;
     snprintf(path, sizeof path, WIDE "cases/%s.json", name);
     json_t *all = load_vectors(path);
-    gm_file *a = open_good(OUTPUT "/typed.safetensors"), *b = open_good(OUTPUT "/floats.safetensors");
+    gm_file *a = open_good(OUTPUT "/typed.safetensors"),
+            *b = open_good(OUTPUT "/floats.safetensors");
     ck_assert_int_eq(gm_file_count(a), gm_file_count(b));
     for (int64_t i = 0; i < gm_file_count(a); i++) {
         const char *key = gm_file_name(a, i);

@@ -1,11 +1,11 @@
-/* How far one model's answers are from another's of the same shape, on conversations that are given:
- * what rounded weights cost (glamm quantize). */
+/* How far one model's answers are from another's of the same shape, on conversations that are
+ * given: what rounded weights cost (glamm quantize). */
 #ifndef GM_TRAIN_DRIFT_H
 #define GM_TRAIN_DRIFT_H
 #include "batch.h"
 
-/* What a model says of one sample, answers given (teacher-forced): for every token of the answers the
- * logits that predict it, and the masks of their [SEG]s. */
+/* What a model says of one sample, answers given (teacher-forced): for every token of the answers
+ * the logits that predict it, and the masks of their [SEG]s. */
 typedef struct {
     int64_t tokens, V;
     float *logits;              /* (tokens, V) */
@@ -24,7 +24,7 @@ typedef struct {
     int64_t tokens, masks;
     int64_t same;               /* tokens whose likeliest continuation is the same */
     double kl, most_kl;         /* sum and largest of KL(wanted || got), nats */
-    double surprise;            /* sum of -log p(answer's token) of `got`: perplexity is exp of the mean */
+    double surprise;            /* sum of -log p(answer's token), got's; exp(mean): perplexity */
     double iou;                 /* sum of the IoU of masks; 1 for two empty ones */
 } gm_drift;
 

@@ -1,5 +1,6 @@
-/* Quantised rows in blocks of 256 (kernels.h; where the bits lie: typed.h): a block is unpacked into
- * the first-level cache and multiplied there, sixteen sums side by side to the end of the row. */
+/* Quantised rows in blocks of 256 (kernels.h; where the bits lie: typed.h): a block is unpacked
+ * into the first-level cache and multiplied there, sixteen sums side by side to the end of the
+ * row. */
 #include "cpu_dots.h"
 #include "cpu_vec.h"
 

@@ -1,5 +1,5 @@
-/* Rows in blocks of 256 (kernels.h, typed.h) times floats with AVX2 and FMA: eight weights at a time.
- * Compiled as x86_avx2.c is. */
+/* Rows in blocks of 256 (kernels.h, typed.h) times floats with AVX2 and FMA: eight weights at a
+ * time.  Compiled as x86_avx2.c is. */
 #include <immintrin.h>
 #include "cpu_dots.h"
 #include "typed.h"
@@ -26,8 +26,8 @@ static inline __m256i bytes_at(const uint8_t *p)
 }
 
 /* One part of q4_K or q5_K, from its half bytes (the upper ones for an odd part), with fifth bits
- * from `fifth` unless that is NULL; as weights d s q - e t, so that an infinite x gives what it gives
- * in the oracle. */
+ * from `fifth` unless that is NULL; as weights d s q - e t, so that an infinite x gives what it
+ * gives in the oracle. */
 static inline __m256 part_dot(const uint8_t *w, float d, float e, const uint8_t *q,
                               const uint8_t *fifth, int part, const float *x, __m256 sum)
 {

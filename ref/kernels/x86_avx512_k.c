@@ -1,5 +1,6 @@
-/* Rows in blocks of 256 (kernels.h, typed.h) times floats with AVX-512.  A part of q4_K and q5_K has
- * 16 or 32 different weights: they are made once, and looked up.  Compiled as x86_avx512.c is. */
+/* Rows in blocks of 256 (kernels.h, typed.h) times floats with AVX-512.  A part of q4_K and q5_K
+ * has 16 or 32 different weights: they are made once, and looked up.  Compiled as x86_avx512.c
+ * is. */
 #include <immintrin.h>
 #include "cpu_dots.h"
 #include "typed.h"
