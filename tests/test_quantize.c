@@ -103,7 +103,7 @@ END_TEST
 
 START_TEST(about_images_of_one_s_own)
 {
-    json_t *all = report("golden/nano/model/scenes/demo.png --type q8_0");
+    json_t *all = report("golden/nano/scenes/demo.png --type q8_0");
     const json_t *rows = json_object_get(all, "types");
     ck_assert_int_eq(json_integer_value(json_object_get(all, "conversations")), 1);
     /* its own greedy answer surprises it little */
