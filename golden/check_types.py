@@ -72,7 +72,6 @@ def main():
     parser.add_argument("--types", default="f32 bf16 f16 q8_0 q6_K q5_K q5_K_M q4_K q4_K_M q4_1 q4_0")
     a = parser.parse_args()
     folder, bad = tempfile.mkdtemp(), 0
-    alone = os.path.join(folder, "alone.gguf")          # without its neighbour: a text model
 
     def convert(source, name, kind):
         out = os.path.join(folder, name + ".gguf")
@@ -98,10 +97,9 @@ def main():
         else:
             line += "%9s   " % "-"
         bad += differ
-        shutil.copy(path, alone)
-        want = theirs(alone, sequences)
+        want = theirs(path, sequences)
         for activations in ("f32", "q8"):
-            line += "%6.2f %% %9.2e %9.2e   " % ((100 * (r := compare(ours(a, alone, sequences, activations).reshape(-1, V), want))[0],) + r[1:])
+            line += "%6.2f %% %9.2e %9.2e   " % ((100 * (r := compare(ours(a, path, sequences, activations).reshape(-1, V), want))[0],) + r[1:])
         print(line, flush=True)
     shutil.rmtree(folder)
     return bad != 0
