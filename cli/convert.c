@@ -1,12 +1,12 @@
 /* glamm convert: a model folder as a pair of GGUF files. */
 #include <stdio.h>
 #include <string.h>
-#include "../io/convert.h"
 #include "../io/gguf.h"
 #include "../io/folder.h"
 #include "../io/os.h"
 #include "../ref/glamm.h"
 #include "commands.h"
+#include "convert.h"
 #include "options.h"
 
 static const command_text CONVERT = {
@@ -33,12 +33,15 @@ typedef struct {
 #define AT(f) offsetof(convert_options, f)
 
 static const option ROWS[] = {
-    { "out", 'o', OPTION_TEXT, AT(out), "FILE.gguf", "File to write; its neighbour as well.", 0, 0 },
-    { "type", 't', OPTION_CHOICE, AT(type), "f32|bf16|f16|q8_0|q4_0|q4_1",
-      "Type of the language model's matrices (default bf16).", 0, 0 },
+    { "out", 'o', OPTION_TEXT, AT(out), "FILE.gguf", "File to write; its neighbour as well.", 0,
+      0 },
+    { "type", 't', OPTION_CHOICE, AT(type), CONVERT_TYPES,
+      "Type of the language model's matrices (default bf16). _M: the output, and half of the "
+      "values and of the MLP's last matrices, are q6_K.", 0, 0 },
     { "clip", 0, OPTION_TEXT, AT(clip), "DIR",
       "Folder of the CLIP tower, where MODEL does not hold it.", 0, 0 },
-    { "sam", 0, OPTION_TEXT, AT(sam), "FILE", "SAM's own weights for the grounding encoder.", 0, 0 },
+    { "sam", 0, OPTION_TEXT, AT(sam), "FILE", "SAM's own weights for the grounding encoder.", 0,
+      0 },
     { "lora", 0, OPTION_TEXT, AT(lora), "DIR", "An adapter, merged before rounding.", 0, 0 },
     { "verify", 0, OPTION_TEXT, AT(verify), "FILE.gguf",
       "Write nothing: hold this pair against its checksums.", 0, 0 },
@@ -58,11 +61,17 @@ static void show(void *user, const char *path, uint64_t done, uint64_t all)
             done == all ? "\n" : "");
 }
 
-static gm_dtype type_by_name(const char *name)
+bool convert_type(gm_convert_options *o, const char *name)
 {
-    int t = GM_F32;
-    while (t < GM_NTYPES && strcmp(gm_type_name((gm_dtype)t), name) != 0) t++;
-    return (gm_dtype)t;                 /* options_parse has checked the word */
+    size_t n = strlen(name);
+    o->mixed = n == 6 && strcmp(name + 2, "_K_M") == 0 && name[1] != '6';
+    for (int t = GM_F32; t < GM_NTYPES; t++) {
+        const char *known = gm_type_name((gm_dtype)t);
+        o->type = (gm_dtype)t;
+        if (t >= GM_I32 && t <= GM_U8) continue;        /* no types of matrices */
+        if (o->mixed ? strncmp(known, name, 4) == 0 : strcmp(known, name) == 0) return true;
+    }
+    return false;
 }
 
 static int failed(const gm_error *e)
@@ -87,10 +96,9 @@ static int convert(const char *model, const convert_options *o)
 {
     gm_error e = { "" };
     const gm_model_options m = { .clip = o->clip, .sam = o->sam, .lora = o->lora, .log = log_line };
-    const gm_convert_options c = {
-        .type = type_by_name(o->type), .log = o->quiet ? NULL : log_line,
-        .progress = o->quiet || !gm_is_terminal(2) ? NULL : show
-    };
+    gm_convert_options c = { .log = o->quiet ? NULL : log_line,
+                             .progress = o->quiet || !gm_is_terminal(2) ? NULL : show };
+    convert_type(&c, o->type);          /* options_parse has checked the word */
     if (gm_convert(model, &m, o->out, &c, &e) != 0) return failed(&e);
     printf("%s\n", o->out);
     return 0;

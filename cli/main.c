@@ -19,6 +19,7 @@ static const command COMMANDS[] = {
     { "info", cmd_info, "architecture, parameters, memory plan of a model" },
     { "trace", cmd_trace, "the output of every module: store, compare, replace, draw" },
     { "convert", cmd_convert, "write a model as GGUF, with smaller weights if wanted" },
+    { "quantize", cmd_quantize, "what each smaller type of weights costs a model's answers" },
     { "synth", cmd_synth, "write a checkpoint of random weights, of any released size" },
     { "tokenize", cmd_tokenize, "text to token ids and pieces, and back" },
     { "train", cmd_train, "fine-tune a model, or train one from nothing" },

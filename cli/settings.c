@@ -29,6 +29,8 @@ const option MODEL_OPTIONS[] = {
       "without SAM. Several programs may share it.", 0, 0 },
     { "cache-size", 0, OPTION_REAL, AT(cache_gb), "GB",
       "With --cache: what it may take (default 4); what was longest unused goes.", 0.001, 1e6 },
+    { "verify", 0, OPTION_FLAG, AT(verify), NULL,
+      "Hold every byte of a GGUF pair against its checksums before it is used.", 0, 0 },
     { "verbose", 'v', OPTION_FLAG, AT(verbose), NULL,
       "Name every unused or missing tensor; print the time of each stage.", 0, 0 },
     { "quiet", 'q', OPTION_FLAG, AT(quiet), NULL,
@@ -91,6 +93,7 @@ gm_model_options settings_model(const model_settings *s, void (*log)(void *, con
                                .cache_bytes = (int64_t)(1e9 * s->cache_gb),
                                .exact_f32 = s->exact_f32,
                                .threads = (int)s->threads,
+                               .verify = s->verify,
                                .verbose = s->verbose,
                                .log = log,
                                .user = user };

@@ -9,7 +9,7 @@
 /* ---- the model's options ---- */
 typedef struct {
     const char *backend, *clip, *sam, *lora, *conversation, *cache, *activations;
-    int exact_f32, verbose, quiet;
+    int exact_f32, verify, verbose, quiet;
     int64_t threads;
     double cache_gb;
 } model_settings;

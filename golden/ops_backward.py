@@ -7,7 +7,7 @@ from transformers.activations import QuickGELUActivation
 
 from ops_input import FAINT, TINY, Input as I, gradients, sizes_of
 import ops_moves                                    # noqa: F401  (makes the authors' SAM package importable)
-from ops_sums import QUANTISED, WEIGHTS, eps_of
+from ops_sums import QUANTISED, QUANTISED_K, WEIGHTS, eps_of
 from sam.common import LayerNorm2d
 from sam.image_encoder import window_partition, window_unpartition
 
@@ -202,8 +202,8 @@ def some_only(name, f, cases=("dx", "dw", "db", "dw db")):
 def quantised():
     """Frozen weights pass gradients on to their input."""
     f = linear_in(lambda x, w: F.linear(x, w), {"dx": "x"})
-    for kind in QUANTISED:
-        for R, N, K in ((1, 7, 32), (3, 70, 544), (7, 9, 96)):
+    for kind in QUANTISED + QUANTISED_K:
+        for R, N, K in ((1, 7, 256), (3, 70, 1280), (7, 9, 768)) if kind in QUANTISED_K else ((1, 7, 32), (3, 70, 544), (7, 9, 96)):
             gradients("linear_backward", f"{kind} {R}x{N}x{K}", f, dict(R=R, N=N, K=K), dy=I(R, N), x=I(R, K),
                       w=I(N, K, type=kind, fill="blocks"))
 

@@ -9,7 +9,8 @@ import torch
 
 TINY = 2.0 ** -127          # 4 eps of it is less than the smallest denormal: one rounding there
 FAINT = 2e-30               # 4 eps of it is 1e-36: below, a float exp has under- or overflowed
-BLOCK = {"q8_0": 34, "q4_0": 18, "q4_1": 20}     # bytes of 32 elements
+BLOCK = {"q8_0": (34, 32), "q4_0": (18, 32), "q4_1": (20, 32),                  # bytes, elements
+         "q4_K": (144, 256), "q5_K": (176, 256), "q6_K": (210, 256)}
 SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -24,12 +25,15 @@ def hash32(seed, n):
 
 def quantised(kind, fill, seed, n):
     """n elements of a quantised type in blocks made by the hash; as float64, and their magnitudes: |d q|, |d q| + |m|."""
-    size = BLOCK[kind]
-    h = hash32(seed, n // 32 * size).reshape(-1, size)
+    size, each = BLOCK[kind]
+    h = hash32(seed, n // each * size).reshape(-1, size)
     data = (h & 255).astype(np.uint8)
-    for at, ours in ((0, 0x3c00), (2, 0xc700))[:2 if kind == "q4_1" else 1]:
+    first = 208 if kind == "q6_K" else 0
+    for at, ours in ((first, 0x3c00), (2, 0xc700))[:2 if kind in ("q4_1", "q4_K", "q5_K") else 1]:
         half = (0x2400 + h[:, at] % 0x1800) | h[:, at] >> 31 << 15
         data[:, at:at + 2] = (half if fill == "blocks" else 0 * half + ours).astype("<u2").view(np.uint8).reshape(-1, 2)
+    if each == 256:
+        return quantised_k(kind, data)
     d, m = (torch.from_numpy(data[:, at:at + 2].copy().view("<f2").astype(np.float64)) for at in (0, 2))      # (blocks, 1)
     q = torch.from_numpy(data[:, 4 if kind == "q4_1" else 2:].astype(np.int64))
     if kind == "q8_0":
@@ -38,6 +42,28 @@ def quantised(kind, fill, seed, n):
         q = torch.cat([q % 16, q // 16], 1) - (8 if kind == "q4_0" else 0)
     x = d * q
     return (x + m, x.abs() + m.abs()) if kind == "q4_1" else (x, x.abs())
+
+
+def quantised_k(kind, data):
+    """The same of blocks of 256: |d s q|, or |d s q| + |e t|."""
+    at = {"q4_K": (0, 2), "q5_K": (0, 2), "q6_K": (208, 208)}[kind]
+    d, e = (data[:, a:a + 2].copy().view("<f2").astype(np.float64)[:, :, None] for a in at)     # (blocks, 1, 1)
+    b = data.astype(np.int64)
+    if kind == "q6_K":
+        low, high = b[:, :128].reshape(-1, 2, 2, 32), b[:, 128:192].reshape(-1, 2, 32)          # (blocks, half, pair, 32)
+        q = [low[:, :, r % 2] >> 4 * (r // 2) & 15 | (high >> 2 * r & 3) << 4 for r in range(4)]
+        s = data[:, 192:208].view(np.int8).astype(np.float64)[:, :, None]
+        x = torch.from_numpy(d * s * (np.stack(q, 2).reshape(-1, 16, 16) - 32))
+        return x, x.abs()
+    low = b[:, -128:].reshape(-1, 4, 1, 32)                                                     # (blocks, pair of parts, 32)
+    q = np.concatenate([low & 15, low >> 4], 2).reshape(-1, 8, 32)
+    if kind == "q5_K":
+        q |= (b[:, 16:48][:, None, :] >> np.arange(8)[:, None] & 1) << 4
+    a, t, c = (b[:, i:i + 4] for i in (4, 8, 12))
+    s = np.concatenate([a & 63, c & 15 | a >> 6 << 4], 1)[:, :, None]
+    t = np.concatenate([t & 63, c >> 4 | t >> 6 << 4], 1)[:, :, None]
+    x, m = (torch.from_numpy(v) for v in (d * s * q, np.broadcast_to(e * t, q.shape).copy()))
+    return x - m, x.abs() + m.abs()
 
 
 class Input:

@@ -13,6 +13,7 @@ from sam.image_encoder import add_decomposed_rel_pos
 
 WEIGHTS = ("f32", "bf16", "f16")
 QUANTISED = ("q8_0", "q4_0", "q4_1")
+QUANTISED_K = ("q4_K", "q5_K", "q6_K")
 
 
 def linear(x, w, b=None):
@@ -333,19 +334,23 @@ def decisions():
 
 
 def quantised():
-    for kind in QUANTISED:
-        for N, R, C in ((1, 1, 32), (7, 5, 96), (33, 40, 160)):
+    for kind in QUANTISED + QUANTISED_K:
+        wide = 8 if kind in QUANTISED_K else 1
+        for N, R, C in ((1, 1, 32 * wide), (7, 5, 96 * wide), (33, 40, 160 * wide)):
             case("gather", f"{kind} {N} of {R}x{C}", lambda x, rows: x[rows], dict(N=N, R=R, C=C), compare="bits",
-                 stride=1 + N // 10, x=I(R, C, type=kind, fill="blocks"),
+                 stride=1 + N * wide // 10, x=I(R, C, type=kind, fill="blocks"),
                  rows=I(N, fill="index", scale=R, type="i32"))
         for R, N, K in ((1, 1, 32), (1, 7, 96), (1, 33, 4096), (2, 33, 32), (2, 7, 4096), (4, 7, 160), (5, 1, 32),
                         (5, 7, 96), (5, 33, 4096), (40, 7, 32), (40, 33, 96), (40, 1, 4096)):
+            K = K if K == 4096 else K * wide
             case("linear", f"{kind} {R}x{N}x{K}", linear_in(linear), dict(R=R, N=N, K=K), x=I(R, K, add=0.25),
                  w=I(N, K, type=kind, fill="blocks"), b=I(N) if (R + N) % 2 else None)
         for R in (1, 19):
-            case("linear", f"{kind} integers {R}x23x96", exactly(linear), dict(R=R, N=23, K=96),
-                 x=I(R, 96, fill="int", scale=9), w=I(23, 96, type=kind, fill="whole"), b=I(23, fill="int", scale=99))
+            K = 256 if kind in QUANTISED_K else 96
+            case("linear", f"{kind} integers {R}x23x{K}", exactly(linear), dict(R=R, N=23, K=K),
+                 x=I(R, K, fill="int", scale=9), w=I(23, K, type=kind, fill="whole"), b=I(23, fill="int", scale=99))
         for R in (4, 7):
-            case("linear", f"{kind} nan and inf {R}x9x64", strict(linear_in(linear)), dict(R=R, N=9, K=64),
-                 x=I(R, 64, patch=[(11, "nan"), (70, "inf"), (140, "-inf")]), w=I(9, 64, type=kind, fill="blocks"),
-                 b=I(9, patch=[(2, "nan")]))
+            K = 64 * wide
+            case("linear", f"{kind} nan and inf {R}x9x{K}", strict(linear_in(linear)), dict(R=R, N=9, K=K),
+                 x=I(R, K, patch=[(11 * wide, "nan"), (70 * wide, "inf"), (140 * wide, "-inf")]),
+                 w=I(9, K, type=kind, fill="blocks"), b=I(9, patch=[(2, "nan")]))

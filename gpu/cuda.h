@@ -47,9 +47,32 @@ static __device__ __forceinline__ uint16_t gpu_to_bf16(float f)
     return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 }
 
-/* Element i of a weight in blocks of 32 (ref/kernels.h; a row is a whole number of blocks). */
+/* Element k of a block of 256: as gm_k_quantised of ref/kernels/typed.h. */
+template <int TYPE> __device__ __forceinline__ float gpu_k_quantised(const uint8_t *b, int k)
+{
+    const uint16_t *half = reinterpret_cast<const uint16_t *>(b);
+    int part = k / 32, l = k % 32;
+    if (TYPE == GM_Q6_K) {
+        int run = part % 4, low = b[k / 128 * 64 + run % 2 * 32 + l] >> run / 2 * 4 & 15;
+        int high = b[128 + k / 128 * 32 + l] >> 2 * run & 3;
+        return gpu_half(half[104]) * (float)(int8_t)b[192 + k / 16] *
+               (float)((low | high << 4) - 32);
+    }
+    int v = b[(TYPE == GM_Q5_K ? 48 : 16) + part / 2 * 32 + l] >> part % 2 * 4 & 15;
+    if (TYPE == GM_Q5_K) v |= (b[16 + l] >> part & 1) << 4;
+    const uint8_t *p = b + 4;
+    int s = part < 4 ? p[part] & 63 : (p[part + 4] & 15) | p[part - 4] >> 6 << 4;
+    int t = part < 4 ? p[part + 4] & 63 : p[part + 4] >> 4 | p[part] >> 6 << 4;
+    return gpu_half(half[0]) * (float)s * (float)v - gpu_half(half[1]) * (float)t;
+}
+
+/* Element i of a weight in blocks (ref/kernels.h; a row is a whole number of blocks). */
 template <int TYPE> __device__ __forceinline__ float gpu_quantised(const void *w, int64_t i)
 {
+    if (TYPE >= GM_Q4_K)
+        return gpu_k_quantised<TYPE>(static_cast<const uint8_t *>(w) + i / 256 *
+                                     (TYPE == GM_Q4_K ? 144 : TYPE == GM_Q5_K ? 176 : 210),
+                                     (int)(i % 256));
     const int size = TYPE == GM_Q8_0 ? 34 : TYPE == GM_Q4_0 ? 18 : 20;
     const uint8_t *b = static_cast<const uint8_t *>(w) + i / 32 * size;
     const uint16_t *half = reinterpret_cast<const uint16_t *>(b);
@@ -63,7 +86,7 @@ template <int TYPE> __device__ __forceinline__ float gpu_quantised(const void *w
 
 static inline bool gpu_is_quantised(gm_dtype t)
 {
-    return t == GM_Q8_0 || t == GM_Q4_0 || t == GM_Q4_1;
+    return t >= GM_Q8_0 && t <= GM_Q6_K;
 }
 static inline bool gpu_is_weight(gm_dtype t)
 {
@@ -72,8 +95,9 @@ static inline bool gpu_is_weight(gm_dtype t)
 /* Bytes of n elements of a weight. */
 static inline size_t gpu_weight_bytes(gm_dtype t, int64_t n)
 {
-    size_t block = t == GM_Q8_0 ? 34 : t == GM_Q4_0 ? 18 : t == GM_Q4_1 ? 20 : 0;
-    return block ? (size_t)(n / 32) * block : (size_t)n * (t == GM_F32 ? 4 : 2);
+    static const size_t block[] = { 34, 18, 20, 144, 176, 210 };    /* from GM_Q8_0 on */
+    if (!gpu_is_quantised(t)) return (size_t)n * (t == GM_F32 ? 4 : 2);
+    return (size_t)(n / (t >= GM_Q4_K ? 256 : 32)) * block[t - GM_Q8_0];
 }
 
 /* Element i of a weight. */

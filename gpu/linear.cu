@@ -29,6 +29,12 @@ template <class TO> static int convert_to(TO *y, const void *x, gm_dtype from, i
         LAUNCH((k_convert<GM_Q4_0, TO>), blocks, THREADS, 0, gpu.stream, y, x, n);
     else if (from == GM_Q4_1)
         LAUNCH((k_convert<GM_Q4_1, TO>), blocks, THREADS, 0, gpu.stream, y, x, n);
+    else if (from == GM_Q4_K)
+        LAUNCH((k_convert<GM_Q4_K, TO>), blocks, THREADS, 0, gpu.stream, y, x, n);
+    else if (from == GM_Q5_K)
+        LAUNCH((k_convert<GM_Q5_K, TO>), blocks, THREADS, 0, gpu.stream, y, x, n);
+    else if (from == GM_Q6_K)
+        LAUNCH((k_convert<GM_Q6_K, TO>), blocks, THREADS, 0, gpu.stream, y, x, n);
     else return 1;
     return gpu_status();
 }
@@ -141,6 +147,9 @@ static int few_of(float *y, const float *x, const void *w, gm_dtype wt, const fl
     case GM_Q8_0: return few_rows<GM_Q8_0>(y, x, w, b, R, N, K);
     case GM_Q4_0: return few_rows<GM_Q4_0>(y, x, w, b, R, N, K);
     case GM_Q4_1: return few_rows<GM_Q4_1>(y, x, w, b, R, N, K);
+    case GM_Q4_K: return few_rows<GM_Q4_K>(y, x, w, b, R, N, K);
+    case GM_Q5_K: return few_rows<GM_Q5_K>(y, x, w, b, R, N, K);
+    case GM_Q6_K: return few_rows<GM_Q6_K>(y, x, w, b, R, N, K);
     default: return 1;
     }
 }

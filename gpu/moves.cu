@@ -112,6 +112,12 @@ int cuda_gather(float *y, const void *x, gm_dtype xt, const int32_t *rows, int64
         LAUNCH((k_gather<GM_Q4_0>), grid, block, 0, gpu.stream, y, x, rows, R, C);
     else if (xt == GM_Q4_1)
         LAUNCH((k_gather<GM_Q4_1>), grid, block, 0, gpu.stream, y, x, rows, R, C);
+    else if (xt == GM_Q4_K)
+        LAUNCH((k_gather<GM_Q4_K>), grid, block, 0, gpu.stream, y, x, rows, R, C);
+    else if (xt == GM_Q5_K)
+        LAUNCH((k_gather<GM_Q5_K>), grid, block, 0, gpu.stream, y, x, rows, R, C);
+    else if (xt == GM_Q6_K)
+        LAUNCH((k_gather<GM_Q6_K>), grid, block, 0, gpu.stream, y, x, rows, R, C);
     else return 1;
     return gpu_status();
 }

@@ -316,11 +316,22 @@ static int open_text_model(gm_checkpoint *k, const gm_model_options *o, gm_error
     return gm_config_check(&k->config, k->path, e);
 }
 
+static int verify(const gm_checkpoint *k, gm_error *e)
+{
+    if (!k->folder.packed && !k->folder.alone)
+        return gm_fail(e, "%s: wanted a GGUF pair to verify, found a folder, which has no checksums",
+                       k->path);
+    int bad = gm_gguf_verify(k->path, e);
+    return bad || k->folder.alone ? bad : gm_gguf_verify(k->folder.path, e);
+}
+
 static int open_all(gm_checkpoint *k, const gm_model_options *o, gm_error *e)
 {
     char *tower = NULL;
+    int bad = o && o->verify ? verify(k, e) : 0;
+    if (bad) return bad;
     if (k->folder.alone) return open_text_model(k, o, e);
-    int bad = read_model_config(k, &tower, e);
+    bad = read_model_config(k, &tower, e);
     if (!bad) bad = open_weights(k, e);
     if (!bad) bad = open_tower(k, tower, o, e);
     free(tower);

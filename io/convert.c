@@ -43,20 +43,39 @@ static void say(const work *w, const char *format, ...)
 
 /* ---- which tensors ---- */
 
-/* Matrices become the wanted type where their rows allow it; vectors f32, as llama.cpp has them. */
-static gm_dtype type_of(const work *w, const gm_stored *s)
-{
-    if (s->tensor.nd < 2) return GM_F32;
-    if (gm_is_matrix_type(w->o->type, s->tensor.dim[1])) return w->o->type;
-    say(w, "%s stays %s: its rows of %lld are no whole blocks of %d", s->name,
-        gm_type_name(s->tensor.type), (long long)s->tensor.dim[1], GM_BLOCK);
-    return s->tensor.type;
-}
-
 static bool ends(const char *s, const char *with)
 {
     size_t n = strlen(s), m = strlen(with);
     return n >= m && strcmp(s + n - m, with) == 0;
+}
+
+/* Where a mixed file spends more bits: the output matrix; of the values and of the MLP's way down,
+ * the first and last eighth of the layers and every third between.  llama.cpp llama-quant.cpp,
+ * use_more_bits, LLAMA_FTYPE_MOSTLY_Q4_K_M and _Q5_K_M. */
+static bool finer(const work *w, const char *name)
+{
+    int64_t l, n = w->g->llm.layers, eighth = n / 8;
+    if (strcmp(name, "lm_head.weight") == 0) return true;
+    if (!ends(name, "v_proj.weight") && !ends(name, "down_proj.weight")) return false;
+    const char *number = strstr(name, "layers.");
+    l = number ? strtoll(number + 7, NULL, 10) : 0;
+    return l < eighth || l >= 7 * n / 8 || (l - eighth) % 3 == 2;
+}
+
+/* Matrices become the wanted type where their rows allow it; those that blocks of 256 do not divide
+ * become q8_0, those that no block does stay.  Vectors become f32, as llama.cpp has them. */
+static gm_dtype type_of(const work *w, const gm_stored *s)
+{
+    if (s->tensor.nd < 2) return GM_F32;
+    gm_dtype type = w->o->mixed && finer(w, s->name) ? GM_Q6_K : w->o->type;
+    int64_t C = s->tensor.dim[1];
+    if (gm_is_matrix_type(type, C)) return type;
+    bool small = gm_is_matrix_type(GM_Q8_0, C);
+    gm_dtype other = small ? GM_Q8_0 : s->tensor.type;
+    say(w, "%s %s %s: its rows of %lld are no whole blocks of %lld", s->name,
+        small ? "becomes" : "stays", gm_type_name(other), (long long)C,
+        (long long)gm_block_values(type));
+    return other;
 }
 
 static int sort_tensors(work *w, gm_error *e)
@@ -79,8 +98,9 @@ static int sort_tensors(work *w, gm_error *e)
         }
         t.name = w->name[w->nllm];
         t.type = type_of(w, s);
-        if (ends(s->name, "q_proj.weight")) t.heads = w->g->llm.heads;
-        if (ends(s->name, "k_proj.weight")) t.heads = w->g->llm.kv_heads;
+        bool turn = !w->g->llm.interleaved;         /* a pair's rows stand in that order already */
+        if (turn && ends(s->name, "q_proj.weight")) t.heads = w->g->llm.heads;
+        if (turn && ends(s->name, "k_proj.weight")) t.heads = w->g->llm.kv_heads;
         w->llm[w->nllm++] = t;
     }
     return w->nllm ? 0 : gm_fail(e, "%s: no language model in it", gm_checkpoint_path(w->k));
@@ -128,9 +148,12 @@ static int set_tokens(gm_gguf_writer *f, work *w, gm_error *e)
 }
 
 /* llama.cpp's number of "mostly of this type" (enum llama_ftype). */
-static int file_type(gm_dtype t)
+static int file_type(gm_dtype t, bool mixed)
 {
     switch (t) {
+    case GM_Q4_K: return mixed ? 15 : 14;
+    case GM_Q5_K: return mixed ? 17 : 16;
+    case GM_Q6_K: return 18;
     case GM_F16: return 1;
     case GM_Q4_0: return 2;
     case GM_Q4_1: return 3;
@@ -155,7 +178,7 @@ static void set_sizes(gm_gguf_writer *f, const work *w)
     };
     gm_gguf_set_text(f, "general.architecture", "llama");
     gm_gguf_set_text(f, "general.name", "GLaMM language model");
-    gm_gguf_set_int(f, "general.file_type", GM_GGUF_U32, file_type(w->o->type));
+    gm_gguf_set_int(f, "general.file_type", GM_GGUF_U32, file_type(w->o->type, w->o->mixed));
     gm_gguf_set_int(f, "general.quantization_version", GM_GGUF_U32, 2);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         gm_gguf_set_int(f, sizes[i].key, GM_GGUF_U32, sizes[i].v);
@@ -272,9 +295,9 @@ int gm_convert(const char *path, const gm_model_options *m, const char *out,
     int bad = -1;
     if ((w.k = gm_checkpoint_open(path, m, e))) {
         w.g = gm_checkpoint_config(w.k);
-        if (w.g->llm.interleaved)
+        if (w.g->llm.interleaved && o->type != GM_F32)
             gm_fail(e, "%s: wanted a model folder, found a GGUF pair (which has been rounded "
-                    "already)", path);
+                    "already: --type f32 unpacks it)", path);
         else w.tokenizer = gm_tokenizer_in(gm_checkpoint_folder(w.k), e);
     }
     if (w.tokenizer) bad = sort_tensors(&w, e) || write_both(&w, out, e);

@@ -16,7 +16,8 @@ static const struct { size_t size; gm_dtype type; bool same; } stored[GM_STORED_
     [GM_STORED_I16] = { 2, GM_I32, false }, [GM_STORED_I8] = { 1, GM_I32, false },
     [GM_STORED_U8] = { 1, GM_U8, true },    [GM_STORED_BOOL] = { 1, GM_U8, true },
     [GM_STORED_Q8_0] = { 34, GM_Q8_0, true }, [GM_STORED_Q4_0] = { 18, GM_Q4_0, true },
-    [GM_STORED_Q4_1] = { 20, GM_Q4_1, true },
+    [GM_STORED_Q4_1] = { 20, GM_Q4_1, true }, [GM_STORED_Q4_K] = { 144, GM_Q4_K, true },
+    [GM_STORED_Q5_K] = { 176, GM_Q5_K, true }, [GM_STORED_Q6_K] = { 210, GM_Q6_K, true },
 };
 
 size_t gm_stored_size(gm_stored_type t)
@@ -139,12 +140,13 @@ int gm_file_add(gm_file *f, const gm_stored_tensor *t, gm_error *e)
         return gm_fail(e, "%s: %.*s: at most %d sizes are read, found %d", f->path, shown, t->name,
                        GM_MAX_DIMS, t->nd);
     size_t each = stored[t->type].size;
-    bool blocks = gm_block_bytes(stored[t->type].type) > 0;
+    int64_t block = gm_block_values(stored[t->type].type);
+    bool blocks = block > 1;
     int64_t n = gm_count_elements(t->nd, t->dim), reach = n;
-    if (blocks && (t->nd == 0 || t->stride || t->dim[t->nd - 1] % GM_BLOCK))
+    if (blocks && (t->nd == 0 || t->stride || t->dim[t->nd - 1] % block))
         return gm_fail(e, "%s: %.*s: a quantised row must be whole blocks of %d", f->path, shown,
-                       t->name, GM_BLOCK);
-    if (blocks && n > 0) reach = n / GM_BLOCK;
+                       t->name, (int)block);
+    if (blocks && n > 0) reach = n / block;
     if (n > 0 && t->stride) {
         reach = last_element(t->nd, t->dim, t->stride);
         if (reach >= 0 && reach < INT64_MAX) reach++;

@@ -10,7 +10,7 @@
 typedef enum {
     GM_STORED_F32, GM_STORED_BF16, GM_STORED_F16, GM_STORED_F64, GM_STORED_I64, GM_STORED_I32,
     GM_STORED_I16, GM_STORED_I8, GM_STORED_U8, GM_STORED_BOOL, GM_STORED_Q8_0, GM_STORED_Q4_0,
-    GM_STORED_Q4_1, GM_STORED_NTYPES
+    GM_STORED_Q4_1, GM_STORED_Q4_K, GM_STORED_Q5_K, GM_STORED_Q6_K, GM_STORED_NTYPES
 } gm_stored_type;
 /* Bytes of an element; of the quantised types, of a block. */
 size_t gm_stored_size(gm_stored_type t);

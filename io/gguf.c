@@ -195,8 +195,9 @@ const uint8_t *gm_gguf_bytes(const gm_gguf_value *v, size_t *n)
 /* ggml's type numbers. */
 static const struct { uint32_t number; gm_stored_type type; } TYPES[] = {
     { 0, GM_STORED_F32 },   { 1, GM_STORED_F16 },   { 2, GM_STORED_Q4_0 },  { 3, GM_STORED_Q4_1 },
-    { 8, GM_STORED_Q8_0 },  { 24, GM_STORED_I8 },   { 25, GM_STORED_I16 },  { 26, GM_STORED_I32 },
-    { 27, GM_STORED_I64 },  { 28, GM_STORED_F64 },  { 30, GM_STORED_BF16 },
+    { 8, GM_STORED_Q8_0 },  { 12, GM_STORED_Q4_K }, { 13, GM_STORED_Q5_K }, { 14, GM_STORED_Q6_K },
+    { 24, GM_STORED_I8 },   { 25, GM_STORED_I16 },  { 26, GM_STORED_I32 },  { 27, GM_STORED_I64 },
+    { 28, GM_STORED_F64 },  { 30, GM_STORED_BF16 },
 };
 enum { NTYPES = sizeof TYPES / sizeof *TYPES };
 
@@ -220,7 +221,8 @@ static int read_tensor(gm_stored_tensor *t, int64_t dim[MOST_DIMS], uint64_t *of
     while (k < NTYPES && TYPES[k].number != type) k++;
     if (k == NTYPES)
         return gm_fail(e, "%s: %.*s: ggml's type %llu is not read (f32, f16, bf16, q8_0, q4_0, "
-                       "q4_1 are)", g->path, shown, t->name, (unsigned long long)type);
+                       "q4_1, q4_K, q5_K, q6_K are)", g->path, shown, t->name,
+                       (unsigned long long)type);
     t->type = TYPES[k].type;
     t->nd = (int)nd;
     t->dim = dim;

@@ -67,14 +67,16 @@ void gm_gguf_set_array(gm_gguf_writer *w, const char *key, gm_gguf_type type, co
 void gm_gguf_set_texts(gm_gguf_writer *w, const char *key,
                        const char *(*text)(void *user, int64_t i), void *user, int64_t n);
 /* The file: keys, then tensors in this order, to a temporary name, then renamed.  The CRC-32 of
- * each tensor's bytes stands in the array GM_GGUF_SUMS.  done (may be NULL) is told that tensor i is
- * written, and the bytes of all so far. */
+ * each tensor's bytes stands in the array GM_GGUF_SUMS; that of all that comes before them (keys, list
+ * of tensors, padding), in which it counts as 0 itself, in GM_GGUF_HEAD.  done (may be NULL) is told
+ * that tensor i is written, and the bytes of all so far. */
 #define GM_GGUF_SUMS "glamm.tensor_crc32"
+#define GM_GGUF_HEAD "glamm.head_crc32"
 int gm_gguf_write(gm_gguf_writer *w, const char *path, const gm_out_tensor *t, int64_t n,
                   void (*done)(void *user, int64_t i, uint64_t bytes), void *user, gm_error *e);
 
-/* Holds each tensor of the file against GM_GGUF_SUMS: 0, or an error that names the first that
- * differs.  A file without the key is an error. */
+/* Holds the file against GM_GGUF_HEAD and GM_GGUF_SUMS: 0, or an error that names the first tensor
+ * that differs.  A file without these keys (another program's) is an error that says so. */
 int gm_gguf_verify(const char *path, gm_error *e);
 
 #endif

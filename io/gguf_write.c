@@ -5,7 +5,7 @@
 #include "gguf.h"
 #include "os.h"
 
-enum { ALIGNMENT = 32 };
+enum { ALIGNMENT = 32, HEADER = 24 };     /* magic, version, two counts: before the keys */
 
 typedef struct { uint8_t *p; size_t n, room; bool failed; } buffer;
 
@@ -110,6 +110,9 @@ static uint32_t ggml_type(gm_dtype t)
     case GM_Q4_0: return 2;
     case GM_Q4_1: return 3;
     case GM_Q8_0: return 8;
+    case GM_Q4_K: return 12;
+    case GM_Q5_K: return 13;
+    case GM_Q6_K: return 14;
     case GM_I32: return 26;
     case GM_I64: return 27;
     case GM_BF16: return 30;
@@ -119,11 +122,14 @@ static uint32_t ggml_type(gm_dtype t)
 
 static uint64_t padded(uint64_t n) { return (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
 
-/* Everything before the data; *sums is where the checksums will stand. */
-static void head(buffer *b, gm_gguf_writer *w, const gm_out_tensor *t, int64_t n, size_t *sums)
+/* Everything before the data; *sums is where the tensors' checksums will stand, *own the head's. */
+static void head(buffer *b, gm_gguf_writer *w, const gm_out_tensor *t, int64_t n, size_t *sums,
+                 size_t *own)
 {
     uint64_t at = 0;
     uint32_t *none = calloc((size_t)n + 1, sizeof *none);
+    gm_gguf_set_int(w, GM_GGUF_HEAD, GM_GGUF_U32, 0);
+    *own = HEADER + w->keys.n - 4;
     if (none) gm_gguf_set_array(w, GM_GGUF_SUMS, GM_GGUF_U32, none, n);
     else b->failed = true;
     free(none);
@@ -154,34 +160,35 @@ static int pad(FILE *f, uint64_t n)
     return 0;
 }
 
-/* Tensors, then their checksums into the room left for them. */
-static int body(FILE *f, const gm_out_tensor *t, int64_t n, size_t sums,
-                void (*done)(void *user, int64_t i, uint64_t bytes), void *user)
+static void set_u32(uint8_t *p, uint32_t v)
+{
+    for (int i = 0; i < 4; i++) p[i] = (uint8_t)(v >> (8 * i));
+}
+
+/* Head and tensors, then the head again with the checksums in the room left for them. */
+static int body(FILE *f, const buffer *b, size_t sums, size_t own, const gm_out_tensor *t,
+                int64_t n, void (*done)(void *user, int64_t i, uint64_t bytes), void *user)
 {
     uint64_t bytes = 0;
-    buffer b = { 0 };
-    int bad = 0;
+    int bad = fwrite(b->p, 1, b->n, f) != b->n;
     for (int64_t i = 0; i < n && !bad; i++) {
         uint32_t crc = 0;
         bad = gm_out_write(f, &t[i], &crc) || pad(f, gm_out_bytes(&t[i]));
-        put_int(&b, crc, 4);
+        set_u32(b->p + sums + 4 * (size_t)i, crc);
         bytes += gm_out_bytes(&t[i]);
         if (done) done(user, i, bytes);
     }
-    if (!bad && !b.failed && n)
-        bad = fseek(f, (long)sums, SEEK_SET) || fwrite(b.p, 1, b.n, f) != b.n;
-    bad = bad || b.failed;
-    free(b.p);
-    return bad;
+    set_u32(b->p + own, gm_crc32(0, b->p, b->n));
+    return bad || fseek(f, 0, SEEK_SET) || fwrite(b->p, 1, b->n, f) != b->n;
 }
 
 int gm_gguf_write(gm_gguf_writer *w, const char *path, const gm_out_tensor *t, int64_t n,
                   void (*done)(void *user, int64_t i, uint64_t bytes), void *user, gm_error *e)
 {
     buffer b = { 0 };
-    size_t sums;
+    size_t sums, own;
     gm_writer out;
-    head(&b, w, t, n, &sums);
+    head(&b, w, t, n, &sums, &own);
     if (b.failed) {
         free(b.p);
         return gm_fail(e, "%s: out of memory for the metadata", path);
@@ -190,7 +197,7 @@ int gm_gguf_write(gm_gguf_writer *w, const char *path, const gm_out_tensor *t, i
         free(b.p);
         return -1;
     }
-    int bad = fwrite(b.p, 1, b.n, out.file) != b.n || body(out.file, t, n, sums, done, user);
+    int bad = body(out.file, &b, sums, own, t, n, done, user);
     free(b.p);
     if (bad && !ferror(out.file)) {
         gm_discard(&out);
@@ -201,16 +208,39 @@ int gm_gguf_write(gm_gguf_writer *w, const char *path, const gm_out_tensor *t, i
 
 /* ---- checking ---- */
 
+static uint32_t u32_at(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+/* The head reaches to the first tensor. */
+static int check_head(const gm_file *f, const gm_gguf *g, const uint8_t *own, gm_error *e)
+{
+    static const uint8_t zero[4];
+    const uint8_t *end = f->bytes + f->size;
+    for (int64_t i = 0; i < gm_file_count(f); i++) {
+        const uint8_t *p = gm_file_tensor(f, i).data;
+        if (p >= f->bytes + g->tensors && p < end) end = p;
+    }
+    uint32_t crc = gm_crc32(0, f->bytes, (size_t)(own - f->bytes));
+    crc = gm_crc32(crc, zero, sizeof zero);
+    crc = gm_crc32(crc, own + 4, (size_t)(end - own - 4));
+    if (crc == u32_at(own)) return 0;
+    return gm_fail(e, "%s: the metadata are damaged: checksum %08x, wanted %08x", f->path,
+                   (unsigned)crc, (unsigned)u32_at(own));
+}
+
 static int check_sums(const gm_file *f, const gm_gguf *g, gm_error *e)
 {
-    const gm_gguf_value *v = gm_gguf_find(g, GM_GGUF_SUMS);
-    if (!v || !v->array || v->type != GM_GGUF_U32 || v->n != (uint64_t)gm_file_count(f))
-        return gm_fail(e, "%s: no checksums (%s) to verify by", f->path, GM_GGUF_SUMS);
+    const gm_gguf_value *v = gm_gguf_find(g, GM_GGUF_SUMS), *h = gm_gguf_find(g, GM_GGUF_HEAD);
+    if (!v || !v->array || v->type != GM_GGUF_U32 || v->n != (uint64_t)gm_file_count(f) || !h ||
+        h->array || h->type != GM_GGUF_U32)
+        return gm_fail(e, "%s: no checksums (%s, %s) to verify by: not written by glamm convert",
+                       f->path, GM_GGUF_HEAD, GM_GGUF_SUMS);
+    if (check_head(f, g, h->data, e) != 0) return -1;
     for (int64_t i = 0; i < gm_file_count(f); i++) {
         gm_tensor x = gm_file_tensor(f, i);
-        const uint8_t *p = v->data + 4 * i;
-        uint32_t want = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-                        (uint32_t)p[3] << 24;
+        uint32_t want = u32_at(v->data + 4 * i);
         uint32_t crc = gm_crc32(0, x.data, gm_bytes(x));
         if (crc != want)
             return gm_fail(e, "%s: %s is damaged: checksum %08x, wanted %08x", f->path,

@@ -54,12 +54,25 @@ static void q4_1(uint8_t *y, const float *x)
                              nibble((x[i + GM_BLOCK / 2] - least) * id + 0.5f) << 4);
 }
 
+static void (*quantiser(gm_dtype type))(uint8_t *, const float *)
+{
+    switch (type) {
+    case GM_Q8_0: return q8_0;
+    case GM_Q4_0: return q4_0;
+    case GM_Q4_1: return q4_1;
+    case GM_Q4_K: return gm_quantise_q4_k;
+    case GM_Q5_K: return gm_quantise_q5_k;
+    default: return gm_quantise_q6_k;
+    }
+}
+
 void gm_quantise(void *y, gm_dtype type, const float *x, int64_t n)
 {
-    void (*block)(uint8_t *, const float *) = type == GM_Q8_0 ? q8_0 : type == GM_Q4_0 ? q4_0 : q4_1;
-    for (int64_t b = 0; b < n / GM_BLOCK; b++) {
-        float values[GM_BLOCK];
-        memcpy(values, x + b * GM_BLOCK, sizeof values);
+    void (*block)(uint8_t *, const float *) = quantiser(type);
+    int64_t each = gm_block_values(type);
+    for (int64_t b = 0; b < n / each; b++) {
+        float values[GM_K_BLOCK];
+        memcpy(values, x + b * each, (size_t)each * sizeof *values);
         block((uint8_t *)y + b * gm_block_bytes(type), values);
     }
 }

@@ -58,7 +58,7 @@ size_t gm_type_size(gm_dtype type)
 size_t gm_type_bytes(gm_dtype type, int64_t n)
 {
     int64_t block = gm_block_bytes(type);
-    return block ? (size_t)(n / GM_BLOCK * block) : (size_t)n * gm_type_size(type);
+    return block ? (size_t)(n / gm_block_values(type) * block) : (size_t)n * gm_type_size(type);
 }
 
 size_t gm_bytes(gm_tensor x) { return gm_type_bytes(x.type, gm_numel(x)); }
@@ -66,7 +66,7 @@ size_t gm_bytes(gm_tensor x) { return gm_type_bytes(x.type, gm_numel(x)); }
 const char *gm_type_name(gm_dtype type)
 {
     static const char *const name[GM_NTYPES] = {
-        "f32", "bf16", "f16", "i32", "i64", "u8", "q8_0", "q4_0", "q4_1"
+        "f32", "bf16", "f16", "i32", "i64", "u8", "q8_0", "q4_0", "q4_1", "q4_K", "q5_K", "q6_K"
     };
     return name[type];
 }

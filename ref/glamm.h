@@ -45,6 +45,7 @@ typedef struct {
     int64_t cache_bytes;        /* it may take as much; 0: 4 GB */
     const char *activations;    /* "f32" (default), or "q8": products with quantised weights read
                                    their other side in 8 bits, as llama.cpp does */
+    int verify;                 /* a GGUF pair: hold every byte against its checksums first */
 } gm_model_options;
 
 /* path: a checkpoint folder as the authors publish it (config.json, .bin shards or .safetensors,

@@ -22,9 +22,14 @@
  * (ggml-common.h); a row is a whole number of blocks.  d, m are f16, q a quarter or half byte:
  *   Q8_0  d, 32 signed bytes:          d q
  *   Q4_0  d, 16 bytes:                 d (q - 8);  byte i holds elements i (low) and i + 16
- *   Q4_1  d, m, 16 bytes:              d q + m;    likewise */
+ *   Q4_1  d, m, 16 bytes:              d q + m;    likewise
+ * Blocks of 256, of parts with a scale s each (typed.h says where their bits lie):
+ *   Q4_K  d, e, 12 bytes, 128 bytes:            d s q - e t;  8 parts; s, t of 6 bits, q of 4
+ *   Q5_K  d, e, 12 bytes, 32 bytes, 128 bytes:  d s q - e t;  likewise, q of 5
+ *   Q6_K  128 bytes, 64 bytes, 16 bytes, d:     d s (q - 32); 16 parts; s a signed byte, q of 6 */
 typedef enum {
-    GM_F32, GM_BF16, GM_F16, GM_I32, GM_I64, GM_U8, GM_Q8_0, GM_Q4_0, GM_Q4_1, GM_NTYPES
+    GM_F32, GM_BF16, GM_F16, GM_I32, GM_I64, GM_U8, GM_Q8_0, GM_Q4_0, GM_Q4_1, GM_Q4_K, GM_Q5_K,
+    GM_Q6_K, GM_NTYPES
 } gm_dtype;
 
 /* Convolution: x (B, CI, H, W), w (CO, CI, KH, KW), y (B, CO, HO, WO),

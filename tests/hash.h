@@ -9,9 +9,9 @@
  *   iota      i mod scale
  *   flag      h mod 4 != 0
  *   bits      f32: h as bit pattern; 16-bit types: (i scale) mod 2^16 as bit pattern
- *   blocks    quantised types (kernels.h): byte i is h mod 256; but d and m, from byte i on, have
+ *   blocks    quantised types (kernels.h): byte i is h mod 256; but d, m and e, from byte i on, have
  *             the bits 0x2400 + h mod 0x1800, and the sign h >> 31: 1/64 to 1 in size
- *   whole     the same, but d is 1 and m is -7: every element is an integer */
+ *   whole     the same, but d is 1, m and e are -7: every element is an integer */
 #ifndef GM_HASH_H
 #define GM_HASH_H
 #include <stdint.h>

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../ref/kernels/typed.h"
+#include "../ref/tensor.h"
 #include "hash.h"
 #include "ops_run.h"
 
@@ -79,8 +80,10 @@ static void fill_blocks(ops_input *in, uint32_t seed, int whole)
     int64_t size = gm_block_bytes(in->type);
     uint8_t *p = in->data;
     for (int64_t i = 0; i < (int64_t)in->bytes; i++) p[i] = (uint8_t)hash32(seed, (uint32_t)i);
-    for (int64_t i = 0; i < (int64_t)in->bytes; i += size)
-        for (int64_t at = i; at <= i + (in->type == GM_Q4_1 ? 2 : 0); at += 2) {
+    int64_t first = in->type == GM_Q6_K ? 208 : 0,
+            halves = in->type == GM_Q4_1 || in->type == GM_Q4_K || in->type == GM_Q5_K ? 2 : 1;
+    for (int64_t i = first; i < (int64_t)in->bytes; i += size)
+        for (int64_t at = i; at < i + 2 * halves; at += 2) {
             uint32_t h = hash32(seed, (uint32_t)at), ours = at == i ? 0x3c00 : 0xc700;
             put_half(p + at, whole ? ours : (0x2400 + h % 0x1800) | h >> 31 << 15);
         }
@@ -124,6 +127,7 @@ static int make_input(ops_input *in, json_t *j)
     static const struct { const char *name; gm_dtype type; size_t size; } known[] = {
         { "f32", GM_F32, 4 }, { "bf16", GM_BF16, 2 }, { "f16", GM_F16, 2 }, { "i32", GM_I32, 4 },
         { "u8", GM_U8, 1 }, { "q8_0", GM_Q8_0, 2 }, { "q4_0", GM_Q4_0, 2 }, { "q4_1", GM_Q4_1, 2 },
+        { "q4_K", GM_Q4_K, 2 }, { "q5_K", GM_Q5_K, 2 }, { "q6_K", GM_Q6_K, 2 },
     };
     const char *type = json_string_value(json_object_get(j, "type")),
                *kind = json_string_value(json_object_get(j, "fill"));
@@ -136,8 +140,8 @@ static int make_input(ops_input *in, json_t *j)
             size = known[t].size;
         }
     int64_t block = gm_block_bytes(in->type);
-    if (!in->name || !size || in->n < 1 || !kind || (block && in->n % GM_BLOCK)) return -1;
-    in->bytes = block ? (size_t)(in->n / GM_BLOCK * block) : (size_t)in->n * size;
+    if (!in->name || !size || in->n < 1 || !kind || in->n % gm_block_values(in->type)) return -1;
+    in->bytes = block ? gm_type_bytes(in->type, in->n) : (size_t)in->n * size;
     in->block = malloc(in->bytes + size);
     if (!in->block) return -1;
     in->data = (char *)in->block + size;

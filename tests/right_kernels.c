@@ -10,10 +10,40 @@
 
 enum { LANES = 16, KEYS = 8 };
 
+static float widen(const void *w, gm_dtype type, int64_t i);
+
+/* Element k of a block of 256: the value's bits, and the scale's, are gathered one after the other. */
+static float widen_k(const uint8_t *block, gm_dtype type, int k)
+{
+    int part = k / 32, l = k % 32, value = 0, bits = type == GM_Q5_K ? 5 : 4;
+    if (type == GM_Q6_K) {
+        int at = k / 128 * 64 + k % 64, shift = k % 128 / 64 * 4, run = k % 128 / 32;
+        for (int i = 0; i < 4; i++) value += (block[at] >> (shift + i) & 1) << i;
+        for (int i = 0; i < 2; i++)
+            value += (block[128 + k / 128 * 32 + l] >> (2 * run + i) & 1) << (4 + i);
+        return widen(block + 208, GM_F16, 0) * (float)(int8_t)block[192 + k / 16] *
+               (float)(value - 32);
+    }
+    const uint8_t *packed = block + 4, *low = block + (bits == 5 ? 48 : 16) + part / 2 * 32;
+    for (int i = 0; i < 4; i++) value += (low[l] >> (part % 2 * 4 + i) & 1) << i;
+    if (bits == 5) value += (block[16 + l] >> part & 1) << 4;
+    int scale = packed[part % 4] % 64, least = packed[part % 4 + 4] % 64;
+    if (part >= 4) {
+        scale = packed[part + 4] % 16 + packed[part - 4] / 64 * 16;
+        least = packed[part + 4] / 16 + packed[part] / 64 * 16;
+    }
+    return widen(block, GM_F16, 0) * (float)scale * (float)value -
+           widen(block, GM_F16, 1) * (float)least;
+}
+
 /* Element i of a weight; quantised ones: their block's scale is an f16 of its own. */
 static float widen(const void *w, gm_dtype type, int64_t i)
 {
     if (type == GM_F32) return ((const float *)w)[i];
+    if (type == GM_Q4_K || type == GM_Q5_K || type == GM_Q6_K) {
+        int size = type == GM_Q4_K ? 144 : type == GM_Q5_K ? 176 : 210;
+        return widen_k((const uint8_t *)w + i / 256 * size, type, (int)(i % 256));
+    }
     if (type == GM_Q8_0 || type == GM_Q4_0 || type == GM_Q4_1) {
         int size = type == GM_Q8_0 ? 34 : type == GM_Q4_0 ? 18 : 20, k = (int)(i % 32);
         const uint8_t *block = (const uint8_t *)w + i / 32 * size, *q = block + size - 16;

@@ -40,7 +40,7 @@ static void same(gradient g, double terms)
 
 static const gm_kernels *table(int run) { return run < 2 ? &cpu : ref; }
 
-/* n weights of a type: random, of blocks the bytes, under a scale (and a least value) of 1/64. */
+/* n weights of a type: random, of blocks the bytes, under scales (and for least values) of 1/64. */
 static void *weights(gm_dtype type, int64_t n)
 {
     float *w = numbers(n, 2);
@@ -51,9 +51,11 @@ static void *weights(gm_dtype type, int64_t n)
         return typed;
     }
     uint16_t scale = gm_to_f16(1 / 64.0f);
-    for (int64_t i = 0; i < n / GM_BLOCK; i++)
-        for (int64_t j = 0; j < (type == GM_Q4_1 ? 2 : 1); j++)
-            memcpy((uint8_t *)w + i * bytes + 2 * j, &scale, sizeof scale);
+    int halves = type == GM_Q8_0 || type == GM_Q4_0 || type == GM_Q6_K ? 1 : 2;
+    for (int64_t i = 0; i < n / gm_block_values(type); i++)
+        for (int64_t j = 0; j < halves; j++)
+            memcpy((uint8_t *)w + i * bytes + (type == GM_Q6_K ? 208 : 2 * j), &scale,
+                   sizeof scale);
     return w;
 }
 
@@ -77,9 +79,10 @@ static void check_linear(gm_dtype type, int64_t R, int64_t N, int64_t K)
 
 START_TEST(linear_of_quantised_weights)
 {
-    static const gm_dtype BLOCKS[] = { GM_Q8_0, GM_Q4_0, GM_Q4_1 };
-    check_linear(BLOCKS[_i], 5, 1030, 64);
-    check_linear(BLOCKS[_i], 3, 131, 1056);
+    static const gm_dtype BLOCKS[] = { GM_Q8_0, GM_Q4_0, GM_Q4_1, GM_Q4_K, GM_Q5_K, GM_Q6_K };
+    int wide = gm_block_values(BLOCKS[_i]) == GM_K_BLOCK;
+    check_linear(BLOCKS[_i], 5, 1030, wide ? 256 : 64);
+    check_linear(BLOCKS[_i], 3, 131, wide ? 1280 : 1056);
 }
 END_TEST
 
@@ -368,7 +371,7 @@ Suite *test_cpu_backward(void)
     TCase *t = tcase_create("kernels");
     tcase_add_checked_fixture(t, setup, NULL);
     tcase_add_loop_test(t, linear_panels, 0, 3);
-    tcase_add_loop_test(t, linear_of_quantised_weights, 0, 3);
+    tcase_add_loop_test(t, linear_of_quantised_weights, 0, 6);
     tcase_add_loop_test(t, conv_tiles_and_blocks, 0, 3);
     tcase_add_loop_test(t, conv_transpose_tiles, 0, 3);
     tcase_add_test(t, attention_tiles);

@@ -1,5 +1,6 @@
-/* GGUF: a file of the PyPI package gguf (golden/make_gguf.py) read, its quantisation met bit for bit;
- * files that lie; and a model through glamm convert and back. */
+/* GGUF: files of the PyPI package gguf (golden/make_gguf.py) and of llama.cpp's quantisers
+ * (make_gguf_k.py) read, their quantisation met bit for bit; files that lie; and a model through
+ * glamm convert and back. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "../train/params.h"
 
 #define SMALL "golden/gguf/small.gguf"
+#define LARGE "golden/gguf/k.gguf"
 #define DIR "build/tests/gguf"
 #define NANO "golden/nano/model"
 #define SCENE "golden/nano/scenes/demo.png"
@@ -27,33 +29,39 @@ static gm_file *open_good(const char *path)
 
 /* ---- tensors ---- */
 
-static const struct { const char *name; gm_dtype type; } TYPES[] = {
-    { "q8_0", GM_Q8_0 }, { "q4_0", GM_Q4_0 }, { "q4_1", GM_Q4_1 }, { "bf16", GM_BF16 },
+static const struct { const char *file, *name; gm_dtype type; int64_t R, C; } TYPES[] = {
+    { SMALL, "q8_0", GM_Q8_0, 4, 64 }, { SMALL, "q4_0", GM_Q4_0, 4, 64 },
+    { SMALL, "q4_1", GM_Q4_1, 4, 64 }, { LARGE, "q4_K", GM_Q4_K, 4, 512 },
+    { LARGE, "q5_K", GM_Q5_K, 4, 512 }, { LARGE, "q6_K", GM_Q6_K, 4, 512 },
+    { SMALL, "bf16", GM_BF16, 4, 64 }, { LARGE, "bits.q4_K", GM_Q4_K, 2, 256 },
+    { LARGE, "bits.q5_K", GM_Q5_K, 2, 256 }, { LARGE, "bits.q6_K", GM_Q6_K, 2, 256 },
 };
+enum { QUANTISED = 6, NTYPES = sizeof TYPES / sizeof *TYPES };
 
 START_TEST(values_are_the_package_s)
 {
     char name[40];
-    gm_file *f = open_good(SMALL);
+    gm_file *f = open_good(TYPES[_i].file);
     gm_tensor x = gm_file_find(f, TYPES[_i].name);
     snprintf(name, sizeof name, "want.%s", TYPES[_i].name);
     gm_tensor want = gm_file_find(f, name);
-    float got[256];
-    ck_assert(x.type == TYPES[_i].type && x.nd == 2 && x.dim[0] == 4 && x.dim[1] == 64);
-    ck_assert(want.type == GM_F32 && gm_numel(want) == 256);
-    ck_assert_int_eq(gm_to_float(got, x.data, x.type, 256), 0);
-    ck_assert_mem_eq(got, want.data, sizeof got);
+    float got[2048];
+    int64_t R = TYPES[_i].R, C = TYPES[_i].C;
+    ck_assert(x.type == TYPES[_i].type && x.nd == 2 && x.dim[0] == R && x.dim[1] == C);
+    ck_assert(want.type == GM_F32 && gm_numel(want) == R * C);
+    ck_assert_int_eq(gm_to_float(got, x.data, x.type, R * C), 0);
+    ck_assert_mem_eq(got, want.data, (size_t)(R * C) * sizeof *got);
     gm_file_close(f);
 }
 END_TEST
 
 START_TEST(quantising_gives_the_package_s_bytes)
 {
-    gm_file *f = open_good(SMALL);
+    gm_file *f = open_good(TYPES[_i].file);
     gm_tensor x = gm_file_find(f, TYPES[_i].name), source = gm_file_find(f, "source");
-    float y[256];
-    memcpy(y, source.data, sizeof y);
-    gm_quantise(y, x.type, y, 256);     /* in place */
+    float y[2048];
+    memcpy(y, source.data, gm_bytes(source));
+    gm_quantise(y, x.type, y, gm_numel(source));        /* in place */
     ck_assert_mem_eq(y, x.data, gm_bytes(x));
     gm_file_close(f);
 }
@@ -218,6 +226,63 @@ START_TEST(a_flipped_bit_is_found)
 }
 END_TEST
 
+/* Writes bytes (n) with bit `at` flipped, and puts the bit back. */
+static void write_flipped(const char *path, char *bytes, size_t n, size_t at)
+{
+    bytes[at / 8] ^= (char)(1 << at % 8);
+    FILE *f = fopen(path, "wb");
+    ck_assert(f && fwrite(bytes, 1, n, f) == n && fclose(f) == 0);
+    bytes[at / 8] ^= (char)(1 << at % 8);
+}
+
+/* The language model's file of golden/wide has no padding but the head's. */
+START_TEST(any_flipped_bit_is_found)
+{
+    static const char path[] = DIR "/flip.gguf";
+    const gm_convert_options o = { .type = GM_Q4_K };
+    gm_error e = { "" };
+    size_t n, head = 40000;                     /* metadata, pieces, list of tensors */
+    gm_make_dir(DIR, &e);
+    ck_assert_msg(gm_convert("golden/wide/model", NULL, path, &o, &e) == 0, "%s", e.text);
+    char *bytes = gm_read_text(path, &n, &e);
+    ck_assert_uint_gt(n, 8 * head);
+    for (size_t i = 0; i < 200; i++) {
+        gm_error why = { "" };
+        size_t at = i < 100 ? i * 7919 % (8 * head) : i * 1000003 % (8 * n);
+        write_flipped(path, bytes, n, at);
+        ck_assert_msg(gm_gguf_verify(path, &why) != 0 && strstr(why.text, "flip.gguf"),
+                      "bit %zu: %s", at, why.text);
+    }
+    free(bytes);
+}
+END_TEST
+
+START_TEST(a_foreign_file_has_no_checksums)
+{
+    gm_error e = { "" };
+    ck_assert_int_ne(gm_gguf_verify(SMALL, &e), 0);
+    ck_assert_msg(strstr(e.text, "no checksums") && strstr(e.text, SMALL), "%s", e.text);
+}
+END_TEST
+
+/* Cut anywhere, it is refused without being asked to verify. */
+START_TEST(a_torn_pair_is_refused)
+{
+    size_t n;
+    gm_error e = { "" };
+    convert(DIR "/cut.gguf", GM_Q8_0);
+    char *bytes = gm_read_text(DIR "/cut.gguf", &n, &e);
+    for (size_t k = 0; k < 8; k++) {
+        gm_error why = { "" };
+        FILE *f = fopen(DIR "/cut.gguf", "wb");
+        ck_assert(f && fwrite(bytes, 1, k * n / 8, f) == k * n / 8 && fclose(f) == 0);
+        ck_assert_ptr_null(gm_model_open(DIR "/cut.gguf", NULL, &why));
+        ck_assert_msg(strstr(why.text, "cut.gguf"), "%s", why.text);
+    }
+    free(bytes);
+}
+END_TEST
+
 START_TEST(what_cannot_be_converted)
 {
     static const struct { const char *from, *to, *want; } bad[] = {
@@ -261,14 +326,17 @@ Suite *test_gguf(void)
 {
     Suite *s = suite_create("gguf");
     TCase *t = tcase_create("gguf");
-    tcase_add_loop_test(t, values_are_the_package_s, 0, 4);
-    tcase_add_loop_test(t, quantising_gives_the_package_s_bytes, 0, 3);
+    tcase_add_loop_test(t, values_are_the_package_s, 0, NTYPES);
+    tcase_add_loop_test(t, quantising_gives_the_package_s_bytes, 0, QUANTISED);
     tcase_add_test(t, other_types_and_sizes);
     tcase_add_test(t, keys_of_every_type);
     tcase_add_test(t, cut_files_are_refused);
     tcase_add_loop_test(t, headers_that_lie, 0, 5);
     tcase_add_loop_test(t, a_converted_model_answers_alike, 0, 3);
     tcase_add_test(t, a_flipped_bit_is_found);
+    tcase_add_test(t, any_flipped_bit_is_found);
+    tcase_add_test(t, a_foreign_file_has_no_checksums);
+    tcase_add_test(t, a_torn_pair_is_refused);
     tcase_add_loop_test(t, what_cannot_be_converted, 0, 5);
     tcase_add_test(t, adapters_and_training_want_a_folder);
     tcase_set_timeout(t, 120);

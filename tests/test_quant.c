@@ -11,7 +11,8 @@
 #include "compare.h"
 #include "hash.h"
 
-static const gm_dtype TYPES[] = { GM_Q8_0, GM_Q4_0, GM_Q4_1 };
+static const gm_dtype TYPES[] = { GM_Q8_0, GM_Q4_0, GM_Q4_1, GM_Q4_K, GM_Q5_K, GM_Q6_K };
+enum { NTYPES = sizeof TYPES / sizeof *TYPES };
 
 /* n values, those of a block of about one size, from 1e-3 to 1e2. */
 static float *values(uint32_t seed, int64_t n)
@@ -41,13 +42,22 @@ static void problem_free(problem *p)
     free(p->q);
 }
 
-/* |weight i|; of q4_1, which is d q + m, both terms. */
+/* |weight i|; where it is a sum, d q + m or d s q - e t, of both terms. */
 static double magnitude(const problem *p, int64_t i)
 {
-    double v = gm_typed(p->q, p->type, i);
-    if (p->type != GM_Q4_1) return fabs(v);
-    double m = gm_half_at((const uint8_t *)p->q + i / GM_BLOCK * gm_block_bytes(GM_Q4_1) + 2);
+    int64_t each = gm_block_values(p->type);
+    const uint8_t *b = (const uint8_t *)p->q + i / each * gm_block_bytes(p->type);
+    double v = gm_typed(p->q, p->type, i), m = 0;
+    if (p->type == GM_Q4_1) m = gm_half_at(b + 2);
+    if (p->type == GM_Q4_K || p->type == GM_Q5_K)
+        m = -(double)gm_half_at(b + 2) * gm_k_least(b + 4, i % each / 32);
     return fabs(v - m) + fabs(m);
+}
+
+static cpu_dot dot_of(const cpu_dots *d, gm_dtype type)
+{
+    const cpu_dot by[] = { d->q8_0, d->q4_0, d->q4_1, d->q4_k, d->q5_k, d->q6_k };
+    return by[type - GM_Q8_0];
 }
 
 START_TEST(linear_agrees_with_the_oracle)
@@ -56,11 +66,11 @@ START_TEST(linear_agrees_with_the_oracle)
         { 1, 1, 32 }, { 1, 7, 64 }, { 2, 5, 96 }, { 4, 33, 4096 }, { 5, 9, 160 }, { 70, 40, 224 },
         { 6, 1100, 64 },
     };
-    const int64_t *s = sizes[_i / 3];
+    const int64_t *s = sizes[_i / NTYPES], each = gm_block_values(TYPES[_i % NTYPES]);
     gm_kernels k;
     gm_error e = { "" };
     ck_assert_int_eq(gm_backend(&k, "cpu", &e), 0);
-    problem p = problem_new(TYPES[_i % 3], s[0], s[1], s[2]);
+    problem p = problem_new(TYPES[_i % NTYPES], s[0], s[1], (s[2] + each - 1) / each * each);
     int64_t n = p.R * p.N;
     float *got = malloc((size_t)n * 4), *want = malloc((size_t)n * 4),
           *scale = malloc((size_t)n * 4);
@@ -93,15 +103,14 @@ START_TEST(each_processor_s_product)
     if (tables[0] && strcmp(tables[0]->name, "avx512") == 0) tables[n++] = &cpu_dots_avx2;
     for (int t = 0; t < n; t++)
         for (int64_t blocks = 1; blocks < 10; blocks++) {
-            const cpu_dot dot[3] = { tables[t]->q8_0, tables[t]->q4_0, tables[t]->q4_1 };
-            problem p = problem_new(TYPES[_i], 1, 1, 32 * blocks);
+            problem p = problem_new(TYPES[_i], 1, 1, gm_block_values(TYPES[_i]) * blocks);
             double want = 0, scale = 0;
             for (int64_t i = 0; i < p.K; i++) {
                 double v = (double)p.x[i] * gm_typed(p.q, p.type, i);
                 want += v;
                 scale += fabs((double)p.x[i]) * magnitude(&p, i);
             }
-            double got = (double)dot[_i](p.q, p.x, blocks);
+            double got = (double)dot_of(tables[t], p.type)(p.q, p.x, blocks);
             ck_assert_msg(fabs(got - want) <= 4 * GM_EPS * scale, "%s, %d blocks: %.9g, wanted %.9g",
                           tables[t]->name, (int)blocks, got, want);
             problem_free(&p);
@@ -116,13 +125,12 @@ START_TEST(an_infinite_input)
     int n = tables[0] ? 1 : 0;
     if (tables[0] && strcmp(tables[0]->name, "avx512") == 0) tables[n++] = &cpu_dots_avx2;
     for (int t = 0; t < n; t++)
-        for (int64_t at = 0; at < 96; at++) {
-            const cpu_dot dot[3] = { tables[t]->q8_0, tables[t]->q4_0, tables[t]->q4_1 };
-            problem p = problem_new(TYPES[_i], 1, 1, 96);
+        for (int64_t at = 0; at < 3 * gm_block_values(TYPES[_i]); at++) {
+            problem p = problem_new(TYPES[_i], 1, 1, 3 * gm_block_values(TYPES[_i]));
             double want = 0;
             p.x[at] = at % 2 ? INFINITY : -INFINITY;
             for (int64_t i = 0; i < p.K; i++) want += (double)p.x[i] * gm_typed(p.q, p.type, i);
-            double got = (double)dot[_i](p.q, p.x, 3);
+            double got = (double)dot_of(tables[t], p.type)(p.q, p.x, 3);
             ck_assert_msg(got == want || (isnan(got) && isnan(want)), "%s, %d: %g, wanted %g",
                           tables[t]->name, (int)at, got, want);
             problem_free(&p);
@@ -135,13 +143,13 @@ START_TEST(gather_unpacks_rows)
     gm_kernels k;
     gm_error e = { "" };
     ck_assert_int_eq(gm_backend(&k, "cpu", &e), 0);
-    problem p = problem_new(TYPES[_i], 1, 6, 96);
+    int64_t C = 3 * gm_block_values(TYPES[_i]);
+    problem p = problem_new(TYPES[_i], 1, 6, C);
     const int32_t rows[] = { 5, 0, 5, 2 };
-    float y[4 * 96];
-    ck_assert_int_eq(k.gather(y, p.q, p.type, rows, 4, 6, 96), 0);
-    for (int i = 0; i < 4 * 96; i++)
-        ck_assert_float_eq_tol(y[i], gm_typed(p.q, p.type, rows[i / 96] * 96 + i % 96),
-                               1e-6f * fabsf(y[i]) + 1e-30f);
+    float y[4 * 3 * GM_K_BLOCK];
+    ck_assert_int_eq(k.gather(y, p.q, p.type, rows, 4, 6, C), 0);
+    for (int64_t i = 0; i < 4 * C; i++)
+        ck_assert_float_eq(y[i], gm_typed(p.q, p.type, rows[i / C] * C + i % C));
     ck_assert_int_ne(k.gather(y, p.q, p.type, rows, 4, 6, 33), 0);      /* no whole blocks */
     problem_free(&p);
 }
@@ -151,10 +159,10 @@ Suite *test_quant(void)
 {
     Suite *s = suite_create("quant");
     TCase *t = tcase_create("quant");
-    tcase_add_loop_test(t, linear_agrees_with_the_oracle, 0, 21);
-    tcase_add_loop_test(t, each_processor_s_product, 0, 3);
-    tcase_add_loop_test(t, an_infinite_input, 0, 3);
-    tcase_add_loop_test(t, gather_unpacks_rows, 0, 3);
+    tcase_add_loop_test(t, linear_agrees_with_the_oracle, 0, 7 * NTYPES);
+    tcase_add_loop_test(t, each_processor_s_product, 0, NTYPES);
+    tcase_add_loop_test(t, an_infinite_input, 0, NTYPES);
+    tcase_add_loop_test(t, gather_unpacks_rows, 0, NTYPES);
     tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
     return s;

@@ -27,6 +27,8 @@ typedef struct {
 int gm_train_batch_make(gm_train_batch *b, const gm_model *m, const gm_sample *s, int64_t n,
                         int64_t most, gm_error *e);
 void gm_train_batch_free(gm_train_batch *b);
+/* What gm_forward takes; b must outlive it. */
+gm_batch gm_train_batch_upload(gm_ctx *c, const gm_train_batch *b);
 
 /* Ids and labels of one conversation of n turns, malloc'ed; *length of each. */
 int gm_train_encode(const gm_prompts *p, const gm_tokenizer *t, const char *const *turn, int64_t n,

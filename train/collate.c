@@ -162,3 +162,15 @@ void gm_train_batch_free(gm_train_batch *b)
     free(b->targets);
     *b = (gm_train_batch){ 0 };
 }
+
+gm_batch gm_train_batch_upload(gm_ctx *c, const gm_train_batch *h)
+{
+    gm_batch b = { .B = h->B, .L = h->L, .ids = h->ids, .padded = true, .images = h->B,
+                   .offset = h->offset, .boxes_of = h->boxes_of,
+                   .resized = (const int64_t (*)[2])h->resized,
+                   .original = (const int64_t (*)[2])h->original };
+    b.clip_pixels = gm_from(c, GM_F32, h->clip, 4, GM_DIMS(h->B, 3, h->S, h->S));
+    if (h->sam) b.sam_pixels = gm_from(c, GM_F32, h->sam, 4, GM_DIMS(h->B, 3, h->Z, h->Z));
+    if (h->boxes) b.box = gm_from(c, GM_F32, h->box, 2, GM_DIMS(h->boxes, 4));
+    return b;
+}

@@ -87,18 +87,6 @@ void gm_trainer_close(gm_trainer *t)
 
 /* ---- one batch ---- */
 
-static gm_batch upload(gm_ctx *c, const gm_train_batch *h)
-{
-    gm_batch b = { .B = h->B, .L = h->L, .ids = h->ids, .padded = true, .images = h->B,
-                   .offset = h->offset, .boxes_of = h->boxes_of,
-                   .resized = (const int64_t (*)[2])h->resized,
-                   .original = (const int64_t (*)[2])h->original };
-    b.clip_pixels = gm_from(c, GM_F32, h->clip, 4, GM_DIMS(h->B, 3, h->S, h->S));
-    if (h->sam) b.sam_pixels = gm_from(c, GM_F32, h->sam, 4, GM_DIMS(h->B, 3, h->Z, h->Z));
-    if (h->boxes) b.box = gm_from(c, GM_F32, h->box, 2, GM_DIMS(h->boxes, 4));
-    return b;
-}
-
 static gm_tensor times(gm_ctx *c, gm_tensor x, double factor)
 {
     return x.data && factor != 1 ? gm_scale(c, x, (float)factor) : x;
@@ -140,7 +128,7 @@ static void talk_losses(gm_trainer *t, const gm_train_batch *h, gm_losses *l, gm
                         uint8_t **wanted)
 {
     gm_output out;
-    gm_batch b = upload(t->c, h);
+    gm_batch b = gm_train_batch_upload(t->c, h);
     b.wanted = *wanted = gm_loss_positions(&t->m->net, &b, h->labels);
     b.share = !t->ps.pairs || t->ps.dropout == 0;
     if (!b.wanted) gm_set_error(t->c, "out of memory for the batch");

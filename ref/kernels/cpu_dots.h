@@ -12,13 +12,29 @@ typedef float (*cpu_dot)(const uint8_t *w, const float *x, int64_t blocks);
 enum { CPU_ROWS = 8 };
 typedef void (*cpu_rows16)(float *y, const uint16_t *w, const float *x, int64_t K);
 
-typedef struct { const char *name; cpu_dot q8_0, q4_0, q4_1; cpu_rows16 bf16; } cpu_dots;
+typedef struct {
+    const char *name;
+    cpu_dot q8_0, q4_0, q4_1, q4_k, q5_k, q6_k;
+    cpu_rows16 bf16;
+} cpu_dots;
 
 /* The best of this processor's, NULL when plain C is (x86_dots.c; x86_none.c elsewhere); bf16
  * may be NULL. */
 const cpu_dots *cpu_dots_x86(void);
 /* x86_avx512.c, x86_avx2.c */
 extern const cpu_dots cpu_dots_avx512, cpu_dots_avx2;
+float cpu_avx512_q4_k(const uint8_t *w, const float *x, int64_t blocks);    /* x86_avx512_k.c */
+float cpu_avx512_q5_k(const uint8_t *w, const float *x, int64_t blocks);
+float cpu_avx512_q6_k(const uint8_t *w, const float *x, int64_t blocks);
+float cpu_avx2_q4_k(const uint8_t *w, const float *x, int64_t blocks);      /* x86_avx2_k.c */
+float cpu_avx2_q5_k(const uint8_t *w, const float *x, int64_t blocks);
+float cpu_avx2_q6_k(const uint8_t *w, const float *x, int64_t blocks);
+
+/* cpu_quant_k.c: the types with blocks of 256 in plain C. */
+void cpu_unpack_k(float *dst, const uint8_t *w, gm_dtype type, int64_t blocks);
+float cpu_dot_q4_k(const uint8_t *w, const float *x, int64_t blocks);
+float cpu_dot_q5_k(const uint8_t *w, const float *x, int64_t blocks);
+float cpu_dot_q6_k(const uint8_t *w, const float *x, int64_t blocks);
 
 /* Eight blocks of activations in 8 bits (typed.h).  d: their scales; s: what a quantised block's
  * second number is multiplied by: of q4_0, whose halves are 0 to 15 and mean 8 less, -8 d sum(q)

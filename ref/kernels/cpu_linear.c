@@ -74,7 +74,7 @@ static float dot_typed(const void *w, gm_dtype wt, int64_t n, const float *x, in
 {
     if (wt == GM_F32) return dot_f32((const float *)w + n * K, x, K);
     if (gm_block_bytes(wt)) {
-        int64_t blocks = K / GM_BLOCK;
+        int64_t blocks = K / gm_block_values(wt);
         return cpu_dot_quantised((const uint8_t *)w + n * blocks * gm_block_bytes(wt), wt, x,
                                  blocks);
     }

@@ -92,15 +92,23 @@ void cpu_unpack(float *dst, const uint8_t *src, gm_dtype type, int64_t blocks)
 {
     if (type == GM_Q8_0) unpack_q8_0(dst, src, blocks);
     else if (type == GM_Q4_0) unpack_q4_0(dst, src, blocks);
-    else unpack_q4_1(dst, src, blocks);
+    else if (type == GM_Q4_1) unpack_q4_1(dst, src, blocks);
+    else cpu_unpack_k(dst, src, type, blocks);
 }
 
-static const cpu_dots PLAIN = { "plain C", dot_q8_0, dot_q4_0, dot_q4_1, NULL };
+static const cpu_dots PLAIN = { "plain C", dot_q8_0, dot_q4_0, dot_q4_1, cpu_dot_q4_k,
+                                cpu_dot_q5_k, cpu_dot_q6_k, NULL };
 
 float cpu_dot_quantised(const uint8_t *w, gm_dtype type, const float *x, int64_t blocks)
 {
     const cpu_dots *best = cpu_dots_x86();
     if (!best) best = &PLAIN;
-    if (type == GM_Q8_0) return best->q8_0(w, x, blocks);
-    return type == GM_Q4_0 ? best->q4_0(w, x, blocks) : best->q4_1(w, x, blocks);
+    switch (type) {
+    case GM_Q8_0: return best->q8_0(w, x, blocks);
+    case GM_Q4_0: return best->q4_0(w, x, blocks);
+    case GM_Q4_1: return best->q4_1(w, x, blocks);
+    case GM_Q4_K: return best->q4_k(w, x, blocks);
+    case GM_Q5_K: return best->q5_k(w, x, blocks);
+    default: return best->q6_k(w, x, blocks);
+    }
 }

@@ -15,8 +15,8 @@ GM_CLONES static void widen_f16(float *dst, const uint16_t *src, int64_t n)
 void cpu_widen(float *dst, const void *src, gm_dtype type, int64_t at, int64_t n)
 {
     if (gm_block_bytes(type)) {
-        cpu_unpack(dst, (const uint8_t *)src + at / GM_BLOCK * gm_block_bytes(type), type,
-                   n / GM_BLOCK);
+        int64_t each = gm_block_values(type);
+        cpu_unpack(dst, (const uint8_t *)src + at / each * gm_block_bytes(type), type, n / each);
         return;
     }
     if (type == GM_F32) memcpy(dst, (const float *)src + at, (size_t)n * sizeof(float));

@@ -144,7 +144,8 @@ static inline float cpu_from_f16(uint16_t h)
     return gm_float_of_bits(sign | (u < 0x0400 ? small : normal));
 }
 
-/* cpu_quant.c: blocks of a quantised type as float; their product with x (blocks * GM_BLOCK). */
+/* cpu_quant.c: blocks of a quantised type as float; their product with x (as many
+ * floats). */
 void cpu_unpack(float *dst, const uint8_t *src, gm_dtype type, int64_t blocks);
 float cpu_dot_quantised(const uint8_t *w, gm_dtype type, const float *x, int64_t blocks);
 

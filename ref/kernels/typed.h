@@ -65,17 +65,30 @@ static inline int gm_is_weight_type(gm_dtype t)
     return t == GM_F32 || t == GM_BF16 || t == GM_F16;
 }
 
-/* Elements of a block of a quantised type, and its bytes; 0 for other types. */
-enum { GM_BLOCK = 32 };
+/* Bytes of a block of a quantised type, 0 for other types; and its elements, then 1. */
+enum { GM_BLOCK = 32, GM_K_BLOCK = 256 };
 static inline int64_t gm_block_bytes(gm_dtype t)
 {
-    return t == GM_Q8_0 ? 34 : t == GM_Q4_0 ? 18 : t == GM_Q4_1 ? 20 : 0;
+    switch (t) {
+    case GM_Q8_0: return 34;
+    case GM_Q4_0: return 18;
+    case GM_Q4_1: return 20;
+    case GM_Q4_K: return 144;
+    case GM_Q5_K: return 176;
+    case GM_Q6_K: return 210;
+    default: return 0;
+    }
+}
+static inline int64_t gm_block_values(gm_dtype t)
+{
+    int64_t bytes = gm_block_bytes(t);
+    return bytes > 34 ? GM_K_BLOCK : bytes ? GM_BLOCK : 1;
 }
 
 /* 1 for the types that the weight of linear and gather may have when its rows have K elements. */
 static inline int gm_is_matrix_type(gm_dtype t, int64_t K)
 {
-    return gm_is_weight_type(t) || (gm_block_bytes(t) && K % GM_BLOCK == 0);
+    return gm_is_weight_type(t) || (gm_block_bytes(t) && K % gm_block_values(t) == 0);
 }
 
 static inline float gm_half_at(const uint8_t *p)
@@ -83,10 +96,43 @@ static inline float gm_half_at(const uint8_t *p)
     return gm_from_f16((uint16_t)(p[0] | p[1] << 8));
 }
 
+/* s and t of part j (of 8) of q4_K and q5_K, from the block's 12 bytes at p: those of parts 0 to 3
+ * are the low six bits of a byte, the others' upper two lie above them. */
+static inline int gm_k_scale(const uint8_t *p, int64_t j)
+{
+    return j < 4 ? p[j] & 63 : (p[j + 4] & 15) | p[j - 4] >> 6 << 4;
+}
+static inline int gm_k_least(const uint8_t *p, int64_t j)
+{
+    return j < 4 ? p[j + 4] & 63 : p[j + 4] >> 4 | p[j] >> 6 << 4;
+}
+
+/* Element k of a block of 256.  Every product is exact in float, so that only the difference is
+ * rounded.  Two parts of 32 share 32 bytes of half bytes; the fifth bits of part j are bits j of 32
+ * bytes; in q6_K, runs of 32 elements 64 apart share bytes, and four such runs those of the upper
+ * two bits.  ggml-quants.c, dequantize_row_q4_K, _q5_K, _q6_K. */
+static inline float gm_k_quantised(const uint8_t *b, gm_dtype t, int64_t k)
+{
+    if (t == GM_Q6_K) {
+        int64_t half = k / 128, run = k % 128 / 32, l = k % 32;
+        int low = b[64 * half + run % 2 * 32 + l] >> run / 2 * 4 & 15;
+        int high = b[128 + 32 * half + l] >> 2 * run & 3;
+        return gm_half_at(b + 208) * (float)(int8_t)b[192 + k / 16] *
+               (float)((low | high << 4) - 32);
+    }
+    int64_t part = k / 32, l = k % 32;
+    const uint8_t *q = b + (t == GM_Q5_K ? 48 : 16);
+    int v = q[part / 2 * 32 + l] >> part % 2 * 4 & 15;
+    if (t == GM_Q5_K) v |= (b[16 + l] >> part & 1) << 4;
+    return gm_half_at(b) * (float)gm_k_scale(b + 4, part) * (float)v -
+           gm_half_at(b + 2) * (float)gm_k_least(b + 4, part);
+}
+
 /* Element i of an array of a quantised type. */
 static inline float gm_quantised(const void *p, gm_dtype t, int64_t i)
 {
-    const uint8_t *b = (const uint8_t *)p + i / GM_BLOCK * gm_block_bytes(t);
+    const uint8_t *b = (const uint8_t *)p + i / gm_block_values(t) * gm_block_bytes(t);
+    if (gm_block_values(t) == GM_K_BLOCK) return gm_k_quantised(b, t, i % GM_K_BLOCK);
     int64_t k = i % GM_BLOCK;
     float d = gm_half_at(b);
     if (t == GM_Q8_0) return d * (float)(int8_t)b[2 + k];

@@ -81,7 +81,8 @@ static float dot_q4_1(const uint8_t *w, const float *x, int64_t blocks)
     return sum_of(_mm256_add_ps(sum, other));
 }
 
-const cpu_dots cpu_dots_avx2 = { "avx2", dot_q8_0, dot_q4_0, dot_q4_1, NULL };
+const cpu_dots cpu_dots_avx2 = { "avx2", dot_q8_0, dot_q4_0, dot_q4_1, cpu_avx2_q4_k,
+                                 cpu_avx2_q5_k, cpu_avx2_q6_k, NULL };
 
 /* ---- 8-bit activations ---- */
 

@@ -112,4 +112,5 @@ static void rows_bf16(float *y, const uint16_t *w, const float *x, int64_t K)
     }
 }
 
-const cpu_dots cpu_dots_avx512 = { "avx512", dot_q8_0, dot_q4_0, dot_q4_1, rows_bf16 };
+const cpu_dots cpu_dots_avx512 = { "avx512", dot_q8_0, dot_q4_0, dot_q4_1, cpu_avx512_q4_k,
+                                   cpu_avx512_q5_k, cpu_avx512_q6_k, rows_bf16 };
