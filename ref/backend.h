@@ -24,7 +24,6 @@ int gm_backend_lacks(const gm_engine *g, bool backward, char *buf, size_t room);
 /* What x of a product is read as: "f32" (NULL: the same); "bf16", with bf16 weights; or "q8", with
  * quantised weights, in 8 bits as llama.cpp does it.  Changes *k, a table of gm_backend or
  * gm_backend_open.  An error: another name, or a device. */
- * gm_backend_open.  An error: another name, or a device. */
 int gm_backend_activations(gm_kernels *k, const gm_engine *g, const char *name, gm_error *e);
 
 /* OpenMP threads for what the calling thread does from now on, 0: as many as before.  Returns how
