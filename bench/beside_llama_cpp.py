@@ -1,5 +1,5 @@
 """Prefill and decoding of one model by glamm and by llama.cpp, side by side, one thread each.
-usage: llama_cpp.py GLAMM MODEL.gguf IMAGE [--activations q8] [--tokens 32] [--rounds 3]
+usage: beside_llama_cpp.py GLAMM MODEL.gguf IMAGE [--activations q8] [--tokens 32] [--rounds 3]
 
 MODEL.gguf is what `glamm convert` wrote (random weights will do: `glamm synth`); llama.cpp opens the same file.
 Needs llama-cpp-python of PyPI.  The prompt has as many rows in both: ours are an image's 576 and the text's,
