@@ -1,7 +1,7 @@
 /* Greedy or sampled generation about one image, and the masks of every [SEG]. */
 #ifndef GM_GENERATE_H
 #define GM_GENERATE_H
-#include "model.h"
+#include "past.h"
 
 /* One image, prepared once: what depends on the pixels alone is computed on first need and kept. */
 typedef struct {
@@ -11,6 +11,7 @@ typedef struct {
     gm_tensor img;                      /* (1, T_img, C), with data once CLIP has run */
     gm_tensor maps[4];                  /* the region encoder's, once boxes were asked about */
     gm_tensor embedding;                /* SAM's (1, C, G, G), once a [SEG] came */
+    gm_past *past;                      /* of earlier questions; NULL: each is read from its start */
 } gm_scene;
 
 typedef struct {
@@ -29,6 +30,7 @@ typedef struct {
     void *user;
 } gm_generate_options;
 
+/* Of a stage from its start to its end; "first_token": from the question to the first new id. */
 typedef struct { const char *stage; double seconds; } gm_stage_time;
 
 typedef struct {

@@ -16,6 +16,7 @@ struct gm_session {
     gm_model *model;
     gm_ctx *c;
     gm_scene scene;
+    gm_past past;                       /* what was read so far, whatever the conversation */
     int64_t width, height;
     char **turn;                        /* user, assistant, user, ... */
     int64_t nturns;
@@ -48,8 +49,9 @@ gm_session *gm_session_new(gm_model *m, const gm_image *image, gm_error *e)
     }
     gm_session *s = calloc(1, sizeof *s);
     if (s) s->c = gm_ctx_new(&m->kernels, &m->engine.device.memory);
-    if (!s || !s->c) {
+    if (!s || !s->c || !gm_past_open(&s->past, &m->kernels, &m->engine.device.memory)) {
         gm_fail(e, "out of memory");
+        if (s) gm_ctx_free(s->c);
         free(s);
         return NULL;
     }
@@ -59,9 +61,12 @@ gm_session *gm_session_new(gm_model *m, const gm_image *image, gm_error *e)
         s->kept = (gm_embeddings){ .dir = m->cache, .most = m->cache_bytes };
         gm_embeddings_key(&s->kept, image, gm_checkpoint_weights(m->checkpoint), m->kernels.name);
     }
-    if (gm_scene_new(s->c, &s->scene, &m->net, image, e) == 0) return s;
-    gm_session_free(s);
-    return NULL;
+    if (gm_scene_new(s->c, &s->scene, &m->net, image, e) != 0) {
+        gm_session_free(s);
+        return NULL;
+    }
+    s->scene.past = &s->past;
+    return s;
 }
 
 void gm_session_reset(gm_session *s)
@@ -79,6 +84,7 @@ void gm_session_free(gm_session *s)
 {
     if (!s) return;
     gm_session_reset(s);
+    gm_past_close(&s->past);
     gm_ctx_free(s->c);
     free(s);
 }

@@ -200,6 +200,38 @@ START_TEST(what_depends_on_the_image_is_computed_once)
 }
 END_TEST
 
+static double seconds_of(const gm_answer *a, const char *stage)
+{
+    for (int i = 0; i < a->ntimings; i++)
+        if (strcmp(a->timing[i].stage, stage) == 0) return a->timing[i].seconds;
+    return 0;
+}
+
+/* Whatever was asked before, answer and masks are those of a session of its own; and the second
+ * question starts sooner. */
+START_TEST(what_questions_share_is_read_once)
+{
+    const char *const text[] = { "the white shape", "the circle", "the white shape" };
+    scene x = open_scene(NANO, CASES "refer4.png", NULL);
+    for (int i = 0; i < 3; i++) {
+        scene alone = open_scene(NANO, CASES "refer4.png", NULL);
+        gm_ask q = { .task = GM_REFER, .text = text[i] };
+        gm_answer *want = ask(&alone, q), *a = ask(&x, q);
+        ck_assert_int_eq(a->nids, want->nids);
+        ck_assert(memcmp(a->ids, want->ids, (size_t)a->nids * sizeof *a->ids) == 0);
+        ck_assert(a->nmasks == want->nmasks && a->nmasks > 0);
+        for (int64_t k = 0; k < a->width * a->height; k++)
+            ck_assert_float_eq_tol(a->mask[0].logits[k], want->mask[0].logits[k], 1e-3f);
+        if (i) ck_assert_double_lt(seconds_of(a, "first_token"), seconds_of(want, "first_token"));
+        gm_answer_free(a);
+        gm_answer_free(want);
+        close_scene(&alone);
+        gm_session_reset(x.s);
+    }
+    close_scene(&x);
+}
+END_TEST
+
 START_TEST(refused_questions_leave_no_trace)
 {
     scene x = open_scene(NANO, CASES "refer4.png", NULL);
@@ -241,7 +273,7 @@ START_TEST(two_models_and_both_tables_at_once)
 }
 END_TEST
 
-typedef struct { char text[400]; int stages; } heard;
+typedef struct { char text[400]; int stages; size_t before_sam; } heard;
 
 static void on_text(void *user, const char *text, size_t n)
 {
@@ -251,19 +283,23 @@ static void on_text(void *user, const char *text, size_t n)
 static void on_stage(void *user, const char *stage, double done)
 {
     ck_assert(stage[0] && done >= 0 && done <= 1);
-    ((heard *)user)->stages++;
+    heard *h = user;
+    h->stages++;
+    if (strcmp(stage, "sam") == 0 && done == 0) h->before_sam = strlen(h->text);
 }
 
 START_TEST(text_streams_as_it_is_written)
 {
     scene x = open_scene(NANO, CASES "gcg0.png", NULL);
-    heard h = { "", 0 };
+    heard h = { .text = "" };
     gm_answer *a = ask(&x, (gm_ask){ .task = GM_GCG, .on_text = on_text, .on_stage = on_stage,
                                      .user = &h });
     char *want = gm_detokenize(x.m, a->ids, a->nids - 1, NULL);     /* all but </s> */
     ck_assert(a->finished);
     ck_assert_str_eq(h.text, want);
     ck_assert_int_ge(h.stages, 8);
+    ck_assert_uint_eq(h.before_sam, strlen(want));                  /* SAM runs when all is said */
+    ck_assert(took_time(a, "first_token"));
     free(want);
     gm_answer_free(a);
     close_scene(&x);
@@ -322,6 +358,7 @@ Suite *test_session(void)
     tcase_add_test(t, a_conversation_keeps_image_boxes_and_masks);
     tcase_add_test(t, regions_are_numbered_through_a_conversation);
     tcase_add_test(t, what_depends_on_the_image_is_computed_once);
+    tcase_add_test(t, what_questions_share_is_read_once);
     tcase_add_test(t, refused_questions_leave_no_trace);
     tcase_add_test(t, two_models_and_both_tables_at_once);
     tcase_add_test(t, text_streams_as_it_is_written);
