@@ -22,6 +22,11 @@ typedef struct {
     int64_t offset[2], boxes_of[2];
     double asked, started;
     uint64_t random;
+    gm_scene before;
+    gm_mark mark, writing;              /* at the start, and when the first id was to be chosen */
+    gm_tensor logits;                   /* (1, V), of the next id */
+    bool active;                        /* ids are still to be written */
+    int64_t written;
 } run;
 
 static void took(run *r, const char *name, double since)
@@ -55,20 +60,11 @@ static void read_boxes(run *r, gm_tensor levels[4])
     r->regions = gm_region(r->c, &r->m->region, s->maps, r->o->box, gm_box_images(r->c, &b));
 }
 
-/* Whether a <bbox> is still to be read. */
-static bool box_unread(const run *r)
-{
-    if (!r->o->box.data || r->o->box.dim[0] == 0) return false;
-    for (int64_t i = r->past->n; i < r->out->n; i++)
-        if (r->out->ids[i] == r->m->bbox) return true;
-    return false;
-}
-
 /* CLIP and the projector; the region encoder when there are boxes.  Kept in the scene. */
 static void see(run *r)
 {
     gm_scene *s = r->scene;
-    bool boxes = box_unread(r);
+    bool boxes = r->o->box.data && r->o->box.dim[0] > 0;
     bool maps = boxes && !s->maps[0].data;
     gm_tensor levels[4];
     if (r->m->config.text_only) return;
@@ -127,34 +123,82 @@ static gm_tensor read_again(run *r)
     return read_all(r);
 }
 
-/* Appends ids until </s>, the limit, or the end of the context. */
-static void write_answer(run *r)
+/* The next id's logits, without the others. */
+static void read_alone(run *r)
+{
+    gm_scene *s = r->scene;
+    r->logits = r->cached ? read_one(r, r->out->ids[r->out->n - 1]) : read_again(r);
+    gm_scope_keep(r->c, r->writing,
+                  (gm_tensor[]){ r->logits, s->img, s->maps[0], s->maps[1], s->maps[2], s->maps[3],
+                                 r->regions },
+                  7);
+}
+
+/* The next ids' logits of n runs, in c: the weights are read once for all. */
+static void read_together(gm_ctx *c, run *const *r, int64_t n)
+{
+    const llama *m = &r[0]->m->llama;
+    llama_cache *kv[GM_MAX_TOGETHER];
+    int32_t id[GM_MAX_TOGETHER];
+    for (int64_t i = 0; i < n; i++) {
+        id[i] = r[i]->out->ids[r[i]->out->n - 1];
+        kv[i] = &r[i]->past->kv;
+    }
+    gm_scope_end(c, (gm_mark){ 0 }, GM_NONE);       /* the last ids are chosen */
+    gm_step_begin(c);
+    gm_tensor x = gm_gather(c, m->embed, gm_from(c, GM_I32, id, 1, GM_DIMS(n)));
+    gm_tensor h = gm_llama_step(c, m, gm_reshape(c, x, 3, GM_DIMS(n, 1, -1)), kv);
+    for (int64_t i = 0; i < n && gm_ok(c); i++)
+        gm_place(c, r[i]->past->hidden, gm_llama_row(h, i), kv[i]->len - 1);
+    h = gm_linear(c, h, m->head, GM_NONE);
+    gm_step_end(c);
+    for (int64_t i = 0; i < n; i++) {
+        r[i]->read++;
+        if (gm_ok(c)) r[i]->logits = gm_reshape(c, gm_llama_row(h, i), 2, GM_DIMS(1, -1));
+        else gm_set_error(r[i]->c, "%s", gm_error_text(c));
+    }
+    gm_clear(c);
+}
+
+/* Appends the next id; the run is active until </s>, the limit, or the end of the context. */
+static void write_one(run *r)
 {
     gm_ctx *c = r->c;
     gm_generated *out = r->out;
-    stage(r, "prefill", 0);
-    gm_tensor logits = read_all(r);
-    stage(r, "prefill", 1);
-    stage(r, "generate", 0);
-    gm_mark mark = gm_scope(c);
-    int64_t seen_any = 0;
-    while (gm_ok(c) && out->n < r->limit) {
-        gm_tap(c, logits, "lm_head");
-        int32_t id = gm_choose(c, logits, r->o->temperature, r->o->top_p, &r->random);
-        if (!gm_ok(c)) break;
-        if (!seen_any++) took(r, "first_token", r->asked);
+    bool stop = out->n >= r->limit;
+    if (!stop) gm_tap(c, r->logits, "lm_head");
+    int32_t id = stop ? 0 : gm_choose(c, r->logits, r->o->temperature, r->o->top_p, &r->random);
+    if (gm_ok(c) && !stop) {
+        if (!r->written++) took(r, "first_token", r->asked);
         out->ids[out->n++] = id;
         out->finished = id == r->m->eos;
-        bool stop = r->o->on_ids && r->o->on_ids(r->o->user, out->ids, out->n);
-        if (out->finished || stop || out->n >= r->limit) break;
-        logits = r->cached ? read_one(r, id) : read_again(r);
-        gm_scope_keep(c, mark,
-                      (gm_tensor[]){ logits, r->scene->img, r->scene->maps[0],
-                                     r->scene->maps[1], r->scene->maps[2], r->scene->maps[3],
-                                     r->regions },
-                      7);
+        stop = r->o->on_ids && r->o->on_ids(r->o->user, out->ids, out->n);
     }
-    stage(r, "generate", 1);
+    r->active = gm_ok(c) && !stop && !out->finished && out->n < r->limit;
+    if (!r->active) stage(r, "generate", 1);
+}
+
+/* Appends ids to all runs that are active. */
+static void write_answers(gm_ctx *shared, run **r, int64_t n)
+{
+    for (;;) {
+        int64_t active = 0;
+        for (int64_t i = 0; i < n; i++) {
+            if (r[i]->active) write_one(r[i]);
+            if (r[i]->active) active++;
+        }
+        if (!active) return;
+        run *on[GM_MAX_TOGETHER];
+        int64_t together = 0;
+        for (int64_t i = 0; i < n; i++) {
+            if (!r[i]->active) continue;
+            if (active > 1 && shared && r[i]->cached) on[together++] = r[i];
+            else read_alone(r[i]);
+        }
+        if (together) read_together(shared, on, together);
+        for (int64_t i = 0; i < n; i++)
+            if (r[i]->active && !gm_ok(r[i]->c)) r[i]->active = false;
+    }
 }
 
 /* The masks of every [SEG]: SAM only when there is one (Q8). */
@@ -238,33 +282,64 @@ static int prepare(run *r)
     return remember(r, most + extra);
 }
 
+/* From the question to the logits of its first new id. */
+static void start(run *r, const glamm *m, const gm_generation *g)
+{
+    *r = (run){ .c = g->c, .m = m, .scene = g->scene, .o = g->options, .out = g->out,
+                .random = g->options->seed, .asked = gm_seconds(), .before = *g->scene };
+    *r->out = (gm_generated){ 0 };
+    r->mark = gm_scope(r->c);
+    gm_taps_restart(r->c);
+    if (prepare(r) != 0) return;
+    see(r);
+    stage(r, "prefill", 0);
+    r->logits = read_all(r);
+    stage(r, "prefill", 1);
+    if (r->o->answer) {
+        r->out->finished = r->out->ids[r->out->n - 1] == m->eos;
+        return;
+    }
+    stage(r, "generate", 0);
+    r->writing = gm_scope(r->c);
+    r->active = gm_ok(r->c);
+}
+
+/* The masks, and what the scene keeps. */
+static void finish(run *r)
+{
+    gm_scene *s = r->scene;
+    const gm_scene *before = &r->before;
+    if (gm_ok(r->c) && !r->o->no_masks) draw(r);
+    part(r);
+    if (!gm_ok(r->c)) *s = *before; /* what this run made may be half made */
+    if (before->img.data) s->img = before->img; /* what it made again has the same values */
+    if (before->maps[0].data) memcpy(s->maps, before->maps, sizeof s->maps);
+    gm_tensor keep[] = { r->out->mask, r->out->iou, s->img,     s->maps[0],
+                         s->maps[1],   s->maps[2],  s->maps[3], s->embedding };
+    gm_scope_keep(r->c, r->mark, keep, sizeof keep / sizeof *keep);
+}
+
 int gm_generate(gm_ctx *c, const glamm *m, gm_scene *s, const gm_generate_options *o,
                 gm_generated *out)
 {
-    gm_mark mark = gm_scope(c);
-    gm_scene before = *s;
-    run r = { .c = c, .m = m, .scene = s, .o = o, .out = out, .random = o->seed,
-              .asked = gm_seconds() };
-    *out = (gm_generated){ 0 };
-    gm_taps_restart(c);
-    if (prepare(&r) == 0) {
-        see(&r);
-        if (o->answer) {
-            stage(&r, "prefill", 0);
-            read_all(&r);
-            stage(&r, "prefill", 1);
-            out->finished = out->ids[out->n - 1] == m->eos;
-        } else {
-            write_answer(&r);
-        }
-        if (!o->no_masks) draw(&r);
-    }
-    part(&r);
-    if (!gm_ok(c)) *s = before; /* what this run made may be half made */
-    if (before.img.data) s->img = before.img; /* what it made again has the same values */
-    if (before.maps[0].data) memcpy(s->maps, before.maps, sizeof s->maps);
-    gm_tensor keep[] = { out->mask,    out->iou,     s->img,       s->maps[0],
-                         s->maps[1], s->maps[2], s->maps[3], s->embedding };
-    gm_scope_keep(c, mark, keep, sizeof keep / sizeof *keep);
+    run r, *all = &r;
+    start(&r, m, &(gm_generation){ c, s, o, out });
+    write_answers(NULL, &all, 1);
+    finish(&r);
     return gm_ok(c) ? 0 : -1;
+}
+
+void gm_generate_each(gm_ctx *shared, const glamm *m, const gm_generation *g, int64_t n)
+{
+    run *r = calloc((size_t)n, sizeof *r), *all[GM_MAX_TOGETHER];
+    for (int64_t i = 0; i < n; i++) {
+        if (r && n <= GM_MAX_TOGETHER) start(all[i] = &r[i], m, &g[i]);
+        else gm_set_error(g[i].c, "%lld questions side by side: wanted at most %d, and memory",
+                          (long long)n, GM_MAX_TOGETHER);
+    }
+    if (r && n <= GM_MAX_TOGETHER) {
+        write_answers(shared, all, n);
+        for (int64_t i = 0; i < n; i++) finish(&r[i]);
+    }
+    free(r);
 }

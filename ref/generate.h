@@ -48,6 +48,18 @@ typedef struct {
 int gm_generate(gm_ctx *c, const glamm *m, gm_scene *s, const gm_generate_options *o,
                 gm_generated *out);
 
+/* The same for n <= GM_MAX_TOGETHER questions about scenes of their own, each in a context of its
+ * own: their ids are written side by side, in shared, so that each step reads the weights once.  A
+ * question that fails leaves the others alone: its context has the error. */
+enum { GM_MAX_TOGETHER = 64 };
+typedef struct {
+    gm_ctx *c;
+    gm_scene *scene;
+    const gm_generate_options *options;
+    gm_generated *out;
+} gm_generation;
+void gm_generate_each(gm_ctx *shared, const glamm *m, const gm_generation *g, int64_t n);
+
 /* The next id of a row of logits (V): argmax, or a draw from softmax(logits / temperature) cut to
  * the smallest set of tokens whose probabilities reach top_p. */
 int32_t gm_choose(gm_ctx *c, gm_tensor logits, float temperature, float top_p, uint64_t *state);

@@ -232,6 +232,57 @@ START_TEST(what_questions_share_is_read_once)
 }
 END_TEST
 
+/* Five sessions whose answers differ in length, one of which is refused: each has the answer that it
+ * has alone, and takes the next question. */
+START_TEST(answers_side_by_side_are_those_alone)
+{
+    enum { N = 5 };
+    const char *const picture[N] = { "gcg0", "gcg2", "region6", "caption11", "vqa16" };
+    const double box[1][4] = { { 30, 40, 150, 160 } };
+    const gm_ask q[N] = {
+        { .task = GM_GCG }, { .task = GM_REFER, .text = "the white ring" },
+        { .task = GM_REGION, .boxes = box, .nboxes = 1 },
+        { .task = GM_CAPTION, .max_new_tokens = 3 },
+        { .task = GM_CHAT, .text = "what is <bbox>?" },
+    };
+    gm_error none = { "" }, e[N] = { { "" } };
+    gm_model *m = gm_model_open(NANO, NULL, &none);
+    gm_session *s[N], *alone;
+    gm_answer *a[N];
+    gm_image image[N];
+    for (int i = 0; i < N; i++) {
+        char path[100];
+        snprintf(path, sizeof path, CASES "%s.png", picture[i]);
+        ck_assert_int_eq(gm_image_read(&image[i], path, &none), 0);
+        s[i] = gm_session_new(m, &image[i], &none);
+    }
+    ck_assert_int_eq(gm_session_ask_each(s, q, N, a, e), 1);
+    ck_assert(!a[N - 1] && strstr(e[N - 1].text, "<bbox>"));
+    for (int turn = 0; turn < 2; turn++) {
+        for (int i = 0; i < N - 1; i++) {
+            alone = gm_session_new(m, &image[i], &none);
+            gm_answer *want = gm_session_ask(alone, &q[i], &none);
+            ck_assert_msg(a[i] && want, "%s%s", e[i].text, none.text);
+            ck_assert_str_eq(a[i]->text, want->text);
+            ck_assert(a[i]->nids == want->nids && a[i]->nmasks == want->nmasks);
+            ck_assert(memcmp(a[i]->ids, want->ids, (size_t)want->nids * sizeof *want->ids) == 0);
+            for (int64_t k = 0; want->nmasks && k < want->nmasks * want->width * want->height; k++)
+                ck_assert_float_eq_tol(a[i]->mask[0].logits[k], want->mask[0].logits[k], 1e-3f);
+            gm_answer_free(a[i]);
+            gm_answer_free(want);
+            gm_session_free(alone);
+            gm_session_reset(s[i]);
+        }
+        if (!turn) ck_assert_int_eq(gm_session_ask_each(s, q, N - 1, a, e), 0);
+    }
+    for (int i = 0; i < N; i++) {
+        gm_session_free(s[i]);
+        gm_image_free(&image[i]);
+    }
+    gm_model_free(m);
+}
+END_TEST
+
 START_TEST(refused_questions_leave_no_trace)
 {
     scene x = open_scene(NANO, CASES "refer4.png", NULL);
@@ -359,6 +410,7 @@ Suite *test_session(void)
     tcase_add_test(t, regions_are_numbered_through_a_conversation);
     tcase_add_test(t, what_depends_on_the_image_is_computed_once);
     tcase_add_test(t, what_questions_share_is_read_once);
+    tcase_add_test(t, answers_side_by_side_are_those_alone);
     tcase_add_test(t, refused_questions_leave_no_trace);
     tcase_add_test(t, two_models_and_both_tables_at_once);
     tcase_add_test(t, text_streams_as_it_is_written);
