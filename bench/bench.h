@@ -43,8 +43,9 @@ int bench_lora(bench_result *r, bool quick);
 int bench_attention_back(bench_result *r, bool quick);
 int bench_conv_back(bench_result *r, bool quick);
 
-/* nano.c, shapes.c, lora.c: a row each. */
+/* batch.c, nano.c, shapes.c, lora.c: a row each. */
 int bench_lora_step(bench_result *r, bool quick);
+int bench_batch(bench_result *r, bool quick);
 int bench_nano(bench_result *r, bool quick);
 int bench_shapes(bench_result *r, bool quick);
 

@@ -270,6 +270,7 @@ const bench_row bench_rows[] = {
       bench_mm_bf16 },
     { "mm-q8_0", "the same, q8_0 weights, 8-bit activations, of vpdpbusd's peak", bench_mm_q8 },
     { "mm-q4_0", "the same, q4_0 weights", bench_mm_q4 },
+    { "batch", "a step of 8 sequences through two LLaMA-7B layers in bf16", bench_batch },
     { "nano", "glamm run models/nano, start to written overlay", bench_nano },
     { "lin-dx", "linear_backward, dx of LLaMA-7B's shapes in bf16, 640 rows", bench_linear_dx },
     { "lin-dw", "linear_backward, dw of LLaMA-7B's shapes, 640 rows", bench_linear_dw },

@@ -11,8 +11,8 @@
 #include "../ref/backend.h"
 #include "../ref/kernels/cpu.h"
 #include "../ref/kernels/typed.h"
+#include "../ref/plan.h"
 #include "commands.h"
-#include "plan.h"
 #include "settings.h"
 #include "train_plan.h"
 
@@ -63,7 +63,7 @@ typedef struct {
     gm_stored *stored;
     int64_t nstored;
     module *modules;
-    memory_plan plan;
+    gm_plan plan;
     gm_error fault;             /* tensors that do not fit the model; "" when all do */
     char blas[160], products[160];
     bool *bad;                  /* --check: per tensor, NULL otherwise */
@@ -102,15 +102,6 @@ static void count_parameters(info *f)
     }
 }
 
-static double used_bytes(const info *f)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < f->nstored; i++)
-        if (f->stored[i].used)
-            sum += (double)gm_bytes(f->stored[i].tensor);
-    return sum;
-}
-
 /* Marks tensors with a value that is not finite. */
 static void check_values(info *f)
 {
@@ -139,8 +130,9 @@ static int gather(info *f, gm_checkpoint *k, const info_settings *s, gm_error *e
     gm_checkpoint_tensors(k, f->stored, f->nstored);
     memcpy(f->modules, MODULES, sizeof MODULES);
     count_parameters(f);
+    gm_weight_bytes bytes = gm_checkpoint_bytes(k);
     if (!*f->fault.text)
-        f->plan = plan_memory(&f->net, &f->kernels, used_bytes(f), (double)gm_checkpoint_owned(k));
+        f->plan = gm_plan_memory(&f->net, &f->kernels, &bytes, GM_PLAN_ANSWER);
     gm_cpu_describe(f->blas, sizeof f->blas);
     gm_cpu_products(f->products, sizeof f->products);
     if (s->check) check_values(f);
@@ -224,7 +216,7 @@ static void print_modules(const info *f)
         const module *m = i < NMODULES ? &f->modules[i] : &all;
         if (m->tensors == 0) continue;
         printf("  %-20s %8lld %15lld %12s  %s\n", m->name, (long long)m->tensors,
-               (long long)m->parameters, size_text(m->bytes, size), types_of(m, types));
+               (long long)m->parameters, gm_size_text(m->bytes, size), types_of(m, types));
         all.tensors += m->tensors;
         all.parameters += m->parameters;
         all.bytes += m->bytes;
@@ -232,24 +224,36 @@ static void print_modules(const info *f)
     }
 }
 
-static void print_plan(const info *f)
+/* Whether the plan fits this machine, and how it could. */
+static void print_fit(const gm_plan *p)
 {
     char size[40], other[40];
+    double all = (double)gm_machine_memory(), available = (double)gm_available_memory(), then;
+    printf("  %-20s %12s  %s available now: %s\n", "this machine", gm_size_text(all, size),
+           gm_size_text(available, other),
+           p->total <= available ? "it fits"
+           : p->total - p->weights.others <= available
+               ? "weights will be read again from disk as they are needed (slow)"
+               : "it does not fit");
+    const char *type = gm_plan_type(p, available, &then);
+    if (type)
+        printf("  %-20s %12s  with glamm convert --type %s, which fits\n", "smaller",
+               gm_size_text(then, size), type);
+}
+
+static void print_plan(const info *f)
+{
+    char size[40];
     printf("\nmemory plan\n");
     for (int i = 0; i < f->plan.n; i++) {
-        const plan_row *r = &f->plan.row[i];
-        printf("  %-20s %12s  %s%s\n", r->name, size_text(r->bytes, size),
+        const gm_plan_row *r = &f->plan.row[i];
+        printf("  %-20s %12s  %s%s\n", r->name, gm_size_text(r->bytes, size),
                r->at_once ? "while it runs: " : "", r->what);
     }
     printf("  %-20s %12s  what stays, and the largest stage\n", "in all, about",
-           size_text(f->plan.total, size));
-    printf("  %-20s %12s  %s available now: %s\n", "this machine",
-           size_text((double)gm_machine_memory(), size),
-           size_text((double)gm_available_memory(), other),
-           f->plan.total <= (double)gm_available_memory() ? "it fits"
-           : f->plan.total - f->plan.row[0].bytes <= (double)gm_available_memory()
-               ? "weights will be read again from disk as they are needed (slow)"
-               : "it does not fit");
+           gm_size_text(f->plan.total, size));
+    printf("  %-20s %12s  the same\n", "with boxes, about", gm_size_text(f->plan.with_boxes, size));
+    print_fit(&f->plan);
 }
 
 static void print_tensors(const info *f)
@@ -375,6 +379,7 @@ static void print_json(const info *f, const info_settings *s)
         json_object_set_new(plan, f->plan.row[i].name,
                             json_integer((json_int_t)f->plan.row[i].bytes));
     json_object_set_new(plan, "total", json_integer((json_int_t)f->plan.total));
+    json_object_set_new(plan, "with_boxes", json_integer((json_int_t)f->plan.with_boxes));
     json_object_set_new(plan, "machine", json_integer((json_int_t)gm_machine_memory()));
     json_object_set_new(plan, "available", json_integer((json_int_t)gm_available_memory()));
     for (int64_t i = 0; i < f->nstored; i++)

@@ -48,7 +48,10 @@ static const command_text TEXT = {
              "  glamm run models/nano photos/ more.jsonl --out results --quiet\n",
 };
 
-typedef struct { const char *out; int json, redo, turns; } run_settings;
+/* Images side by side: at most, and without --batch. */
+enum { MOST_TOGETHER = 64, USUAL_TOGETHER = 8 };
+
+typedef struct { const char *out; int json, redo, turns; int64_t batch; } run_settings;
 #define AT(field) offsetof(run_settings, field)
 static const option RUN_OPTIONS[] = {
     { "out", 'o', OPTION_TEXT, AT(out), "DIR", "Folder for the results (default out).", 0, 0 },
@@ -60,6 +63,9 @@ static const option RUN_OPTIONS[] = {
       "Several expressions are turns of one conversation, as in training, not questions of their "
       "own.",
       0, 0 },
+    { "batch", 0, OPTION_INT, AT(batch), "N",
+      "Images that are answered side by side (default: as many as memory holds, at most 8).", 1,
+      MOST_TOGETHER },
 };
 #undef AT
 
@@ -80,7 +86,14 @@ typedef struct {
 } runner;
 
 /* A question on its way: its request, its result's name, the result if it is stored already. */
-typedef struct { json_t *request, *stored; char *name; } ticket;
+typedef struct { const question *q; json_t *request, *stored; char *name; } ticket;
+
+static void ticket_free(ticket *k)
+{
+    json_decref(k->request);
+    json_decref(k->stored);
+    free(k->name);
+}
 
 static void report(runner *r, const char *what)
 {
@@ -109,15 +122,19 @@ static void print_result(runner *r, const item *it, const json_t *result, bool s
     fflush(stdout);
 }
 
+static int open_model(runner *r, gm_error *e)
+{
+    if (r->model) return 0;
+    gm_model_options o = settings_model(&r->ms, terminal_log, &r->t);
+    r->model = gm_model_open(r->model_path, &o, e);
+    r->hopeless = !r->model;
+    return r->model ? 0 : -1;
+}
+
 /* The session about an item's image: the one at hand when the last item had the same. */
 static int look_at(runner *r, const item *it, gm_error *e)
 {
-    if (!r->model) {
-        gm_model_options o = settings_model(&r->ms, terminal_log, &r->t);
-        r->model = gm_model_open(r->model_path, &o, e);
-        r->hopeless = !r->model;
-        if (!r->model) return -1;
-    }
+    if (open_model(r, e)) return -1;
     if (r->session && strcmp(r->shown, it->image) == 0) return 0;
     gm_session_free(r->session);
     gm_image_free(&r->image);
@@ -136,23 +153,12 @@ static void print_times(const gm_answer *a, double total)
     fprintf(stderr, "total %.3f s\n", total);
 }
 
-static int ask(runner *r, const item *it, const question *q, const ticket *k, gm_error *e)
+/* Writes and prints an answer of total seconds, and frees it. */
+static int take_answer(runner *r, const item *it, const ticket *k, const gm_image *image,
+                       gm_answer *a, double total, gm_error *e)
 {
-    char label[64] = "";
-    if (r->total > 1)
-        snprintf(label, sizeof label, "%lld of %lld", (long long)r->asked, (long long)r->total);
-    terminal_begin(&r->t, label, r->total > 1 ? it->image : NULL, r->masks);
-    gm_ask how = question_ask(q, &r->as);
-    how.on_text = terminal_text;
-    how.on_stage = terminal_stage;
-    how.user = &r->t;
-    double start = gm_seconds();
-    gm_answer *a = gm_session_ask(r->session, &how, e);
-    double total = gm_seconds() - start;
-    terminal_end(&r->t);
-    if (!a) return -1;
     json_t *result = result_json(k->request, k->name, a, total, e);
-    int bad = result ? result_write(r->rs.out, k->name, result, &r->image, a, q, e) : -1;
+    int bad = result ? result_write(r->rs.out, k->name, result, image, a, k->q, e) : -1;
     if (!bad) print_result(r, it, result, r->t.stream && r->t.text);
     if (!bad && r->t.stream && r->t.notes) terminal_masks(&r->t, a, false);
     if (!bad && r->t.progress && r->total == 1)
@@ -162,6 +168,23 @@ static int ask(runner *r, const item *it, const question *q, const ticket *k, gm
     json_decref(result);
     gm_answer_free(a);
     return bad;
+}
+
+static int ask(runner *r, const item *it, const ticket *k, gm_error *e)
+{
+    char label[64] = "";
+    if (r->total > 1)
+        snprintf(label, sizeof label, "%lld of %lld", (long long)r->asked, (long long)r->total);
+    terminal_begin(&r->t, label, r->total > 1 ? it->image : NULL, r->masks);
+    gm_ask how = question_ask(k->q, &r->as);
+    how.on_text = terminal_text;
+    how.on_stage = terminal_stage;
+    how.user = &r->t;
+    double start = gm_seconds();
+    gm_answer *a = gm_session_ask(r->session, &how, e);
+    double total = gm_seconds() - start;
+    terminal_end(&r->t);
+    return a ? take_answer(r, it, k, &r->image, a, total, e) : -1;
 }
 
 static bool in_turns(const runner *r, const item *it)
@@ -175,6 +198,7 @@ static int64_t look_up(runner *r, const item *it, ticket *k, gm_error *e)
     int64_t complete = 0;
     for (int64_t i = 0; i < it->nq; i++) {
         int64_t turn = in_turns(r, it) ? i : 0;
+        k[i].q = &it->q[i];
         k[i].request = request_json(r->model_path, it->image, &r->ms, &r->as, &it->q[i], turn, e);
         if (!k[i].request) return -1;
         k[i].name = result_name(r->used, r->rs.out, it->id, it->image, e);
@@ -209,7 +233,7 @@ static void run_questions(runner *r, const item *it, ticket *k, bool all_anew)
             gm_session_reset(r->session);
             r->masks = 0;
         }
-        if (ask(r, it, &it->q[i], &k[i], &e)) {
+        if (ask(r, it, &k[i], &e)) {
             r->failed++;
             report_about(r, it, e.text);
             broken = in_turns(r, it);
@@ -232,12 +256,105 @@ static void run_item(runner *r, const item *it)
     } else {
         run_questions(r, it, k, in_turns(r, it) && complete < it->nq);
     }
-    for (int64_t i = 0; k && i < it->nq; i++) {
-        json_decref(k[i].request);
-        json_decref(k[i].stored);
-        free(k[i].name);
-    }
+    for (int64_t i = 0; k && i < it->nq; i++) ticket_free(&k[i]);
     free(k);
+}
+
+/* ---- images side by side ---- */
+
+/* One image with one question. */
+typedef struct {
+    const item *it;
+    ticket k;
+    gm_image image;
+    gm_session *session;
+    gm_answer *answer;
+    gm_error e;
+} seat;
+
+/* What came of it; frees what the seat holds. */
+static void seat_end(runner *r, seat *s, double seconds)
+{
+    gm_session_free(s->session);
+    if (s->k.stored) {
+        print_result(r, s->it, s->k.stored, false);
+        r->skipped++;
+    } else if (s->answer && !take_answer(r, s->it, &s->k, &s->image, s->answer, seconds, &s->e)) {
+        r->done++;
+    } else {
+        r->failed++;
+        report_about(r, s->it, s->e.text);
+    }
+    ticket_free(&s->k);
+    gm_image_free(&s->image);
+}
+
+/* Answers those of n seats that want it, at once. */
+static void ask_together(runner *r, seat *s, int64_t n)
+{
+    gm_session *going[MOST_TOGETHER];
+    gm_ask how[MOST_TOGETHER];
+    gm_answer *answer[MOST_TOGETHER];
+    gm_error *e = calloc((size_t)n, sizeof *e);
+    int64_t of[MOST_TOGETHER], m = 0;
+    char label[64];
+    snprintf(label, sizeof label, "%lld to %lld of %lld", (long long)r->asked + 1,
+             (long long)(r->asked + n), (long long)r->total);
+    terminal_begin(&r->t, label, NULL, 0);
+    for (int64_t i = 0; i < n; i++) {
+        if (s[i].k.stored || s[i].e.text[0]) continue;
+        if (!e) gm_fail(&s[i].e, "%s: out of memory", s[i].it->image);
+        else if (gm_image_read(&s[i].image, s[i].it->image, &s[i].e) == 0)
+            s[i].session = gm_session_new(r->model, &s[i].image, &s[i].e);
+        if (!s[i].session) continue;
+        how[m] = question_ask(s[i].k.q, &r->as);
+        if (m == 0) how[m].on_stage = terminal_stage, how[m].user = &r->t;
+        of[m] = i;
+        going[m++] = s[i].session;
+    }
+    double start = gm_seconds();
+    if (m) gm_session_ask_each(going, how, m, answer, e);
+    double seconds = gm_seconds() - start;
+    terminal_end(&r->t);
+    for (int64_t i = 0; i < m; i++) {
+        s[of[i]].answer = answer[i];
+        if (!answer[i]) s[of[i]].e = e[i];
+    }
+    for (int64_t i = 0; i < n; i++) seat_end(r, &s[i], seconds);
+    r->asked += n;
+    free(e);
+}
+
+/* n items with one question each; as many at once as memory holds. */
+static void run_together(runner *r, const item *it, int64_t n)
+{
+    gm_error e = { "" };
+    seat *s = calloc((size_t)n, sizeof *s);
+    int64_t wanted = 0, most = r->rs.batch;
+    for (int64_t i = 0; s && i < n; i++) {
+        s[i].it = &it[i];
+        wanted += look_up(r, &it[i], &s[i].k, &s[i].e) == 0;
+    }
+    if (!s) gm_fail(&e, "out of memory for %lld images", (long long)n);
+    if (!s || (wanted && open_model(r, &e))) {
+        report(r, e.text);
+        r->failed += n;
+        r->hopeless = true;
+        for (int64_t i = 0; s && i < n; i++) ticket_free(&s[i].k);
+        free(s);
+        return;
+    }
+    if (!most) most = wanted ? gm_model_sessions(r->model, r->as.max_tokens) : n;
+    for (int64_t i = 0; i < n; i += most) ask_together(r, s + i, n - i < most ? n - i : most);
+    free(s);
+}
+
+/* How many items from it on, of n, may go side by side: those with a single question. */
+static int64_t together(const runner *r, const item *it, int64_t n)
+{
+    int64_t most = r->rs.batch ? r->rs.batch : USUAL_TOGETHER, k = 0;
+    while (k < n && k < most && !it[k].problem && it[k].nq == 1) k++;
+    return k ? k : 1;
 }
 
 static void print_end(runner *r)
@@ -282,8 +399,10 @@ static int run_all(runner *r, char **path, int n, const asked *given)
     if (!bad && !(r->used = json_object())) bad = gm_fail(&e, "out of memory");
     for (int64_t i = 0; i < b.n; i++) r->total += b.item[i].problem ? 1 : b.item[i].nq;
     if (bad) report(r, e.text);
-    for (int64_t i = 0; !bad && i < b.n; i++) {
-        run_item(r, &b.item[i]);
+    for (int64_t i = 0, k; !bad && i < b.n; i += k) {
+        k = together(r, &b.item[i], b.n - i);
+        if (k > 1) run_together(r, &b.item[i], k);
+        else run_item(r, &b.item[i]);
         bad = r->hopeless;
     }
     if (!bad) print_end(r);

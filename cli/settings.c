@@ -23,7 +23,8 @@ const option MODEL_OPTIONS[] = {
     { "activations", 0, OPTION_CHOICE, AT(activations), "f32|bf16|q8",
       "What weights are multiplied by: float32 (default); bf16: numbers rounded to bfloat16 where the "
       "weights are bf16; q8: 8-bit numbers where they are quantised, as llama.cpp does.", 0, 0 },
-    { "threads", 't', OPTION_INT, AT(threads), "N", "Threads (default: one per core).", 1, 4096 },
+    { "threads", 't', OPTION_INT, AT(threads), "N",
+      "Threads (default: one for each physical core).", 1, 4096 },
     { "cache", 0, OPTION_TEXT, AT(cache), "DIR",
       "Keep SAM's image embeddings here, so that a later question about the same image starts "
       "without SAM. Several programs may share it.", 0, 0 },

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include "../io/os.h"
 #include "../train/trainer.h"
-#include "plan.h"
+#include "../ref/plan.h"
 
 static void row(const char *name, double bytes, const char *what)
 {
     char size[40];
-    printf("  %-20s %12s  %s\n", name, size_text(bytes, size), what);
+    printf("  %-20s %12s  %s\n", name, gm_size_text(bytes, size), what);
 }
 
 static void print_stage(const gm_train_config *c, const gm_train_memory *m)
@@ -32,7 +32,7 @@ static void print_stage(const gm_train_config *c, const gm_train_memory *m)
     row("passes in turn", m->run, "with freed blocks that are kept");
     row("in all, about", m->total, "what stays, and the passes in turn");
     double free_bytes = (double)gm_available_memory();
-    printf("  %-20s %12s  available now: %s\n", "this machine", size_text(free_bytes, size),
+    printf("  %-20s %12s  available now: %s\n", "this machine", gm_size_text(free_bytes, size),
            m->total <= free_bytes ? "it fits"
            : m->total - m->frozen <= free_bytes
                ? "frozen weights will be read again from disk as they are needed (slow)"

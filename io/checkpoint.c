@@ -11,6 +11,7 @@
 #include "text_model.h"
 
 #define VISION GM_TOWER "vision_model."
+#define ENCODER GM_GROUNDING "image_encoder."
 #define DEFAULT_ALPHA 16 /* of LoRA, where no file says it (train.py, --lora_alpha) */
 
 struct gm_checkpoint {
@@ -405,4 +406,35 @@ size_t gm_checkpoint_owned(const gm_checkpoint *k)
     size_t n = k->weights->owned;
     for (int64_t i = 0; i < k->files.n; i++) n += gm_file_copied(k->files.file[i]);
     return n;
+}
+
+static bool starts(const char *name, const char *with)
+{
+    return strncmp(name, with, strlen(with)) == 0;
+}
+
+gm_weight_bytes gm_checkpoint_bytes(const gm_checkpoint *k)
+{
+    gm_weight_bytes b = { .owned = (double)gm_checkpoint_owned(k) };
+    for (int64_t i = 0; i < k->weights->n; i++) {
+        const gm_weight_entry *w = &k->weights->entry[i];
+        double n = (double)gm_bytes(w->x);
+        if (!w->used || w->merged) continue;
+        if (starts(w->name, GM_TOWER)) b.clip += n;
+        else if (starts(w->name, GM_REGION_ENCODER)) b.region += n;
+        else if (starts(w->name, ENCODER)) b.sam += n;
+        else b.others += n;
+        bool matrix = w->x.nd == 2 && (starts(w->name, "model.layers.") ||
+                                       starts(w->name, "lm_head.") ||
+                                       starts(w->name, "model.embed_tokens."));
+        if (matrix) b.matrices += n, b.values += (double)gm_numel(w->x);
+    }
+    return b;
+}
+
+void gm_checkpoint_forget_all(const gm_checkpoint *k, const char *prefix)
+{
+    for (int64_t i = 0; i < k->weights->n; i++)
+        if (starts(k->weights->entry[i].name, prefix))
+            gm_checkpoint_forget(k, k->weights->entry[i].x);
 }

@@ -24,8 +24,11 @@ int64_t gm_checkpoint_tensors(const gm_checkpoint *k, gm_stored *out, int64_t ma
 /* gm_file_forget, of whichever file holds x. */
 void gm_checkpoint_forget(const gm_checkpoint *k, gm_tensor x);
 
-/* Bytes of converted (f32) and merged copies held beside the maps. */
+/* Bytes of converted (f32) and merged copies held beside the maps; of all weights that are used. */
 size_t gm_checkpoint_owned(const gm_checkpoint *k);
+gm_weight_bytes gm_checkpoint_bytes(const gm_checkpoint *k);
+/* The weights whose names start so leave this process's memory; they are read again when needed. */
+void gm_checkpoint_forget_all(const gm_checkpoint *k, const char *prefix);
 
 /* One file, whichever format (safetensors, torch zip, torch legacy), as a flat list: goldens,
  * tests. */

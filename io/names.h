@@ -7,6 +7,7 @@
 
 #define GM_TOWER "model.vision_tower.vision_tower."
 #define GM_GROUNDING "model.grounding_encoder."
+#define GM_REGION_ENCODER "model.region_encoder."
 
 typedef enum { GM_FROM_MODEL, GM_FROM_CLIP, GM_FROM_SAM, GM_FROM_GGUF } gm_name_source;
 

@@ -452,13 +452,70 @@ bool gm_interrupted(void)
     return interrupts > 0;
 }
 
+/* Big blocks lie on huge pages where the kernel lets them (transparent_hugepage: madvise). */
 void *gm_aligned_alloc(size_t bytes)
 {
-    return aligned_alloc(64, bytes ? (bytes + 63) / 64 * 64 : 64);
+    enum { LINE = 64, HUGE_PAGE = 2 << 20 };
+    size_t unit = bytes >= 2 * (size_t)HUGE_PAGE ? HUGE_PAGE : LINE;
+    size_t whole = bytes ? (bytes + unit - 1) / unit * unit : unit;
+    void *p = whole >= bytes ? aligned_alloc(unit, whole) : NULL;
+    if (p && unit == HUGE_PAGE) madvise(p, whole, MADV_HUGEPAGE);
+    return p;
+}
+
+/* ---- processors ---- */
+
+/* The first line of a file that starts so, from there on, into buf of n bytes; false: none. */
+static bool line_of(const char *path, const char *start, char *buf, size_t n)
+{
+    FILE *f = fopen(path, "r");
+    bool found = false;
+    while (f && !found && fgets(buf, (int)n, f)) found = strncmp(buf, start, strlen(start)) == 0;
+    if (f) fclose(f);
+    if (found) memmove(buf, buf + strlen(start), strlen(buf + strlen(start)) + 1);
+    return found;
+}
+
+/* Is it among "0-3,8"? */
+static bool is_listed(const char *list, long cpu)
+{
+    while (*list) {
+        char *end;
+        long from = strtol(list, &end, 10), to = from;
+        if (end == list) return false;
+        if (*end == '-') to = strtol(end + 1, &end, 10);
+        if (cpu >= from && cpu <= to) return true;
+        list = end + (*end == ',');
+    }
+    return false;
+}
+
+int gm_physical_cores(void)
+{
+    enum { MOST = 4096 };
+    char allowed[2000], siblings[2000], path[100];
+    int cores = 0;
+    if (!line_of("/proc/self/status", "Cpus_allowed_list:", allowed, sizeof allowed)) return 0;
+    for (long cpu = 0; cpu < MOST; cpu++) {
+        if (!is_listed(allowed, cpu)) continue;
+        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%ld/topology/thread_siblings_list",
+                 cpu);
+        bool first = true;
+        if (line_of(path, "", siblings, sizeof siblings))
+            for (long k = 0; k < cpu; k++)
+                first = first && !(is_listed(siblings, k) && is_listed(allowed, k));
+        cores += first;
+    }
+    return cores;
 }
 
 void gm_calm_threads(char **argv)
 {
-    if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY")) return;
-    if (setenv("GOMP_SPINCOUNT", "1000", 1) == 0) execv("/proc/self/exe", argv);
+    char n[20];
+    int cores = getenv("OMP_NUM_THREADS") ? 0 : gm_physical_cores();
+    bool spin = getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY"), anew = false;
+    snprintf(n, sizeof n, "%d", cores);
+    if (!spin) anew = setenv("GOMP_SPINCOUNT", "1000", 1) == 0;
+    if (cores > 0 && setenv("OMP_NUM_THREADS", n, 1) == 0) anew = true;
+    if (anew) execv("/proc/self/exe", argv);
 }

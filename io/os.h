@@ -68,10 +68,12 @@ void gm_last_words(const char *text);
 void gm_catch_interrupts(void);
 bool gm_interrupted(void);
 /* For a program's main, first of all: has OpenMP's threads wait asleep instead of spinning for
- * milliseconds, which on a machine with other work costs ten times the run (docs/SPEED.md).  OpenMP
- * reads its settings before main, so the program starts itself anew, once; GOMP_SPINCOUNT or
- * OMP_WAIT_POLICY, if set, stay. */
+ * milliseconds, which on a machine with other work costs ten times the run (docs/SPEED.md), and be
+ * as many as there are physical cores.  OpenMP reads its settings before main, so the program starts
+ * itself anew, once; GOMP_SPINCOUNT or OMP_WAIT_POLICY, and OMP_NUM_THREADS, if set, stay. */
 void gm_calm_threads(char **argv);
+/* Physical cores that this process may run on; 0: not known. */
+int gm_physical_cores(void);
 void *gm_aligned_alloc(size_t bytes);       /* 64-byte aligned; release with free() */
 
 #endif

@@ -214,6 +214,11 @@ gm_tensor gm_scope_end(gm_ctx *c, gm_mark m, gm_tensor keep)
     return keep;
 }
 
+void gm_give_back(gm_ctx *c, gm_tensor x)
+{
+    if (x.data) gm_blocks_release(&c->blocks, x.data);
+}
+
 void gm_trim(gm_ctx *c) { gm_blocks_trim(&c->blocks); }
 
 void gm_memory_use(const gm_ctx *c, size_t *live, size_t *peak)

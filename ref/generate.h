@@ -1,7 +1,7 @@
 /* Greedy or sampled generation about one image, and the masks of every [SEG]. */
 #ifndef GM_GENERATE_H
 #define GM_GENERATE_H
-#include "model.h"
+#include "past.h"
 
 /* One image, prepared once: what depends on the pixels alone is computed on first need and kept. */
 typedef struct {
@@ -11,6 +11,7 @@ typedef struct {
     gm_tensor img;                      /* (1, T_img, C), with data once CLIP has run */
     gm_tensor maps[4];                  /* the region encoder's, once boxes were asked about */
     gm_tensor embedding;                /* SAM's (1, C, G, G), once a [SEG] came */
+    gm_past *past;                      /* of earlier questions; NULL: each is read from its start */
 } gm_scene;
 
 typedef struct {
@@ -29,6 +30,7 @@ typedef struct {
     void *user;
 } gm_generate_options;
 
+/* Of a stage from its start to its end; "first_token": from the question to the first new id. */
 typedef struct { const char *stage; double seconds; } gm_stage_time;
 
 typedef struct {
@@ -45,6 +47,18 @@ typedef struct {
  * 0, or -1 with the context's error set.  The caller frees out->ids in either case. */
 int gm_generate(gm_ctx *c, const glamm *m, gm_scene *s, const gm_generate_options *o,
                 gm_generated *out);
+
+/* The same for n <= GM_MAX_TOGETHER questions about scenes of their own, each in a context of its
+ * own: their ids are written side by side, in shared, so that each step reads the weights once.  A
+ * question that fails leaves the others alone: its context has the error. */
+enum { GM_MAX_TOGETHER = 64 };
+typedef struct {
+    gm_ctx *c;
+    gm_scene *scene;
+    const gm_generate_options *options;
+    gm_generated *out;
+} gm_generation;
+void gm_generate_each(gm_ctx *shared, const glamm *m, const gm_generation *g, int64_t n);
 
 /* The next id of a row of logits (V): argmax, or a draw from softmax(logits / temperature) cut to
  * the smallest set of tokens whose probabilities reach top_p. */

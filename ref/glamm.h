@@ -55,6 +55,9 @@ gm_model *gm_model_open(const char *path, const gm_model_options *o, gm_error *e
 void gm_model_free(gm_model *m);
 /* 1 when it takes images; 0 for a text model: the GGUF of a language model alone. */
 int gm_model_sees(const gm_model *m);
+/* How many images, each with an answer of at most so many tokens (0: 512), fit the memory that is
+ * free now: 1 to 64.  For gm_session_ask_each. */
+int64_t gm_model_sessions(const gm_model *m, int64_t max_new_tokens);
 
 /* ---- images ---- */
 
@@ -121,6 +124,12 @@ typedef struct {
  * between questions; the image is copied.  An image of one pixel is refused. */
 gm_session *gm_session_new(gm_model *m, const gm_image *image, gm_error *e);
 gm_answer *gm_session_ask(gm_session *s, const gm_ask *q, gm_error *e);
+/* One question to each of n <= 64 different sessions of one model: the answers, as a[0] .. a[n - 1],
+ * are written side by side, each step reading the language model's weights once for all.  A question
+ * that fails leaves the others alone: its a[i] is NULL, and e[i] ("" before) says why.  How many
+ * failed. */
+int64_t gm_session_ask_each(gm_session *const *s, const gm_ask *q, int64_t n, gm_answer **a,
+                            gm_error *e);
 /* Forgets the conversation, keeps the image. */
 void gm_session_reset(gm_session *s);
 void gm_session_free(gm_session *s);

@@ -82,8 +82,8 @@ static gm_tensor halves(gm_ctx *c, const llama *m, gm_tensor x)
 typedef struct {
     const llama *m;
     int64_t l;
-    gm_tensor angle, keep;
-    llama_cache *kv;
+    gm_tensor angle, keep;              /* angle (B T, HD/2) */
+    llama_cache *kv, *const *each;      /* of all; of each sequence one of its own; or neither */
     llama_rows rows;
 } layer_args;
 
@@ -101,24 +101,52 @@ static gm_tensor pack(gm_ctx *c, const llama_rows *r, gm_tensor y, bool last)
     return gm_gather(c, y, last ? r->last : r->source);
 }
 
-/* h (B, T, C) -> (B, T, C).  LlamaAttention.forward; angle (B T, HD/2). */
+/* q against the keys so far and k, which the cache takes up. */
+static gm_tensor attend(gm_ctx *c, gm_tensor q, gm_tensor k, gm_tensor v, gm_attn_options o,
+                        llama_cache *kv, int64_t l)
+{
+    if (kv) {
+        o.past = kv->len, o.TK = kv->len + k.dim[1];
+        gm_place(c, kv->k[l], k, kv->len);
+        gm_place(c, kv->v[l], v, kv->len);
+        k = kv->k[l], v = kv->v[l];
+    }
+    return gm_attention(c, q, k, v, o);
+}
+
+gm_tensor gm_llama_row(gm_tensor x, int64_t b)
+{
+    int64_t C = x.dim[x.nd - 1];
+    return (gm_tensor){ (float *)x.data + b * C, { 1, 1, C }, 3, x.type };
+}
+
+/* The same for sequences of their own lengths, of which q, k, v (B, 1, C) are the next rows. */
+static gm_tensor attend_each(gm_ctx *c, gm_tensor q, gm_tensor k, gm_tensor v, gm_attn_options o,
+                             llama_cache *const *kv, int64_t l)
+{
+    gm_tensor y = gm_new(c, GM_F32, 3, GM_DIMS(1, q.dim[0], q.dim[2]));
+    for (int64_t b = 0; b < q.dim[0] && gm_ok(c); b++) {
+        gm_mark mark = gm_scope(c);
+        gm_place(c, y, attend(c, gm_llama_row(q, b), gm_llama_row(k, b), gm_llama_row(v, b), o,
+                              kv[b], l), b);
+        gm_scope_end(c, mark, GM_NONE);
+    }
+    return gm_reshape(c, y, 3, q.dim);
+}
+
+/* h (B, T, C) -> (B, T, C).  LlamaAttention.forward */
 static gm_tensor attention(gm_ctx *c, const layer_args *a, gm_tensor h)
 {
     const llama *m = a->m;
     const llama_layer *w = &m->layer[a->l];
-    llama_cache *kv = a->kv;
     gm_attn_options o = { .NH = m->NH, .NKV = m->NKV, .causal = true, .keep = a->keep };
     gm_tensor q = gm_rope(c, halves(c, m, gm_lora_linear(c, h, w->q_w, &w->q)), a->angle);
     gm_tensor k = gm_rope(c, halves(c, m, gm_lora_linear(c, h, w->k_w, &w->k)), a->angle);
     gm_tensor v = gm_lora_linear(c, h, w->v_w, &w->v);
     q = spread(c, &a->rows, q), k = spread(c, &a->rows, k), v = spread(c, &a->rows, v);
-    if (kv) {
-        gm_place(c, kv->k[a->l], k, kv->len);
-        gm_place(c, kv->v[a->l], v, kv->len);
-        k = kv->k[a->l], v = kv->v[a->l];
-        o.past = kv->len, o.TK = kv->len + h.dim[1];
-    }
-    gm_tensor y = pack(c, &a->rows, gm_attention(c, q, k, v, o), a->l == m->L - 1);
+    gm_tensor y = a->each ? attend_each(c, q, k, v, o, a->each, a->l)
+                          : attend(c, q, k, v, o, a->kv, a->l);
+    y = pack(c, &a->rows, y, a->l == m->L - 1);
     return gm_lora_linear(c, y, w->o_w, &w->o);
 }
 
@@ -171,6 +199,17 @@ gm_tensor gm_llama(gm_ctx *c, const llama *m, gm_tensor x, llama_cache *kv, gm_t
     gm_tensor angle = angles(c, m, kv ? kv->len : 0, x.dim[0], T);
     x = layers(c, mark, x, (layer_args){ .m = m, .angle = angle, .keep = keep, .kv = kv });
     if (kv) kv->len += T;
+    return x;
+}
+
+gm_tensor gm_llama_step(gm_ctx *c, const llama *m, gm_tensor x, llama_cache *const *kv)
+{
+    gm_mark mark = gm_scope(c);
+    gm_tensor angle = gm_rope_table(c, kv[0]->len, 1, m->HD, m->theta);
+    for (int64_t b = 1; b < x.dim[0]; b++)
+        angle = gm_concat(c, angle, gm_rope_table(c, kv[b]->len, 1, m->HD, m->theta), 0);
+    x = layers(c, mark, x, (layer_args){ .m = m, .angle = angle, .each = kv });
+    for (int64_t b = 0; b < x.dim[0]; b++) kv[b]->len++;
     return x;
 }
 

@@ -36,6 +36,7 @@ void gm_blocks_trim(gm_blocks *b)
 
 void gm_blocks_free(gm_blocks *b)
 {
+    b->source.cache = false;            /* what is given back now serves nobody */
     gm_blocks_end(b, 0, NULL, 0, NULL);
     gm_blocks_trim(b);
     free(b->live);

@@ -89,6 +89,11 @@ typedef struct {
 /* x (B, T, C) embeddings -> H (B, T, C) after model.norm.  cache NULL: x is the whole sequence;
  * else x continues it and is appended.  keep u8 (B, past + T) or GM_NONE. */
 gm_tensor gm_llama(gm_ctx *c, const llama *m, gm_tensor x, llama_cache *kv, gm_tensor keep);
+/* x (B, 1, C): the next row of B sequences, each of its own length with a cache of its own; the
+ * weights are read once for all. */
+gm_tensor gm_llama_step(gm_ctx *c, const llama *m, gm_tensor x, llama_cache *const *kv);
+/* Row b of x (B, 1, C) or (B, C) as (1, 1, C); a view. */
+gm_tensor gm_llama_row(gm_tensor x, int64_t b);
 /* The same for packed rows: x (R, C) -> the wanted ones, (N, C).  keep (B, T) or GM_NONE. */
 gm_tensor gm_llama_packed(gm_ctx *c, const llama *m, gm_tensor x, llama_rows rows, gm_tensor keep);
 

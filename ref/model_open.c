@@ -9,6 +9,7 @@
 #include "../io/os.h"
 #include "../io/text_model.h"
 #include "kernels/cpu.h"
+#include "plan.h"
 
 #define DEFAULT_CACHE ((int64_t)4000000000)     /* a thousand embeddings of the release's 4 MB */
 
@@ -55,6 +56,39 @@ static int special_ids(gm_model *m, const char *path, gm_error *e)
                          path, (long long)have, (long long)V);
 }
 
+static gm_plan plan_of(const gm_model *m, int64_t answer)
+{
+    gm_weight_bytes w = gm_checkpoint_bytes(m->checkpoint);
+    return gm_plan_memory(&m->net, &m->kernels, &w, answer);
+}
+
+/* Before any weight is read: whether this machine can hold them. */
+static void warn_of_memory(const gm_model *m)
+{
+    char size[3][40], text[400];
+    double have = (double)gm_machine_memory(), then;
+    gm_plan p = plan_of(m, GM_PLAN_ANSWER);
+    if (!m->log || m->engine.device.memory.alloc || !have || p.total <= have) return;
+    const char *type = gm_plan_type(&p, have, &then);
+    int n = snprintf(text, sizeof text,
+                     "this model takes about %s, the machine has %s: weights will be read from "
+                     "disk again and again", gm_size_text(p.total, size[0]),
+                     gm_size_text(have, size[1]));
+    if (type)
+        snprintf(text + n, sizeof text - (size_t)n,
+                 "; converted with --type %s it would take %s (docs/REAL_CHECKPOINT.md)", type,
+                 gm_size_text(then, size[2]));
+    m->log(m->user, text);
+}
+
+int64_t gm_model_sessions(const gm_model *m, int64_t max_new_tokens)
+{
+    gm_plan p = plan_of(m, max_new_tokens > 0 ? max_new_tokens : GM_PLAN_ANSWER);
+    double left = (double)gm_available_memory() - p.with_boxes;
+    double n = 1 + left / p.session;
+    return n < 1 ? 1 : n > GM_MAX_TOGETHER ? GM_MAX_TOGETHER : (int64_t)n;
+}
+
 static int open_all(gm_model *m, const char *path, const gm_model_options *o, gm_error *e)
 {
     const char *name = o->conversation ? o->conversation : "llava_v1";
@@ -81,6 +115,7 @@ static int open_all(gm_model *m, const char *path, const gm_model_options *o, gm
     int bad = gm_glamm_bind(&m->net, w, &g, &bind);
     if (gm_weights_finish(w, &names) != 0) return gm_fail(e, "%s", names.text);
     if (bad) return gm_fail(e, "%s: %s", path, bind.text);
+    warn_of_memory(m);
     return open_text(m, path, e) || special_ids(m, path, e) ? -1 : 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include "../io/embeddings.h"
 #include "../io/image.h"
+#include "../io/names.h"
 #include "../io/os.h"
 #include "backend.h"
 #include "model_open.h"
@@ -16,6 +17,7 @@ struct gm_session {
     gm_model *model;
     gm_ctx *c;
     gm_scene scene;
+    gm_past past;                       /* what was read so far, whatever the conversation */
     int64_t width, height;
     char **turn;                        /* user, assistant, user, ... */
     int64_t nturns;
@@ -30,11 +32,13 @@ static gm_session *new_without_image(gm_model *m, gm_error *e)
 {
     gm_session *s = m->net.config.text_only ? calloc(1, sizeof *s) : NULL;
     if (s) s->c = gm_ctx_new(&m->kernels, &m->engine.device.memory);
-    if (s && s->c) {
+    if (s && s->c && gm_past_open(&s->past, &m->kernels, &m->engine.device.memory)) {
         s->model = m;
+        s->scene.past = &s->past;
         return s;
     }
     gm_fail(e, m->net.config.text_only ? "out of memory" : "wanted an image, found none");
+    if (s) gm_ctx_free(s->c);
     free(s);
     return NULL;
 }
@@ -48,8 +52,9 @@ gm_session *gm_session_new(gm_model *m, const gm_image *image, gm_error *e)
     }
     gm_session *s = calloc(1, sizeof *s);
     if (s) s->c = gm_ctx_new(&m->kernels, &m->engine.device.memory);
-    if (!s || !s->c) {
+    if (!s || !s->c || !gm_past_open(&s->past, &m->kernels, &m->engine.device.memory)) {
         gm_fail(e, "out of memory");
+        if (s) gm_ctx_free(s->c);
         free(s);
         return NULL;
     }
@@ -59,9 +64,12 @@ gm_session *gm_session_new(gm_model *m, const gm_image *image, gm_error *e)
         s->kept = (gm_embeddings){ .dir = m->cache, .most = m->cache_bytes };
         gm_embeddings_key(&s->kept, image, gm_checkpoint_weights(m->checkpoint), m->kernels.name);
     }
-    if (gm_scene_new(s->c, &s->scene, &m->net, image, e) == 0) return s;
-    gm_session_free(s);
-    return NULL;
+    if (gm_scene_new(s->c, &s->scene, &m->net, image, e) != 0) {
+        gm_session_free(s);
+        return NULL;
+    }
+    s->scene.past = &s->past;
+    return s;
 }
 
 void gm_session_reset(gm_session *s)
@@ -79,6 +87,7 @@ void gm_session_free(gm_session *s)
 {
     if (!s) return;
     gm_session_reset(s);
+    gm_past_close(&s->past);
     gm_ctx_free(s->c);
     free(s);
 }
@@ -222,9 +231,23 @@ static int on_ids(void *user, const int32_t *ids, int64_t n)
     return 0;
 }
 
+/* The weights of an encoder that is done leave memory; another image reads them again. */
+static void let_go(const gm_model *m, const char *stage)
+{
+    static const struct { const char *stage, *weights; } part[] = {
+        { "clip", GM_TOWER },
+        { "region", GM_REGION_ENCODER },
+        { "sam", GM_GROUNDING "image_encoder." },
+    };
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++)
+        if (strcmp(stage, part[i].stage) == 0)
+            gm_checkpoint_forget_all(m->checkpoint, part[i].weights);
+}
+
 static void on_stage(void *user, const char *name, double done)
 {
     const stream *t = user;
+    if (done == 1) let_go(t->s->model, name);
     if (t->q->on_stage) t->q->on_stage(t->q->user, name, done);
 }
 
@@ -381,70 +404,90 @@ static char *history_text(const char *text)
     return t;
 }
 
-/* Runs the question that stands as the last turn. */
-static gm_answer *answer(gm_session *s, const gm_ask *q, gm_error *e)
+/* ---- the question on its way ---- */
+
+typedef struct {
+    gm_session *s;
+    const gm_ask *q;
+    gm_error *e;
+    int64_t boxes_before;
+    bool pushed, ok;                    /* the question stands as the last turn; nothing failed */
+    int32_t *ids;
+    int64_t n, nprompt;
+    gm_mark mark;
+    stream t;
+    gm_generate_options o;
+    gm_generated g;
+} asking;
+
+/* Takes message.  k stays where it is until the answer is there. */
+static void ask_begin(asking *k, gm_session *s, const gm_ask *q, char *message, gm_error *e)
 {
-    int32_t *ids = NULL;
-    int64_t n = 0, nprompt = 0;
-    gm_generated g = { 0 };
-    gm_answer *a = calloc(1, sizeof *a);
-    bool ok = a && question_ids(s, q, &ids, &n, &nprompt, e) == 0;
-    gm_mark mark = gm_scope(s->c);
-    if (ok) {
-        stream t = { s, q, n, 0 };
-        gm_generate_options o = {
-            .prompt = ids,
-            .nprompt = n,
-            .answer = q->task == GM_PHRASE && q->forced ? ids : NULL,
-            .max_new = q->max_new_tokens > 0 ? q->max_new_tokens : MAX_NEW,
-            .no_cache = q->no_kv_cache,
-            .no_masks = q->no_masks || s->model->net.config.text_only,
-            .temperature = q->temperature,
-            .top_p = q->top_p,
-            .seed = q->seed,
-            .on_ids = on_ids,
-            .on_stage = on_stage,
-            .user = &t,
-        };
-        if (s->nboxes) o.box = gm_from(s->c, GM_F32, s->box, 2, GM_DIMS(s->nboxes, 4));
-        ok = gm_generate(s->c, &s->model->net, &s->scene, &o, &g) == 0;
-        if (!ok) gm_fail(e, "%s", gm_error_text(s->c));
-        if (ok) ok = fill_answer(s, a, &g, nprompt, e) == 0;
+    *k = (asking){ .s = s, .q = q, .e = e, .boxes_before = s->nboxes };
+    if (push_turn(s, message, e) != 0) return;
+    k->pushed = true;
+    if (!q->no_masks) take_kept(s);
+    k->mark = gm_scope(s->c);
+    k->ok = append_boxes(s, message, e) == 0 &&
+            question_ids(s, q, &k->ids, &k->n, &k->nprompt, e) == 0;
+    k->t = (stream){ s, q, k->n, 0 };
+    k->o = (gm_generate_options){
+        .prompt = k->ids,
+        .nprompt = k->n,
+        .answer = q->task == GM_PHRASE && q->forced ? k->ids : NULL,
+        .max_new = q->max_new_tokens > 0 ? q->max_new_tokens : MAX_NEW,
+        .no_cache = q->no_kv_cache,
+        .no_masks = q->no_masks || s->model->net.config.text_only,
+        .temperature = q->temperature,
+        .top_p = q->top_p,
+        .seed = q->seed,
+        .on_ids = on_ids,
+        .on_stage = on_stage,
+        .user = &k->t,
+    };
+    if (k->ok && s->nboxes) k->o.box = gm_from(s->c, GM_F32, s->box, 2, GM_DIMS(s->nboxes, 4));
+}
+
+/* The answer joins the conversation; without one the question did not happen. */
+static gm_answer *ask_end(asking *k)
+{
+    gm_session *s = k->s;
+    gm_answer *a = NULL;
+    if (!k->pushed) return NULL;
+    if (k->ok && !gm_ok(s->c)) {
+        gm_fail(k->e, "%s", gm_error_text(s->c));
+        k->ok = false;
     }
-    gm_tensor keep[] = { s->scene.img,       s->scene.maps[0], s->scene.maps[1],
+    if (k->ok) {
+        a = calloc(1, sizeof *a);
+        k->ok = a && fill_answer(s, a, &k->g, k->nprompt, k->e) == 0;
+        if (!a) gm_fail(k->e, "out of memory");
+    }
+    gm_tensor kept[] = { s->scene.img,     s->scene.maps[0], s->scene.maps[1],
                          s->scene.maps[2], s->scene.maps[3], s->scene.embedding };
-    gm_scope_keep(s->c, mark, keep, sizeof keep / sizeof *keep);
+    gm_scope_keep(s->c, k->mark, kept, sizeof kept / sizeof *kept);
     gm_clear(s->c);
-    free(g.ids);
-    free(ids);
-    if (ok) return a;
+    free(k->g.ids);
+    free(k->ids);
+    keep(s);
+    char *said = !k->ok ? NULL : s->model->net.config.text_only ? without_end(s, a->text)
+                                                                : history_text(a->text);
+    if (k->ok && push_turn(s, said, k->e) == 0) return a;
+    pop_turn(s);
+    s->nboxes = k->boxes_before;
     gm_answer_free(a);
-    gm_fail(e, "out of memory");
+    gm_fail(k->e, "out of memory");
     return NULL;
 }
 
 /* Takes message. */
 static gm_answer *ask(gm_session *s, const gm_ask *q, char *message, gm_error *e)
 {
-    int64_t before = s->nboxes;
-    if (push_turn(s, message, e) != 0) return NULL;
-    if (!q->no_masks) take_kept(s);
-    gm_answer *a = append_boxes(s, message, e) == 0 ? answer(s, q, e) : NULL;
-    keep(s);
-    char *said = !a ? NULL : s->model->net.config.text_only ? without_end(s, a->text)
-                                                            : history_text(a->text);
-    if (a && push_turn(s, said, e) == 0) return a;
-    pop_turn(s);                                            /* the question did not happen */
-    s->nboxes = before;
-    gm_answer_free(a);
-    return NULL;
-}
-
-gm_answer *gm_session_say(gm_session *s, const gm_ask *q, const char *message, gm_error *e)
-{
-    if (take_boxes(s, q, e) != 0) return NULL;
+    asking k;
+    ask_begin(&k, s, q, message, e);
     int threads = gm_backend_threads(s->model->threads);
-    gm_answer *a = ask(s, q, gm_copy_text(message), e);
+    if (k.ok) gm_generate(s->c, &s->model->net, &s->scene, &k.o, &k.g);
+    gm_answer *a = ask_end(&k);
     gm_backend_threads(threads);
     return a;
 }
@@ -459,16 +502,56 @@ static char *text_message(const gm_ask *q, gm_error *e)
     return text;
 }
 
-gm_answer *gm_session_ask(gm_session *s, const gm_ask *q, gm_error *e)
+/* The user's message of a question, malloc'ed. */
+static char *message_of(gm_session *s, const gm_ask *q, gm_error *e)
 {
     if (take_boxes(s, q, e) != 0) return NULL;
+    if (s->model->net.config.text_only) return text_message(q, e);
     gm_ask asked = *q;
     asked.nboxes = s->nlatest;
-    char *message = s->model->net.config.text_only
-        ? text_message(q, e)
-        : gm_prompt_user(s->model->prompts, &asked, q->variant, s->nturns == 0, s->nboxes, e);
-    int threads = gm_backend_threads(s->model->threads);
-    gm_answer *a = message ? ask(s, q, message, e) : NULL;
+    return gm_prompt_user(s->model->prompts, &asked, q->variant, s->nturns == 0, s->nboxes, e);
+}
+
+gm_answer *gm_session_say(gm_session *s, const gm_ask *q, const char *message, gm_error *e)
+{
+    if (take_boxes(s, q, e) != 0) return NULL;
+    return ask(s, q, gm_copy_text(message), e);
+}
+
+gm_answer *gm_session_ask(gm_session *s, const gm_ask *q, gm_error *e)
+{
+    char *message = message_of(s, q, e);
+    return message ? ask(s, q, message, e) : NULL;
+}
+
+int64_t gm_session_ask_each(gm_session *const *s, const gm_ask *q, int64_t n, gm_answer **a,
+                            gm_error *e)
+{
+    gm_model *m = n > 0 ? s[0]->model : NULL;
+    asking *k = calloc((size_t)n + 1, sizeof *k);
+    gm_generation *g = calloc((size_t)n + 1, sizeof *g);
+    gm_ctx *shared = m ? gm_ctx_new(&m->kernels, &m->engine.device.memory) : NULL;
+    int64_t going = 0, failed = 0;
+    int threads = gm_backend_threads(m ? m->threads : 0);
+    for (int64_t i = 0; i < n; i++) {
+        a[i] = NULL;
+        if (!k || !g || !shared) {
+            gm_fail(&e[i], "out of memory");
+            continue;
+        }
+        char *message = message_of(s[i], &q[i], &e[i]);
+        if (message) ask_begin(&k[i], s[i], &q[i], message, &e[i]);
+        if (k[i].ok)
+            g[going++] = (gm_generation){ s[i]->c, &s[i]->scene, &k[i].o, &k[i].g };
+    }
+    if (going) gm_generate_each(shared, &m->net, g, going);
+    for (int64_t i = 0; i < n; i++) {
+        if (k) a[i] = ask_end(&k[i]);
+        failed += !a[i];
+    }
     gm_backend_threads(threads);
-    return a;
+    gm_ctx_free(shared);
+    free(g);
+    free(k);
+    return failed;
 }

@@ -91,6 +91,9 @@ const char *gm_shape_text(char *buf, gm_tensor x);
 gm_mark gm_scope(gm_ctx *c);
 gm_tensor gm_scope_end(gm_ctx *c, gm_mark m, gm_tensor keep);   /* GM_NONE keeps nothing */
 void gm_scope_keep(gm_ctx *c, gm_mark m, const gm_tensor *keep, int n);
+/* Gives the block of a tensor of this context back before its scope ends; no scope that began after
+ * it was made may be open. */
+void gm_give_back(gm_ctx *c, gm_tensor x);
 /* Gives cached free blocks back to the system. */
 void gm_trim(gm_ctx *c);
 /* Bytes in live blocks now, and the most ever held (live and cached). */

@@ -6,6 +6,10 @@
 
 typedef struct gm_weights gm_weights;
 
+/* Bytes of the weights that are used, as they lie in the files: by when they are needed; copies.  Of
+ * the language model's matrices also the values, which `glamm convert` stores in another type. */
+typedef struct { double clip, region, sam, others, owned, matrices, values; } gm_weight_bytes;
+
 /* Names are the authors' in-memory ones: model.layers.0..., lm_head.weight, model.mm_projector...,
  * model.region_encoder..., model.text_hidden_fcs.0..., model.grounding_encoder.<SAM's name>,
  * model.vision_tower.vision_tower.vision_model.<CLIP's name>; prefixes removed, LoRA merged. */

@@ -1,4 +1,5 @@
-/* Generation against the goldens: ids, masks, text; with the KV cache and without. */
+/* Generation against the goldens: ids, masks, text; with the KV cache, without, and after other
+ * questions about the image, of which the beginning is kept. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,19 +73,57 @@ static void check_text(golden_report *r, const gm_model *m, golden_case *g, cons
     free(text);
 }
 
-static void generate_once(golden_report *r, const gm_model *m, golden_case *g,
-                          const golden_inputs *in, bool no_cache)
+/* Two other questions: one that ends earlier, and one about other boxes.  What they share with the
+ * case's must then be there. */
+static void ask_others(golden_report *r, gm_ctx *c, const gm_model *m, golden_case *g,
+                       const golden_inputs *in, gm_scene *scene)
 {
+    float *box = calloc((size_t)(4 * in->boxes + 1), sizeof *box);
+    gm_generate_options o = { .prompt = g->prompt_ids, .nprompt = g->prompt_length - 2,
+                              .max_new = 3, .no_masks = true };
+    if (in->boxes) o.box = gm_from(c, GM_F32, in->box, 2, GM_DIMS(in->boxes, 4));
+    for (int k = 0; k < 2; k++) {
+        gm_generated out;
+        if (k && box) {
+            o.nprompt = g->prompt_length;
+            for (int64_t i = 0; i < 4 * in->boxes; i++) box[i] = 0.75f * in->box[i];
+            if (in->boxes) o.box = gm_from(c, GM_F32, box, 2, GM_DIMS(in->boxes, 4));
+        }
+        if (gm_generate(c, &m->net, scene, &o, &out))
+            golden_failed(r, g->name, "generate/sequence", "%s", gm_error_text(c));
+        free(out.ids);
+    }
+    free(box);
+    int64_t shared = gm_past_shared(scene->past, &m->net, g->prompt_ids, g->prompt_length, in->box,
+                                    in->boxes);
+    int64_t first = g->prompt_length;           /* a <bbox>, whose box was another */
+    for (int64_t i = 0; in->boxes && i < first; i++)
+        if (g->prompt_ids[i] == m->net.bbox) first = i;
+    if (shared != first)
+        golden_failed(r, g->name, "generate/sequence", "%lld ids are read already, wanted %lld",
+                      (long long)shared, (long long)first);
+}
+
+enum how { CACHED, NO_CACHE, AFTER_OTHERS };
+
+static void generate_once(golden_report *r, const gm_model *m, golden_case *g,
+                          const golden_inputs *in, enum how how)
+{
+    gm_past past = { 0 };
     gm_error e = { "" };
     gm_ctx *c = gm_ctx_new(&m->kernels, &m->engine.device.memory);
     gm_scene scene;
     gm_generated out = { 0 };
     gm_generate_options o = { .prompt = g->prompt_ids, .nprompt = g->prompt_length,
                               .max_new = g->max_new_tokens,
-                              .no_cache = no_cache };
+                              .no_cache = how == NO_CACHE };
     if (!c || gm_scene_new(c, &scene, &m->net, &in->image[0], &e)) {
         golden_failed(r, g->name, "generate/sequence", "%s", c ? e.text : "out of memory");
     } else {
+        if (how == AFTER_OTHERS) {
+            if (gm_past_open(&past, &m->kernels, &m->engine.device.memory)) scene.past = &past;
+            ask_others(r, c, m, g, in, &scene);
+        }
         if (in->boxes) o.box = gm_from(c, GM_F32, in->box, 2, GM_DIMS(in->boxes, 4));
         if (gm_generate(c, &m->net, &scene, &o, &out)) {
             golden_failed(r, g->name, "generate/sequence", "%s", gm_error_text(c));
@@ -95,6 +134,7 @@ static void generate_once(golden_report *r, const gm_model *m, golden_case *g,
         }
     }
     free(out.ids);
+    if (past.c) gm_past_close(&past);
     gm_ctx_free(c);
 }
 
@@ -107,9 +147,12 @@ void golden_generate(golden_report *r, const gm_model *m, golden_case *g, const 
         return;
     }
     check_prompt(r, m, g);
-    generate_once(r, m, g, in, false);
+    generate_once(r, m, g, in, CACHED);
+    r->variant = " (after others)";
+    generate_once(r, m, g, in, AFTER_OTHERS);
+    r->variant = NULL;
     if (r->cached) return;
     r->variant = " (no kv cache)";
-    generate_once(r, m, g, in, true);
+    generate_once(r, m, g, in, NO_CACHE);
     r->variant = NULL;
 }

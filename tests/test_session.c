@@ -200,6 +200,89 @@ START_TEST(what_depends_on_the_image_is_computed_once)
 }
 END_TEST
 
+static double seconds_of(const gm_answer *a, const char *stage)
+{
+    for (int i = 0; i < a->ntimings; i++)
+        if (strcmp(a->timing[i].stage, stage) == 0) return a->timing[i].seconds;
+    return 0;
+}
+
+/* Whatever was asked before, answer and masks are those of a session of its own; and the second
+ * question starts sooner. */
+START_TEST(what_questions_share_is_read_once)
+{
+    const char *const text[] = { "the white shape", "the circle", "the white shape" };
+    scene x = open_scene(NANO, CASES "refer4.png", NULL);
+    for (int i = 0; i < 3; i++) {
+        scene alone = open_scene(NANO, CASES "refer4.png", NULL);
+        gm_ask q = { .task = GM_REFER, .text = text[i] };
+        gm_answer *want = ask(&alone, q), *a = ask(&x, q);
+        ck_assert_int_eq(a->nids, want->nids);
+        ck_assert(memcmp(a->ids, want->ids, (size_t)a->nids * sizeof *a->ids) == 0);
+        ck_assert(a->nmasks == want->nmasks && a->nmasks > 0);
+        for (int64_t k = 0; k < a->width * a->height; k++)
+            ck_assert_float_eq_tol(a->mask[0].logits[k], want->mask[0].logits[k], 1e-3f);
+        if (i) ck_assert_double_lt(seconds_of(a, "first_token"), seconds_of(want, "first_token"));
+        gm_answer_free(a);
+        gm_answer_free(want);
+        close_scene(&alone);
+        gm_session_reset(x.s);
+    }
+    close_scene(&x);
+}
+END_TEST
+
+/* Five sessions whose answers differ in length, one of which is refused: each has the answer that it
+ * has alone, and takes the next question. */
+START_TEST(answers_side_by_side_are_those_alone)
+{
+    enum { N = 5 };
+    const char *const picture[N] = { "gcg0", "gcg2", "region6", "caption11", "vqa16" };
+    const double box[1][4] = { { 30, 40, 150, 160 } };
+    const gm_ask q[N] = {
+        { .task = GM_GCG }, { .task = GM_REFER, .text = "the white ring" },
+        { .task = GM_REGION, .boxes = box, .nboxes = 1 },
+        { .task = GM_CAPTION, .max_new_tokens = 3 },
+        { .task = GM_CHAT, .text = "what is <bbox>?" },
+    };
+    gm_error none = { "" }, e[N] = { { "" } };
+    gm_model *m = gm_model_open(NANO, NULL, &none);
+    gm_session *s[N], *alone;
+    gm_answer *a[N];
+    gm_image image[N];
+    for (int i = 0; i < N; i++) {
+        char path[100];
+        snprintf(path, sizeof path, CASES "%s.png", picture[i]);
+        ck_assert_int_eq(gm_image_read(&image[i], path, &none), 0);
+        s[i] = gm_session_new(m, &image[i], &none);
+    }
+    ck_assert_int_eq(gm_session_ask_each(s, q, N, a, e), 1);
+    ck_assert(!a[N - 1] && strstr(e[N - 1].text, "<bbox>"));
+    for (int turn = 0; turn < 2; turn++) {
+        for (int i = 0; i < N - 1; i++) {
+            alone = gm_session_new(m, &image[i], &none);
+            gm_answer *want = gm_session_ask(alone, &q[i], &none);
+            ck_assert_msg(a[i] && want, "%s%s", e[i].text, none.text);
+            ck_assert_str_eq(a[i]->text, want->text);
+            ck_assert(a[i]->nids == want->nids && a[i]->nmasks == want->nmasks);
+            ck_assert(memcmp(a[i]->ids, want->ids, (size_t)want->nids * sizeof *want->ids) == 0);
+            for (int64_t k = 0; want->nmasks && k < want->nmasks * want->width * want->height; k++)
+                ck_assert_float_eq_tol(a[i]->mask[0].logits[k], want->mask[0].logits[k], 1e-3f);
+            gm_answer_free(a[i]);
+            gm_answer_free(want);
+            gm_session_free(alone);
+            gm_session_reset(s[i]);
+        }
+        if (!turn) ck_assert_int_eq(gm_session_ask_each(s, q, N - 1, a, e), 0);
+    }
+    for (int i = 0; i < N; i++) {
+        gm_session_free(s[i]);
+        gm_image_free(&image[i]);
+    }
+    gm_model_free(m);
+}
+END_TEST
+
 START_TEST(refused_questions_leave_no_trace)
 {
     scene x = open_scene(NANO, CASES "refer4.png", NULL);
@@ -241,7 +324,7 @@ START_TEST(two_models_and_both_tables_at_once)
 }
 END_TEST
 
-typedef struct { char text[400]; int stages; } heard;
+typedef struct { char text[400]; int stages; size_t before_sam; } heard;
 
 static void on_text(void *user, const char *text, size_t n)
 {
@@ -251,19 +334,23 @@ static void on_text(void *user, const char *text, size_t n)
 static void on_stage(void *user, const char *stage, double done)
 {
     ck_assert(stage[0] && done >= 0 && done <= 1);
-    ((heard *)user)->stages++;
+    heard *h = user;
+    h->stages++;
+    if (strcmp(stage, "sam") == 0 && done == 0) h->before_sam = strlen(h->text);
 }
 
 START_TEST(text_streams_as_it_is_written)
 {
     scene x = open_scene(NANO, CASES "gcg0.png", NULL);
-    heard h = { "", 0 };
+    heard h = { .text = "" };
     gm_answer *a = ask(&x, (gm_ask){ .task = GM_GCG, .on_text = on_text, .on_stage = on_stage,
                                      .user = &h });
     char *want = gm_detokenize(x.m, a->ids, a->nids - 1, NULL);     /* all but </s> */
     ck_assert(a->finished);
     ck_assert_str_eq(h.text, want);
     ck_assert_int_ge(h.stages, 8);
+    ck_assert_uint_eq(h.before_sam, strlen(want));                  /* SAM runs when all is said */
+    ck_assert(took_time(a, "first_token"));
     free(want);
     gm_answer_free(a);
     close_scene(&x);
@@ -322,6 +409,8 @@ Suite *test_session(void)
     tcase_add_test(t, a_conversation_keeps_image_boxes_and_masks);
     tcase_add_test(t, regions_are_numbered_through_a_conversation);
     tcase_add_test(t, what_depends_on_the_image_is_computed_once);
+    tcase_add_test(t, what_questions_share_is_read_once);
+    tcase_add_test(t, answers_side_by_side_are_those_alone);
     tcase_add_test(t, refused_questions_leave_no_trace);
     tcase_add_test(t, two_models_and_both_tables_at_once);
     tcase_add_test(t, text_streams_as_it_is_written);

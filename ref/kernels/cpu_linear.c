@@ -16,7 +16,7 @@ static int64_t panel_rows(int64_t N) { return cpu_min(N, PANEL); }
 
 size_t cpu_linear_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K)
 {
-    return wt == GM_F32 || R <= FEW_ROWS ? 0 : (size_t)(panel_rows(N) * K) * sizeof(float);
+    return wt == GM_F32 || R <= CPU_FEW ? 0 : (size_t)(panel_rows(N) * K) * sizeof(float);
 }
 
 /* Dot products ask the memory for what comes 8 KB later, line by line: for rows whose x does not
@@ -131,8 +131,12 @@ int cpu_linear(float *y, const float *x, const void *w, gm_dtype wt, const float
                int64_t N, int64_t K, void *scratch)
 {
     if (!gm_is_matrix_type(wt, K) || R > INT32_MAX || N > INT32_MAX || K > INT32_MAX) return 1;
-    if (R <= FEW_ROWS) {
+    if (R == 1 || (R <= FEW_ROWS && gm_block_bytes(wt))) {
         few_rows(y, x, w, wt, b, R, N, K);
+        return 0;
+    }
+    if (R <= CPU_FEW) {
+        cpu_linear_rows(y, x, w, wt, b, R, N, K);
         return 0;
     }
     float beta = b ? 1.0f : 0.0f;
@@ -151,7 +155,7 @@ int cpu_linear(float *y, const float *x, const void *w, gm_dtype wt, const float
 
 size_t cpu_linear_backward_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K)
 {
-    return cpu_linear_scratch(wt, R, N, K);
+    return wt == GM_F32 || R <= FEW_ROWS ? 0 : (size_t)(panel_rows(N) * K) * sizeof(float);
 }
 
 /* dx (R, K) += dy (R, N) w (N, K), a run of columns at a time: sums of 64 rows of w each. */

@@ -92,6 +92,11 @@ int cpu_linear_q8(float *y, const float *x, const void *w, gm_dtype wt, const fl
                   int64_t N, int64_t K, void *scratch);
 size_t cpu_linear_q8_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K);
 
+/* cpu_rows.c: linear of at most CPU_FEW rows; wt as linear's. */
+enum { CPU_FEW = 16 };
+void cpu_linear_rows(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+                     int64_t R, int64_t N, int64_t K);
+
 /* cpu_conv.c */
 int cpu_conv2d(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
                const gm_conv *s, void *scratch);

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-const char *size_text(double bytes, char *buf)
+const char *gm_size_text(double bytes, char *buf)
 {
     static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB" };
     int u = 0;
@@ -16,9 +16,9 @@ const char *size_text(double bytes, char *buf)
 /* Freed blocks are kept for reuse and rarely fit exactly. */
 static const double SLACK = 1.5;
 
-static void add(memory_plan *p, const char *name, const char *what, double bytes, bool at_once)
+static void add(gm_plan *p, const char *name, const char *what, double bytes, bool at_once)
 {
-    p->row[p->n++] = (plan_row){ name, what, bytes, at_once };
+    p->row[p->n++] = (gm_plan_row){ name, what, bytes, at_once };
 }
 
 static double clip_bytes(const glamm *m)
@@ -70,33 +70,60 @@ static double sam_bytes(const glamm *m, const gm_kernels *k)
 static double mask_bytes(const glamm *m)
 {
     double side = (double)gm_sam_side(m);
-    return 4 * PLAN_MASKS * 7 * side * side;
+    return 4 * GM_PLAN_MASKS * 7 * side * side;
 }
 
-memory_plan plan_memory(const glamm *m, const gm_kernels *k, double mapped, double owned)
+/* What an image holds between questions beside keys and values: pixels twice, tokens, a map. */
+static double image_bytes(const glamm *m)
 {
-    memory_plan p = { .n = 0 };
-    double T = (double)gm_image_token_count(m) + PLAN_PROMPT, most = 0;
-    add(&p, "weights, mapped", "read from the files as needed, shared with the page cache", mapped,
-        false);
-    add(&p, "weights, copied", "converted to float32 or merged", owned, false);
-    add(&p, "KV cache", "float32, a 128-token prompt and 512 new tokens",
-        cache_bytes(m, T + PLAN_ANSWER), false);
+    double S = (double)gm_sam_side(m), P = (double)m->config.clip.image, G = (double)m->sam.G;
+    double tokens = (double)(gm_image_token_count(m) * m->config.llm.hidden);
+    return 4 * (3 * (S * S + P * P) + tokens + (double)m->decoder.no_mask.dim[1] * G * G);
+}
+
+gm_plan gm_plan_memory(const glamm *m, const gm_kernels *k, const gm_weight_bytes *w,
+                       int64_t answer)
+{
+    gm_plan p = { .n = 0, .weights = *w };
+    double T = (double)gm_image_token_count(m) + GM_PLAN_PROMPT, most = 0;
+    double kv = cache_bytes(m, T + (double)answer);
+    add(&p, "weights, mapped", "read from the files as needed, shared with the page cache",
+        w->others, false);
+    add(&p, "weights, copied", "converted to float32 or merged", w->owned, false);
+    add(&p, "KV cache", "float32, a 128-token prompt and 512 new tokens", kv, false);
     if (m->config.text_only) {
         add(&p, "prefill", "a 128-token prompt", prefill_bytes(m, T), true);
-        p.total = mapped + owned + cache_bytes(m, T + PLAN_ANSWER) + prefill_bytes(m, T);
+        p.with_boxes = p.total = w->others + w->owned + kv + prefill_bytes(m, T);
+        p.session = kv;
         return p;
     }
-    add(&p, "region maps", "kept once boxes were given", region_maps_bytes(m), false);
-    add(&p, "CLIP", "one image", clip_bytes(m), true);
-    add(&p, "region encoder", "with boxes", region_bytes(m, k), true);
+    double maps = region_maps_bytes(m), boxes = region_bytes(m, k) + w->region + w->clip;
+    add(&p, "the image", "its pixels and what was made of them", image_bytes(m), false);
+    add(&p, "CLIP", "one image, and weights that go again", clip_bytes(m) + w->clip, true);
     add(&p, "prefill", "a 128-token prompt and the image", prefill_bytes(m, T), true);
-    add(&p, "SAM", "one image", sam_bytes(m, k), true);
+    add(&p, "SAM", "one image, and weights that go again", sam_bytes(m, k) + w->sam, true);
     add(&p, "masks", "4 masks at the size of SAM's input", mask_bytes(m), true);
     for (int i = 0; i < p.n; i++) {
         if (!p.row[i].at_once) p.total += p.row[i].bytes;
         else if (p.row[i].bytes > most) most = p.row[i].bytes;
     }
+    p.with_boxes = p.total + maps + (boxes > most ? boxes : most);
     p.total += most;
+    p.session = kv + image_bytes(m);
+    add(&p, "region encoder", "with boxes, and weights that go again", boxes, true);
+    add(&p, "region maps", "kept once boxes were given", maps, false);
     return p;
+}
+
+const char *gm_plan_type(const gm_plan *p, double bytes, double *total)
+{
+    static const struct { const char *name; double bytes; } type[] = {
+        { "bf16", 2 }, { "q8_0", 34.0 / 32 }, { "q4_1", 20.0 / 32 }, { "q4_0", 18.0 / 32 }
+    };
+    for (size_t i = 0; p->total > bytes && i < sizeof type / sizeof *type; i++) {
+        double stored = p->weights.values * type[i].bytes;
+        *total = p->total - p->weights.matrices + stored;
+        if (stored < p->weights.matrices && *total <= bytes) return type[i].name;
+    }
+    return NULL;
 }

@@ -1,0 +1,73 @@
+/* Sequences decoded side by side: one step of eight against one step of one, LLaMA-7B's layers. */
+#include <stdio.h>
+#include "bench.h"
+#include "../ref/backend.h"
+
+enum { LAYERS = 2, WIDTH = 4096, INNER = 11008, READ = 640, ROOM = 704, SEQUENCES = 8, STEPS = 5 };
+
+static gm_tensor matrix(int64_t out, int64_t in)
+{
+    return bench_random(GM_BF16, 2, GM_DIMS(out, in), 0.02f);
+}
+
+static void make_layers(llama *m, llama_layer *layer)
+{
+    *m = (llama){ .L = LAYERS, .NH = 32, .NKV = 32, .HD = 128, .eps = 1e-5f, .layer = layer };
+    m->norm = bench_random(GM_F32, 1, GM_DIMS(WIDTH), 1);
+    for (int l = 0; l < LAYERS; l++)
+        layer[l] = (llama_layer){
+            .input_norm = m->norm, .post_norm = m->norm,
+            .q_w = matrix(WIDTH, WIDTH), .k_w = matrix(WIDTH, WIDTH),
+            .v_w = matrix(WIDTH, WIDTH), .o_w = matrix(WIDTH, WIDTH),
+            .gate_w = matrix(INNER, WIDTH), .up_w = matrix(INNER, WIDTH),
+            .down_w = matrix(WIDTH, INNER),
+        };
+}
+
+/* Median seconds of a step of n sequences, READ positions after their start. */
+static double step_seconds(gm_ctx *c, const llama *m, llama_cache *kv, int64_t n)
+{
+    llama_cache *each[SEQUENCES];
+    gm_tensor x = bench_random(GM_F32, 3, GM_DIMS(n, 1, WIDTH), 1);
+    double seconds[STEPS];
+    for (int i = 0; i < STEPS; i++) {
+        gm_mark mark = gm_scope(c);
+        for (int64_t b = 0; b < n; b++) {
+            each[b] = &kv[b];
+            kv[b].len = READ;
+        }
+        double start = bench_now();
+        gm_llama_step(c, m, x, each);
+        seconds[i] = bench_now() - start;
+        gm_scope_end(c, mark, GM_NONE);
+    }
+    return bench_median(seconds, STEPS);
+}
+
+int bench_batch(bench_result *r, bool quick)
+{
+    static gm_kernels kernels;
+    static llama m;
+    static llama_layer layer[LAYERS];
+    llama_cache kv[SEQUENCES];
+    gm_error e = { "" };
+    gm_ctx *c = gm_backend(&kernels, "cpu", &e) ? NULL : gm_ctx_new(&kernels, NULL);
+    (void)quick;
+    if (c) make_layers(&m, layer);
+    for (int b = 0; c && b < SEQUENCES; b++) {
+        gm_llama_cache_new(c, &kv[b], &m, 1, ROOM);
+        for (int l = 0; gm_ok(c) && l < LAYERS; l++) gm_zero(c, kv[b].k[l]), gm_zero(c, kv[b].v[l]);
+    }
+    double one = c ? step_seconds(c, &m, kv, 1) : 0;
+    if (c) r->seconds = step_seconds(c, &m, kv, SEQUENCES);
+    if (!c || !gm_ok(c)) {
+        snprintf(r->note, sizeof r->note, "%s", c ? gm_error_text(c) : "out of memory");
+        return -1;
+    }
+    double values = LAYERS * (4.0 * WIDTH * WIDTH + 3.0 * WIDTH * INNER);
+    r->gflop = 2e-9 * SEQUENCES * values;
+    snprintf(r->note, sizeof r->note,
+             "%.2f times the tokens of one sequence (wanted 4), which reads %.1f GB/s of weights",
+             SEQUENCES * one / r->seconds, 2e-9 * values / one);
+    return 0;
+}
