@@ -40,7 +40,8 @@ static int open_data(gm_data **d, const gm_words *lines, const gm_trainer *t, gm
 static int open_all(gm_trainer *t, gm_error *e)
 {
     const gm_train_config *o = t->o;
-    gm_model_options mo = { .backend = t->planning ? NULL : o->backend, .clip = o->clip, .sam = o->sam,
+    gm_model_options mo = { .backend = t->planning ? NULL : o->backend,     /* NULL: cpu */
+                            .clip = o->clip, .sam = o->sam,
                             .exact_f32 = 1, .threads = (int)o->threads, .log = t->log.line,
                             .user = t->log.user };
     gm_train_policy policy = gm_train_policy_of(o);
