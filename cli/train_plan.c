@@ -30,7 +30,10 @@ static void print_stage(const gm_train_config *c, const gm_train_memory *m)
         if (m->pass[k] > 0)
             row(name[k], m->pass[k], "the most that forward and backward pass hold");
     row("passes in turn", m->run, "with freed blocks that are kept");
-    row("in all, about", m->total, "what stays, and the passes in turn");
+    if (m->device > 0) row("on the GPU", m->device, "weights, masters, gradients and passes");
+    row("in all, about", m->total,
+        m->device > 0 ? "here; weights, masters and gradients lie on the GPU, too"
+                      : "what stays, and the passes in turn");
     double free_bytes = (double)gm_available_memory();
     printf("  %-20s %12s  available now: %s\n", "this machine", gm_size_text(free_bytes, size),
            m->total <= free_bytes ? "it fits"

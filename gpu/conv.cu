@@ -2,7 +2,6 @@
 #include "blas.h"
 
 enum { THREADS = 256 };
-static const int64_t PANEL_BYTES = 64 << 20;
 
 /* ---- cross-correlation ---- */
 
@@ -60,9 +59,7 @@ static plan plan_of(gm_dtype wt, const gm_conv *s)
     p.K = s->CI * s->KH * s->KW;
     p.pixels = s->HO * s->WO;
     p.weight = wt == p.type ? 0 : ((size_t)(s->CO * p.K) * p.element + 63) / 64 * 64;
-    p.panel = PANEL_BYTES / (int64_t)p.element / (p.K ? p.K : 1);
-    if (p.panel > p.pixels) p.panel = p.pixels;
-    if (p.panel < 1) p.panel = 1;
+    p.panel = gpu_panel(p.pixels, p.K);
     if (gpu_pointwise(s) && p.type == GM_F32) p.panel = 0;
     return p;
 }

@@ -2,7 +2,6 @@
 #include "blas.h"
 
 enum { THREADS = 256, WARPS = THREADS / 32 };
-static const int64_t PANEL_BYTES = 64 << 20;
 
 /* db (CO) += sums of dy (B, CO, n); a block to a channel. */
 __global__ void k_bias_gradient(float *db, const float *dy, int64_t B, int64_t CO, int64_t n)
@@ -69,9 +68,7 @@ static int collect(float *dx, const float *col, const gm_conv *s, int64_t first,
 /* Output pixels whose patches are laid out at once. */
 static int64_t panel_pixels(const gm_conv *s)
 {
-    int64_t K = s->CI * s->KH * s->KW, pixels = s->HO * s->WO;
-    int64_t panel = PANEL_BYTES / (int64_t)sizeof(float) / (K ? K : 1);
-    return panel < 1 ? 1 : panel > pixels ? pixels : panel;
+    return gpu_panel(s->HO * s->WO, s->CI * s->KH * s->KW);
 }
 
 /* Bytes of the weight as f32, whole lines; patches follow. */

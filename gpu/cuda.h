@@ -100,6 +100,20 @@ static inline size_t gpu_weight_bytes(gm_dtype t, int64_t n)
     return (size_t)(n / (t >= GM_Q4_K ? 256 : 32)) * block[t - GM_Q8_0];
 }
 
+/* Bytes of a row of K elements. */
+template <int TYPE> __device__ __forceinline__ int64_t gpu_row_bytes(int64_t K)
+{
+    if (TYPE == GM_F32) return K * 4;
+    return TYPE >= GM_Q8_0 ? K / 32 * (TYPE == GM_Q8_0 ? 34 : TYPE == GM_Q4_0 ? 18 : 20) : K * 2;
+}
+
+/* How many of n rows of K elements are converted or laid out at a time. */
+static inline int64_t gpu_panel(int64_t n, int64_t K)
+{
+    int64_t rows = GPU_PANEL / (K ? K : 1);
+    return rows < 1 ? 1 : rows > n ? n : rows;
+}
+
 /* Element i of a weight. */
 template <int TYPE> __device__ __forceinline__ float gpu_weight(const void *w, int64_t i)
 {
@@ -148,6 +162,10 @@ static inline unsigned gpu_row_threads(int64_t C) { return C <= 128 ? 32 : C <= 
 
 /* y (n) of type to = x (n) of type from: f32, bf16 or f16 to f32 or bf16.  (linear.cu) */
 int gpu_convert(void *y, gm_dtype to, const void *x, gm_dtype from, int64_t n);
+/* A linear layer on R <= GPU_FEW_ROWS rows.  (few.cu) */
+enum { GPU_FEW_ROWS = 4 };
+int gpu_few_rows(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
+                 int64_t N, int64_t K);
 /* A 1 x 1 convolution's patches are the map itself. */
 static inline bool gpu_pointwise(const gm_conv *s)
 {

@@ -8,6 +8,8 @@
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
 #define CAUTION "the CUDA backend is proven under emulation only: no GPU has run it yet"
+#define WITHOUT "; CUDA graphs are off (GLAMM_CUDA_GRAPHS=1)"
+#define WITH "; CUDA graphs are on"
 
 gpu_state gpu;
 static int users;                       /* opened and not closed; one device serves them all */
@@ -221,7 +223,7 @@ static int device_open(gm_device *d, gm_dtype precision, char *error, size_t roo
     d->memory.alloc = memory_alloc, d->memory.free = memory_free, d->memory.cache = true;
     d->memory.upload = memory_upload, d->memory.download = memory_download;
     d->memory.begin = step_begin, d->memory.end = step_end;
-    d->caution = CAUTION;
+    d->caution = graphs ? CAUTION WITH : CAUTION WITHOUT;
     snprintf(d->description, sizeof d->description,
              "%.120s, compute %d.%d, %.1f of %.1f GB free, CUDA %d.%d", p.name, p.major, p.minor,
              (double)available / 1e9, (double)total / 1e9, runtime / 1000, runtime % 1000 / 10);

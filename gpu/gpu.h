@@ -11,10 +11,12 @@
 #ifdef GPU_EMU
 #include "emu/emu.h"
 #include "emu/blas.h"
+enum { GPU_PANEL = 1 << 16 };           /* as below; so small that the cases have several */
 #else
 #include <cublas_v2.h>
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
+enum { GPU_PANEL = 1 << 24 };           /* elements of a copy of a matrix in parts */
 #define LAUNCH(kernel, grid, block, shared, stream, ...) \
     kernel<<<(grid), (block), (shared), (stream)>>>(__VA_ARGS__)
 /* The block's dynamic shared memory; once in a kernel. */

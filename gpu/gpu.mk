@@ -41,6 +41,12 @@ $(B)/libglamm_emu.so: $(EMU_O)
 	$(CXX) $(EMUSAN) -shared $^ -o $@
 emu: $(B)/libglamm_emu.so
 
+# What --backend cuda takes, and how programs run then: a GPU where there are one and nvcc, else the
+# emulation.
+GPU_HERE    = $(shell nvidia-smi -L > /dev/null 2>&1 && command -v $(NVCC))
+GPU_LIBRARY = $(B)/libglamm_$(if $(GPU_HERE),cuda,emu).so
+GPU_RUN     = $(if $(GPU_HERE),,env GLAMM_CUDA=$(B)/libglamm_emu.so gpu/emu/run.sh)
+
 # The same for make check; a device without kernels, whose every slot comes from the CPU.
 $(B)/hollow_kernels.so: tests/hollow_kernels.c ref/device.h ref/tensor.h ref/kernels.h
 	$(CC) $(STD) $(WARN) $(OPT) -fPIC -shared $< -o $@

@@ -2,18 +2,10 @@
 #include "blas.h"
 #include "columns.h"
 
-static const int64_t PANEL_BYTES = 64 << 20;
-
-static int64_t panel_rows(int64_t N, int64_t K)
-{
-    int64_t rows = PANEL_BYTES / 4 / (K ? K : 1);
-    return rows < 1 ? 1 : rows > N ? N : rows;
-}
-
 size_t cuda_linear_backward_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K)
 {
     (void)R;
-    return wt == GM_F32 ? 0 : (size_t)(panel_rows(N, K) * K) * sizeof(float);
+    return wt == GM_F32 ? 0 : (size_t)(gpu_panel(N, K) * K) * sizeof(float);
 }
 
 /* dx (R, K) += dy (R, N) w (N, K), as many rows of w at a time as a panel holds. */
@@ -21,7 +13,7 @@ static int input_gradient(float *dx, const float *dy, const void *w, gm_dtype wt
                           int64_t N, int64_t K, void *scratch)
 {
     if (wt == GM_F32) return gpu_product_nn(dx, dy, N, w, GM_F32, R, K, N, K, true, 1, 0, 0);
-    int64_t panel = panel_rows(N, K);
+    int64_t panel = gpu_panel(N, K);
     int bad = 0;
     for (int64_t n = 0; !bad && n < N; n += panel) {
         int64_t rows = N - n < panel ? N - n : panel;

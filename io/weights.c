@@ -30,15 +30,25 @@ static void free_notes(gm_notes *t)
     free(t->text);
 }
 
+/* What lies on the device. */
+static void free_copies(gm_weights *w, gm_weight_entry *t)
+{
+    const gm_memory *m = &w->memory;
+    size_t bytes[2] = { gm_bytes(t->x), (size_t)gm_numel(t->x) * sizeof(float) };
+    for (int k = 0; k < 2; k++) {
+        if (!t->device[k]) continue;
+        m->free(m->user, t->device[k], bytes[k]);
+        w->uploaded -= bytes[k];
+        t->device[k] = NULL;
+    }
+}
+
 void gm_weights_free(gm_weights *w)
 {
     if (!w) return;
     for (int64_t i = 0; i < w->n; i++) {
         gm_weight_entry *t = &w->entry[i];
-        if (t->device[1] && t->device[1] != t->device[0])
-            w->memory.free(w->memory.user, t->device[1], (size_t)gm_numel(t->f32) * sizeof(float));
-        if (t->device[0])
-            w->memory.free(w->memory.user, t->device[0], gm_bytes(t->x));
+        free_copies(w, t);
         if (t->f32.data && t->f32.data != t->x.data) free(t->f32.data);
         free(t->merged);
         free(t->name);
@@ -136,6 +146,7 @@ int gm_weights_replace(gm_weights *w, const char *name, gm_tensor x, gm_error *e
         return gm_fail(e, "%s: %.200s: wanted %s, found %s", w->path, name,
                        gm_shape_text(want, t->x), gm_shape_text(found, x));
     size_t n = (size_t)gm_numel(t->x);
+    free_copies(w, t);
     if (t->f32.data && t->f32.data != t->x.data) {
         free(t->f32.data);
         w->owned -= n * sizeof(float);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # usage: emu.sh BUILD [all]     The CUDA backend on the emulated GPU (gpu/README.md): every kernel case in three orders of
-# threads, the mini model from pixels to masks, planted mistakes, and what a machine without a GPU is told.
-# all: every case of golden/mini.
+# threads, the mini model from pixels to masks, its fine-tuning, two answers of nano, planted mistakes, what crosses the bus, and
+# what a machine without a GPU is told.  all: every case of golden/mini.
 set -u
 build=$1 everything=${2:-}
 export GLAMM_CUDA=$build/libglamm_emu.so
@@ -39,6 +39,10 @@ cases="gcg region refer batch"
 for c in $cases; do
     counts "golden/mini, $c" $run "$build/golden" --backend cuda --case "$c" golden/mini
 done
+counts "golden/mini, 12 updates of fine-tuning" $run "$build/golden" --backend cuda --case lora golden/mini
+for c in gcg0 region6; do
+    counts "golden/nano, $c" $run "$build/golden" --backend cuda --case $c golden/nano
+done
 counts "golden/mini, gcg, one step of decoding as a graph" env GLAMM_CUDA_GRAPHS=1 $run "$build/golden" --backend cuda --case gcg golden/mini
 counts "golden/mini, refer, no read of device memory by the host" \
     env EMU_PROTECT=1 $run "$build/golden" --backend cuda --case refer golden/mini
@@ -50,11 +54,31 @@ types=q4_0
 for type in $types; do
     "$build/glamm" convert golden/nano/model --out "$out/nano.gguf" --type $type --quiet > /dev/null 2>&1
     for b in cpu cuda; do
-        $run "$build/glamm" run "$out/nano.gguf" golden/nano/scenes/two.png --backend $b --redo --out "$out/$b" > "$out/$b.txt" 2>&1
+        EMU_COPIES=1 $run "$build/glamm" run "$out/nano.gguf" golden/nano/scenes/two.png --backend $b --redo --out "$out/$b" \
+            > "$out/$b.txt" 2> "$out/$b.err"
         grep -oE '"(answer|area)": *[^,]*' "$out/$b"/two.json >> "$out/$b.txt"
     done
     says "answers with $type weights" 0 'area' bash -c "diff '$out/cpu.txt' '$out/cuda.txt' && cat '$out/cpu.txt'"
 done
+
+# ---- what crosses the bus, once the weights are up: the angles of the positions; flags, tokens, row numbers that are
+# looked at and a mask's score, then two masks of 256 x 256 ----
+says "copies to the device" 0 'copies to the device: 1 of [0-9]{4} bytes$' cat "$out/cuda.err"
+says "copies to the host" 0 'copies to the host: [0-9]+ of 4 bytes( [0-9]+ of [0-9]{1,3} bytes)* 1 of 524288 bytes$' cat "$out/cuda.err"
+
+# ---- training: gradients on the device, AdamW here; going on from a checkpoint gives the same bits ----
+printf '%s\n' 'model = golden/mini/model' 'data = shapes:task=gcg,seed=3,objects=2' 'data = shapes:task=region,seed=3,objects=2' \
+    'threads = 1' 'updates = 2' 'warmup = 1' 'batch = 1' 'accumulate = 1' 'save_every = 1' 'export = adapter' > "$out/train.conf"
+for b in cpu cuda; do
+    says "training on $b" 0 'wrote .*adapter' $run "$build/glamm" train "$out/train.conf" --backend $b --out "$out/train-$b"
+done
+says "its losses as on the CPU" 0 same awk -F, 'NR == FNR { loss[$1] = $3; next }
+    FNR > 1 { n++; d = $3 - loss[$1]; if (d * d > 1e-10 * $3 * $3) bad++ } END { if (n == 2 && !bad) print "same" }' \
+    "$out/train-cpu/log.csv" "$out/train-cuda/log.csv"
+mv "$out/train-cuda/update-00000002" "$out/before"
+rm -rf "$out/train-cuda/adapter"
+says "going on" 0 'going on after update 1' $run "$build/glamm" train "$out/train.conf" --backend cuda --out "$out/train-cuda" --resume
+says "its weights" 0 same bash -c "cmp '$out/before/tensors.safetensors' '$out/train-cuda/update-00000002/tensors.safetensors' && echo same"
 
 # ---- slots that a device lacks come from the CPU, and count as a failure of a golden run ----
 hollow="env GLAMM_CUDA=$build/hollow_kernels.so"
@@ -80,7 +104,7 @@ LINES_AT_MOST=1000
 says "info" 0 'device +emulated GPU' $run "$build/glamm" info golden/nano/model --backend cuda
 says "info on slots" 0 'slots on the CPU +none' $run "$build/glamm" info golden/nano/model --backend cuda
 says "info on slots of the backward pass" 0 'backward, on the CPU +none' $run "$build/glamm" info golden/nano/model --backend cuda
-says "info on what was never tried" 0 'no GPU has run it yet' $run "$build/glamm" info golden/nano/model --backend cuda
+says "info on what was never tried" 0 'no GPU has run it yet; CUDA graphs are off' $run "$build/glamm" info golden/nano/model --backend cuda
 
 # ---- rules of the sources ----
 stray=$(grep -nE '<<<|asm *(volatile)? *\(' gpu/*.cu gpu/*.h tests/*.cu | grep -v 'gpu/gpu.h:.*kernel<<<')

@@ -40,9 +40,10 @@ static int layernorm(float *y, const float *x, const float *w, const float *b, i
     #pragma omp parallel for
     for (int64_t r = 0; r < R; r++) {
         const float *xr = x + r * C;
-        double sum = 0, square = 0;                     /* try float: "large mean" loses digits */
+        double sum = 0, square = 0;
         for (int64_t i = 0; i < C; i++) sum += xr[i];
         double mean = sum / (double)C;
+        /* Try xr[i] * xr[i], and - mean * mean in the root: "large mean" loses its digits. */
         for (int64_t i = 0; i < C; i++) square += (xr[i] - mean) * (xr[i] - mean);
         double scale = 1 /
                        sqrt(square / (double)C + eps); /* try C - 1; or no eps: "constant rows" */

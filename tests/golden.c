@@ -131,8 +131,7 @@ static void run_folder(const options *o, const char *folder)
         if (!lora) run_model(o, folder, model, o->clip, tables[i]);
         if (!lora && !o->model && !o->clip && strcmp(tables[i], "cpu") == 0)
             run_forms(o, folder, model, tables[i]);
-        if (i < 2 && (lora || !o->only_case)) /* training runs on the CPU */
-            golden_lora(o->report, folder, model, tables[i]);
+        if (lora || !o->only_case) golden_lora(o->report, folder, model, tables[i]);
     }
     free(own);
 }

@@ -1,6 +1,7 @@
 # Goldens: the runner, and their MANIFEST.
 
 # make golden [GOLDEN="DIR ..."] [BACKEND=ref|cpu|cuda] [CASE=NAME] [V=1]
+# cuda: on a GPU where there are one and nvcc, else on the emulated one (mini a minute or two, tiny a quarter of an hour).
 GOLDEN  ?= golden/tiny golden/mini golden/nano golden/bf16
 GOLDEN_ARGS = $(if $(BACKEND),--backend $(BACKEND)) $(if $(CASE),--case $(CASE)) $(if $(V),--all) $(GOLDEN)
 GOLDEN_O := $(patsubst %.c,$(B)/%.o,$(wildcard tests/golden*.c)) $(B)/tests/compare.o
@@ -8,7 +9,10 @@ GOLDEN_O := $(patsubst %.c,$(B)/%.o,$(wildcard tests/golden*.c)) $(B)/tests/comp
 $(B)/golden: $(GOLDEN_O) $(B)/libglamm.a
 	$(CC) $(SAN) -fopenmp $^ $(LDLIBS) -o $@
 golden: $(B)/golden
-	$(B)/golden $(GOLDEN_ARGS)
+ifeq ($(BACKEND),cuda)
+	@$(MAKE) --no-print-directory $(GPU_LIBRARY)
+endif
+	$(if $(filter cuda,$(BACKEND)),$(GPU_RUN)) $(B)/golden $(GOLDEN_ARGS)
 
 # SHA-256 of every golden; one missing, changed or unlisted file fails.
 MANIFEST_FILES = find golden -type f ! -path golden/MANIFEST | LC_ALL=C sort

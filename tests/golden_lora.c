@@ -87,9 +87,10 @@ static void one_step(lora_run *t, gm_ctx *c, int64_t step, const json_t *log)
     gm_output out;
     gm_losses l;
     char name[60], why[100];
+    gm_error e = { "" };
     gm_params_clear(&t->ps);
     gm_tape_start(c);
-    for (int64_t i = 0; i < t->ps.n; i++) gm_want_gradient(c, t->ps.p[i].w, t->ps.p[i].dw);
+    for (int64_t i = 0; i < t->ps.n; i++) gm_want_gradient(c, t->ps.p[i].live, t->ps.p[i].dlive);
     gm_batch b = golden_batch(c, &t->one[k], &t->in[k]);
     uint8_t *wanted = gm_loss_positions(&t->m->net, &b, t->in[k].labels);
     b.wanted = wanted;
@@ -103,8 +104,9 @@ static void one_step(lora_run *t, gm_ctx *c, int64_t step, const json_t *log)
     compare_loss(t, c, step, log, "mask_dice_loss", l.dice);
     gm_backward(c, l.total, 1);
     free(wanted);
-    if (!gm_ok(c)) {
-        golden_failed(t->r, "lora", "", "step %lld: %s", (long long)step, gm_error_text(c));
+    if (!gm_ok(c) || gm_params_pull(&t->ps, &e) != 0) {
+        golden_failed(t->r, "lora", "", "step %lld: %s%s", (long long)step, gm_error_text(c),
+                      e.text);
         return;
     }
     double norm = gm_params_norm(&t->ps, 1), want = number(log, "grad_norm");
@@ -114,6 +116,7 @@ static void one_step(lora_run *t, gm_ctx *c, int64_t step, const json_t *log)
     if (step == 0) first_gradients(t);
     gm_params_step(&t->ps, &t->adam, gm_schedule_rate(&t->rate, step),
                    gm_clip_scale(norm, t->clip));
+    if (gm_params_push(&t->ps, &e) != 0) golden_failed(t->r, "lora", "", "%s", e.text);
 }
 
 /* ---- the end ---- */
@@ -239,7 +242,7 @@ static void run(lora_run *t)
     const json_t *log = json_object_get(t->values.json, "log_f64"), *step;
     size_t k;
     json_array_foreach(log, k, step) {
-        gm_ctx *c = gm_ctx_new(&t->m->kernels, NULL);
+        gm_ctx *c = gm_ctx_new(&t->m->kernels, &t->m->engine.device.memory);
         if (c) one_step(t, c, (int64_t)k, step);
         else golden_failed(t->r, "lora", "", "out of memory");
         gm_ctx_free(c);

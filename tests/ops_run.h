@@ -43,6 +43,9 @@ int ops_run_case(const gm_kernels *k, const gm_kernels *against, ops_case *c,
                  const ops_terms *terms, ops_report_fn report, void *user);
 /* eps of a type: twice the largest relative error of one rounding. */
 double ops_eps(gm_dtype precision);
+/* What a size is multiplied by: 4 eps; for norms and losses of n terms, and for their gradients, at
+ * least sqrt(n) roundings of a float accumulator (docs/TOLERANCE.md). */
+double ops_allowance(ops_case *c, gm_dtype precision);
 
 /* Calls the case's slot; each output has its data.  Non-zero when the kernel or the case says no.
  */

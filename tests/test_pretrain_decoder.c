@@ -252,7 +252,7 @@ START_TEST(gradients_arrive)
     gm_losses l;
     lesson_open(&t, SLOPES[_i].learn, 3);
     gm_tape_start(t.c);
-    for (int64_t i = 0; i < t.ps.n; i++) gm_want_gradient(t.c, t.ps.p[i].w, t.ps.p[i].dw);
+    for (int64_t i = 0; i < t.ps.n; i++) gm_want_gradient(t.c, t.ps.p[i].live, t.ps.p[i].dlive);
     lesson_losses(&t, 2, 9, &l);
     gm_backward(t.c, l.total, 1);
     ck_assert_msg(gm_ok(t.c), "%s", gm_error_text(t.c));

@@ -74,7 +74,7 @@ static void run(batch *t, positions which, float loss[4])
     gm_losses l;
     gm_params_clear(&t->ps);
     gm_tape_start(t->c);
-    for (int64_t i = 0; i < t->ps.n; i++) gm_want_gradient(t->c, t->ps.p[i].w, t->ps.p[i].dw);
+    for (int64_t i = 0; i < t->ps.n; i++) gm_want_gradient(t->c, t->ps.p[i].live, t->ps.p[i].dlive);
     gm_batch b = upload(t);
     uint8_t *wanted = gm_loss_positions(&t->m->net, &b, t->h.labels);
     ck_assert_ptr_nonnull(wanted);

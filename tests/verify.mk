@@ -31,13 +31,11 @@ verify: $(B)/verify
 	*.c) mkdir -p $(B)/kernels; built=$(B)/kernels/$$(basename "$$kernels" .c).so; \
 	     $(OUTSIDE) "$$kernels" $(KLIBS) -o "$$built"; kernels=$$built;; \
 	*.cu) mkdir -p $(B)/kernels; built=$(B)/kernels/$$(basename "$$kernels" .cu).so; \
-	     if nvidia-smi -L > /dev/null 2>&1 && command -v $(NVCC) > /dev/null; then \
-	         $(MAKE) --no-print-directory CUDA=1 $(B)/libglamm_cuda.so; $(OUTSIDE_CU) "$$kernels" -o "$$built"; \
-	     else \
-	         $(MAKE) --no-print-directory emu; $(OUTSIDE_EMU) -x c++ "$$kernels" -x none $(EMU_CC:%=$(B)/emu/%.o) -o "$$built"; \
-	         run=gpu/emu/run.sh; \
-	     fi; kernels=$$built;; \
+	     $(MAKE) --no-print-directory $(GPU_LIBRARY); run='$(GPU_RUN)'; \
+	     if [ -z "$$run" ]; then $(OUTSIDE_CU) "$$kernels" -o "$$built"; \
+	     else $(OUTSIDE_EMU) -x c++ "$$kernels" -x none $(EMU_CC:%=$(B)/emu/%.o) -o "$$built"; fi; kernels=$$built;; \
 	esac; \
+	case '$(BACKEND)' in cuda*) $(MAKE) --no-print-directory $(GPU_LIBRARY); run='$(GPU_RUN)';; esac; \
 	exec $$run $(B)/verify $(if $(OP),--op '$(OP)') $(if $(WHOLE),--whole '$(WHOLE)') $(if $(CASE),--case '$(CASE)') $(if $(LIMIT),--limit '$(LIMIT)') \
 	    $(if $(JSON),--json) $(if $(BENCH),--bench) $(if $(KERNELS),--again 'make verify KERNELS=$(KERNELS)$(if $(WHOLE), WHOLE=$(WHOLE))' "$$kernels",--backend '$(BACKEND)')
 

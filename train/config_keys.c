@@ -19,7 +19,8 @@ const gm_train_key gm_train_keys[] = {
       "With init: the folder whose tokenizer and prompts the new model has.", 0, 0 },
     { "start", GM_KEY_CHOICE, AT(start), "fan_in|release", "fan_in",
       "With init: weights of 1 / sqrt(fan-in), or of 0.02 as the release makes new ones.", 0, 0 },
-    { "backend", GM_KEY_CHOICE, AT(backend), "cpu|ref", "cpu", "Kernels.", 0, 0 },
+    { "backend", GM_KEY_CHOICE, AT(backend), "cpu|ref|cuda", "cpu",
+      "Kernels; cuda: gradients on an NVIDIA GPU, AdamW on the CPU.", 0, 0 },
     { "threads", GM_KEY_INT, AT(threads), "N", "0", "Threads; 0: as OpenMP has it.", 0, 4096 },
 
     { "data", GM_KEY_LINES, AT(data), "FORMAT PATH ...", NULL,

@@ -210,10 +210,77 @@ static int add_lora(gm_params *ps, llama *m, const gm_train_policy *o, gm_error 
             if (is_target(all[k].name, &o->targets) && add_pair(ps, &all[k], l, o, e) != 0)
                 return -1;
     }
+    return 0;
+}
+
+static void bind_lora(gm_params *ps, const gm_train_policy *o)
+{
     for (int64_t i = 0; i < ps->pairs; i++) {
         const gm_param *a = &ps->p[ps->pair[i].at];
-        *ps->pair[i].slot = (low_rank){ .a = a[0].w, .b = a[1].w,
+        *ps->pair[i].slot = (low_rank){ .a = a[0].live, .b = a[1].live,
                                         .scale = (float)(o->alpha / (double)o->rank) };
+    }
+}
+
+/* ---- on a device ---- */
+
+static gm_tensor device_tensor(const gm_params *ps, gm_tensor x)
+{
+    x.data = ps->memory.alloc(ps->memory.user, gm_bytes(x));
+    return x;
+}
+
+/* Whether the device's copy is ours, not the checkpoint's. */
+static bool is_ours(const gm_param *p) { return p->own || gm_name_is_lora(p->name); }
+
+/* w: the checkpoint's tensors, which are on the device already. */
+static int place(gm_params *ps, gm_param *p, const gm_weights *w, gm_error *e)
+{
+    p->live = p->w, p->dlive = p->dw;
+    if (!ps->memory.upload) return 0;
+    p->live = is_ours(p) ? device_tensor(ps, p->w) : gm_weights_bound(w, p->name);
+    p->dlive = device_tensor(ps, p->dw);
+    if (p->live.data && p->dlive.data) return 0;
+    return gm_fail(e, "the device has no room for %s and its gradient: %.1f MB each", p->name,
+                   (double)gm_bytes(p->w) / 1e6);
+}
+
+static void free_copies(gm_params *ps, gm_param *p)
+{
+    const gm_memory *m = &ps->memory;
+    if (!m->upload) return;
+    if (p->live.data && is_ours(p)) m->free(m->user, p->live.data, gm_bytes(p->w));
+    if (p->dlive.data) m->free(m->user, p->dlive.data, gm_bytes(p->dw));
+}
+
+int gm_params_push(const gm_params *ps, gm_error *e)
+{
+    const gm_memory *m = &ps->memory;
+    for (int64_t i = 0; m->upload && i < ps->n; i++) {
+        const gm_param *p = &ps->p[i];
+        if (m->upload(m->user, p->live.data, p->w.data, gm_bytes(p->w)))
+            return gm_fail(e, "%s: the device took no data", p->name);
+    }
+    return 0;
+}
+
+int gm_params_pull(const gm_params *ps, gm_error *e)
+{
+    const gm_memory *m = &ps->memory;
+    for (int64_t i = 0; m->upload && i < ps->n; i++) {
+        const gm_param *p = &ps->p[i];
+        if (m->download(m->user, p->dw.data, p->dlive.data, gm_bytes(p->dw)))
+            return gm_fail(e, "the gradient of %s: the device gave no data", p->name);
+    }
+    return 0;
+}
+
+int gm_params_clear(gm_params *ps)
+{
+    for (int64_t i = 0; i < ps->n; i++) {
+        const gm_param *p = &ps->p[i];
+        memset(p->dw.data, 0, gm_bytes(p->dw));
+        if (ps->memory.upload && ps->fill(p->dlive.data, gm_numel(p->dlive), 0)) return -1;
     }
     return 0;
 }
@@ -255,7 +322,7 @@ int gm_params_open(gm_params *ps, gm_model *m, const gm_train_policy *o, gm_erro
     gm_config g = m->net.config;
     *ps = (gm_params){
         .alpha = o->alpha, .dropout = o->dropout, .rank = o->rank, .seed = o->seed,
-        .momentum = o->momentum
+        .momentum = o->momentum, .memory = m->engine.device.memory, .fill = m->kernels.fill,
     };
     if (g.llm.interleaved)
         return gm_fail(e, "%s: wanted a model folder to train, found a GGUF pair",
@@ -266,8 +333,12 @@ int gm_params_open(gm_params *ps, gm_model *m, const gm_train_policy *o, gm_erro
     if (add_lora(ps, &m->net.llama, o, e) != 0 || check_muon(ps, &o->muon, w, e) != 0 ||
         add_scratch(ps, 0, e) != 0)
         return -1;
-    return ps->n ? 0 : gm_fail(e, "nothing trains: freeze = %s, no LoRA and nothing included",
-                               o->freeze);
+    for (int64_t i = 0; i < ps->n; i++)
+        if (place(ps, &ps->p[i], w, e) != 0) return -1;
+    bind_lora(ps, o);
+    if (!ps->n)
+        return gm_fail(e, "nothing trains: freeze = %s, no LoRA and nothing included", o->freeze);
+    return gm_params_push(ps, e);
 }
 
 int gm_params_add(gm_params *ps, const char *name, int nd, const int64_t *dim, double bound,
@@ -280,12 +351,14 @@ int gm_params_add(gm_params *ps, const char *name, int nd, const int64_t *dim, d
     p->own = true;
     if (!o->planning)
         start(p->w.data, p->w, bound, gm_hash(gm_hash(o->seed, 3), (uint64_t)ps->n));
+    if (place(ps, p, NULL, e) != 0 || gm_params_push(ps, e) != 0) return -1;
     return add_scratch(ps, ps->n - 1, e);
 }
 
 void gm_params_free(gm_params *ps)
 {
     for (int64_t i = 0; i < ps->n; i++) {
+        free_copies(ps, &ps->p[i]);
         free(ps->p[i].name);
         free(ps->p[i].w.data);
         free(ps->p[i].dw.data);
@@ -341,13 +414,8 @@ int gm_params_load(gm_params *ps, const char *path, int64_t *taken, gm_error *e)
         bad = load_one(ps, path, gm_file_name(f, i), gm_file_tensor(f, i), taken, e);
     gm_file_close(f);
     if (bad) return -1;
-    return *taken ? 0 : gm_fail(e, "%s: none of its tensors trains here", path);
-}
-
-void gm_params_clear(gm_params *ps)
-{
-    for (int64_t i = 0; i < ps->n; i++)
-        memset(ps->p[i].dw.data, 0, (size_t)gm_numel(ps->p[i].dw) * sizeof(float));
+    if (!*taken) return gm_fail(e, "%s: none of its tensors trains here", path);
+    return gm_params_push(ps, e);
 }
 
 void gm_params_dropout(gm_params *ps, int64_t number)

@@ -28,6 +28,7 @@ typedef struct {
 typedef struct {
     char *name;                 /* in memory; of LoRA ....q_proj.lora_A.weight */
     gm_tensor w, dw;            /* float32 master and gradient */
+    gm_tensor live, dlive;      /* what kernels read and add to: w and dw, or theirs on a device */
     gm_dtype stored;            /* in the checkpoint's file */
     float *m, *v;               /* AdamW's moments */
     int64_t steps;              /* updates that reached it */
@@ -50,11 +51,14 @@ typedef struct {
     double momentum;
     float *scratch;             /* of Muon's largest matrix, or NULL: there is none */
     int64_t scratch_size;
+    gm_memory memory;           /* the device's, or upload is NULL */
+    int (*fill)(float *y, int64_t N, float value);      /* its slot */
 } gm_params;
 
-/* Chooses, copies to float32, and binds the model to the copies.  m stays the caller's; it must be
- * freed after ps.  An error names a pattern that fits nothing, a target that does not exist.
- * (Patterns of muon may also name adapters and pretrain.*.) */
+/* Chooses, copies to float32, and binds the model to the copies; on a device, to copies of these.
+ * Gradients are made there, optimizers run here.  m stays the caller's; it must be freed after ps.
+ * An error names a pattern that fits nothing, a target that does not exist.  (Patterns of muon may
+ * also name adapters and pretrain.*.) */
 int gm_params_open(gm_params *ps, gm_model *m, const gm_train_policy *o, gm_error *e);
 void gm_params_free(gm_params *ps);
 /* One more, not of the model: float32 of these nd sizes, uniform within +- bound, by o->seed and
@@ -66,9 +70,13 @@ gm_param *gm_params_find(const gm_params *ps, const char *name);
 /* Takes values from a file of tensors, by name (peft's and DeepSpeed's spellings, too); *taken
  * counts.  What the file has beside that is passed over. */
 int gm_params_load(gm_params *ps, const char *path, int64_t *taken, gm_error *e);
+/* The masters to the device, after they have changed; its gradients to dw, before they are read.
+ * Without a device nothing is done. */
+int gm_params_push(const gm_params *ps, gm_error *e);
+int gm_params_pull(const gm_params *ps, gm_error *e);
 
-/* Sets all gradients to 0. */
-void gm_params_clear(gm_params *ps);
+/* Sets all gradients to 0; -1 when the device fails. */
+int gm_params_clear(gm_params *ps);
 /* LoRA's dropout masks of micro-batch `number` of the run; -1: no dropout (validation). */
 void gm_params_dropout(gm_params *ps, int64_t number);
 /* The norm of all gradients together, times scale. */

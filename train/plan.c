@@ -1,5 +1,6 @@
 /* The memory that a configuration needs.  See trainer.h. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "../io/checkpoint.h"
 #include "../io/os.h"
@@ -78,7 +79,10 @@ int gm_train_memory_plan(gm_train_memory *p, const gm_train_config *o, const gm_
         p->frozen = frozen_bytes(&t);
         p->masters = p->gradients = each;
         p->moments = 2 * each;
-        p->total = p->frozen + p->masters + p->gradients + p->moments + p->program + p->run;
+        bool cuda = strcmp(o->backend, "cuda") == 0;
+        p->device = cuda ? p->frozen + p->masters + p->gradients + p->run : 0;
+        p->total = p->frozen + p->masters + p->gradients + p->moments + p->program;
+        if (!cuda) p->total += p->run;
     }
     gm_trainer_close(&t);
     return bad;

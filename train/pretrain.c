@@ -76,7 +76,7 @@ static gm_tensor own_linear(gm_ctx *c, const gm_params *ps, const char *name, gm
     const gm_param *w = gm_params_find(ps, full);
     snprintf(full, sizeof full, "pretrain.%s.bias", name);
     const gm_param *b = gm_params_find(ps, full);
-    return gm_linear(c, x, w->w, b->w);
+    return gm_linear(c, x, w->live, b->live);
 }
 
 /* ---- what lies in the cells ---- */

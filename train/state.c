@@ -174,6 +174,7 @@ int gm_state_load(gm_trainer *t, const char *out, int64_t update, gm_error *e)
     gm_file *f = bad ? NULL : gm_file_open(path, e);
     if (!f) bad = -1;
     for (int64_t i = 0; !bad && i < t->ps.n; i++) bad = read_param(&t->ps.p[i], f, path, e);
+    if (!bad) bad = gm_params_push(&t->ps, e);
     gm_file_close(f);
     free(path);
     free(folder);

@@ -40,7 +40,8 @@ static int open_data(gm_data **d, const gm_words *lines, const gm_trainer *t, gm
 static int open_all(gm_trainer *t, gm_error *e)
 {
     const gm_train_config *o = t->o;
-    gm_model_options mo = { .backend = o->backend, .clip = o->clip, .sam = o->sam,
+    gm_model_options mo = { .backend = t->planning ? NULL : o->backend,     /* NULL: cpu */
+                            .clip = o->clip, .sam = o->sam,
                             .exact_f32 = 1, .threads = (int)o->threads, .log = t->log.line,
                             .user = t->log.user };
     gm_train_policy policy = gm_train_policy_of(o);
@@ -59,7 +60,7 @@ static int open_all(gm_trainer *t, gm_error *e)
     if (o->val.n && open_data(&t->val, &o->val, t, e) != 0) return -1;
     gm_kernels real = t->m->kernels;
     if (t->planning) gm_kernels_none(&t->m->kernels, &real);
-    t->c = gm_ctx_new(&t->m->kernels, NULL);
+    t->c = gm_ctx_new(&t->m->kernels, &t->m->engine.device.memory);
     if (!t->c) return gm_fail(e, "out of memory");
     gm_set_checkpointing(t->c, o->checkpointing);
     if (gm_comm_size() > 1 && !(t->share = gm_share_open(&t->ps, e))) return -1;
@@ -80,8 +81,8 @@ void gm_trainer_close(gm_trainer *t)
     gm_share_close(t->share);
     gm_data_close(t->data);
     gm_data_close(t->val);
-    gm_model_free(t->m);
     gm_params_free(&t->ps);
+    gm_model_free(t->m);
     *t = (gm_trainer){ 0 };
 }
 
@@ -147,7 +148,7 @@ static int run_batch(gm_trainer *t, const micro_batch *b, double seed, gm_train_
     uint8_t *wanted = NULL;
     if (seed > 0) gm_tape_start(c);
     for (int64_t i = 0; seed > 0 && i < t->ps.n; i++)
-        gm_want_gradient(c, t->ps.p[i].w, t->ps.p[i].dw);
+        gm_want_gradient(c, t->ps.p[i].live, t->ps.p[i].dlive);
     if (b->h) talk_losses(t, b->h, &l, r, &wanted);
     else gm_pretrain_loss(c, &t->m->net, &t->ps, t->learn, b->s, b->n, b->key, &l);
     weigh(c, t->o, &l);
@@ -159,8 +160,8 @@ static int run_batch(gm_trainer *t, const micro_batch *b, double seed, gm_train_
     if (gm_ok(c) && !t->planning && !isfinite(r->total)) gm_set_error(c, "the loss is not finite");
     if (seed > 0) {
         if (b->last && t->share) {
-            gm_share_begin(t->share);
-            gm_on_final(c, gm_share_final, t->share);
+            gm_share_begin(t->share);   /* a device's gradients come here when all are final */
+            if (!t->ps.memory.upload) gm_on_final(c, gm_share_final, t->share);
         }
         gm_backward(c, l.total, (float)seed);
         gm_tape_stop(c);
@@ -245,14 +246,14 @@ static int gradients(gm_trainer *t, gm_train_report *r, gm_error *e)
 {
     int64_t parts = t->o->accumulate * gm_comm_size();
     r->kind = gm_data_kind(t->data, t->update);
-    gm_params_clear(&t->ps);
+    if (gm_params_clear(&t->ps) != 0) return gm_fail(e, "the device failed");
     for (int64_t a = 0; a < t->o->accumulate; a++) {
         int64_t number = t->update * parts + a * gm_comm_size() + gm_comm_rank();
         bool last = a + 1 == t->o->accumulate;
         if (gm_trainer_micro_batch(t, r->kind, number, 1 / (double)parts, last, r, e) != 0)
             return -1;
     }
-    if (share(t, r, e) != 0) return -1;
+    if (gm_params_pull(&t->ps, e) != 0 || share(t, r, e) != 0) return -1;
     r->total /= (double)parts, r->ce /= (double)parts;
     r->bce /= (double)parts, r->dice /= (double)parts;
     return 0;
@@ -275,6 +276,7 @@ int gm_trainer_update(gm_trainer *t, gm_train_report *r, gm_error *e)
     }
     if (bad) return gm_fail(e, "update %lld: %s", (long long)t->update + 1, why.text);
     gm_params_step(&t->ps, &adam, r->rate, gm_clip_scale(r->norm, o->clip_norm));
+    if (gm_params_push(&t->ps, e) != 0) return -1;
     t->update++;
     r->seconds = gm_seconds() - start;
     return 0;

@@ -61,6 +61,7 @@ typedef struct {
     double masters, gradients, moments;
     double pass[GM_SET_KINDS];  /* the most that forward and backward pass hold; 0: no such data */
     double run;                 /* all of these in turn, with freed blocks that are kept */
+    double device;              /* of these on the GPU, run included; 0: backend is not cuda */
     double program;             /* what this process takes without all that */
     double total;
     int64_t values;             /* that train */

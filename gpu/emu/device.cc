@@ -88,6 +88,24 @@ static size_t limit()                   /* EMU_MEMORY: bytes the device has */
     return e ? (size_t)strtoull(e, nullptr, 10) : ARENA;
 }
 
+/* EMU_COPIES=1: what crossed the bus since the host first read something back, told at the end. */
+static struct copies {
+    std::map<size_t, int> n[2];         /* by bytes; to the device, to the host */
+    void note(bool down, size_t bytes)
+    {
+        if (down || !n[1].empty()) n[down][bytes]++;
+    }
+    ~copies()
+    {
+        const char *e = getenv("EMU_COPIES");
+        for (int down = 0; down < 2 && e && *e == '1' && !n[1].empty(); down++) {
+            fprintf(stderr, "emulated GPU: copies to the %s:", down ? "host" : "device");
+            for (auto &c : n[down]) fprintf(stderr, " %d of %zu bytes", c.second, c.first);
+            fprintf(stderr, "\n");
+        }
+    }
+} crossed;
+
 static size_t held;
 static std::map<void *, size_t> &sizes()
 {
@@ -136,6 +154,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
     ASKED();
     if (capturing(stream) && kind == cudaMemcpyDeviceToHost)
         return remember(cudaErrorStreamCaptureUnsupported);
+    crossed.note(kind == cudaMemcpyDeviceToHost, bytes);
     submit_host(stream, [=]() { memcpy(to, from, bytes); });
     return cudaSuccess;
 }

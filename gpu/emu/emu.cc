@@ -38,20 +38,27 @@ static const void *main_stack;
 static size_t main_bytes;
 static void *main_fake;
 
-static void leave_for(thread *t, bool for_good)
+/* From one thread to another; NULL is the scheduler.  A thread that is done does not come back. */
+static void leave(thread *from, thread *to)
 {
-    if (t) __sanitizer_start_switch_fiber(&main_fake, t->stack, STACK);
-    else __sanitizer_start_switch_fiber(for_good ? nullptr : &self->fake, main_stack, main_bytes);
+    void **keep = !from ? &main_fake : from->at == DONE ? nullptr : &from->fake;
+    if (to) __sanitizer_start_switch_fiber(keep, to->stack, STACK);
+    else __sanitizer_start_switch_fiber(keep, main_stack, main_bytes);
 }
-static void arrived(thread *t, bool first)
+static void arrive(thread *t, bool first)
 {
-    if (!t) __sanitizer_finish_switch_fiber(main_fake, nullptr, nullptr);
-    else if (first) __sanitizer_finish_switch_fiber(nullptr, &main_stack, &main_bytes);
-    else __sanitizer_finish_switch_fiber(t->fake, nullptr, nullptr);
+    const void *stack;
+    size_t bytes;
+    __sanitizer_finish_switch_fiber(first ? nullptr : t ? t->fake : main_fake, &stack, &bytes);
+    if (main_stack || !t) return;
+    main_stack = stack;                                     /* the first switch of this launch */
+    main_bytes = bytes;
 }
+static void expect_host() { main_stack = nullptr; }
 #else
-static void leave_for(thread *, bool) {}
-static void arrived(thread *, bool) {}
+static void expect_host() {}
+static void leave(thread *, thread *) {}
+static void arrive(thread *, bool) {}
 #endif
 
 /* ---- threads ---- */
@@ -64,18 +71,32 @@ void fail(const char *what, int line)
     abort();
 }
 
-/* To the scheduler, until it comes back to this thread. */
+/* The warp whose turn it is: the next of its lanes in the order, and where they end. */
+static int order[MOST_THREADS];         /* of threads, warp by warp */
+static int turn, turns_end;
+
+static thread *next_lane()
+{
+    while (turn < turns_end) {
+        thread *t = &threads[order[turn++]];
+        if (t->at == READY) return t;
+    }
+    return nullptr;
+}
+
+/* To the next lane, or to the scheduler, until someone comes back to this thread. */
 static void yield()
 {
-    thread *me = self;
-    leave_for(nullptr, me->at == DONE);
-    fiber_switch(&me->sp, scheduler);
-    arrived(me, false);
+    thread *me = self, *to = next_lane();
+    if (to) self = to;
+    leave(me, to);
+    fiber_switch(&me->sp, to ? to->sp : scheduler);
+    arrive(me, false);
 }
 
 static void start()
 {
-    arrived(self, true);
+    arrive(self, true);
     (*body)();
     self->at = DONE;
     nlive--;
@@ -85,9 +106,9 @@ static void start()
 static void resume(thread *t)
 {
     self = t;
-    leave_for(t, false);
+    leave(nullptr, t);
     fiber_switch(&scheduler, t->sp);
-    arrived(nullptr, false);
+    arrive(nullptr, false);
 }
 
 void barrier(int line)
@@ -161,7 +182,6 @@ static void release_block()
 
 /* Forward and reverse let one warp run as far as it can before the next one starts, which shows
  * what the others still read; random takes turns anyhow. */
-static int order[MOST_THREADS];         /* of threads, warp by warp */
 static unsigned seed;
 static enum { FORWARD, REVERSE, RANDOM } kind;
 
@@ -192,14 +212,12 @@ static void shuffle_lanes(int first)
 /* Every lane of a warp that can go on does so once; whether one did. */
 static bool run_lanes(int first)
 {
-    bool any = false;
     shuffle_lanes(first);
-    for (int i = first; i < first + 32; i++) {
-        if (threads[order[i]].at != READY) continue;
-        resume(&threads[order[i]]);
-        any = true;
-    }
-    return any;
+    turn = first;
+    turns_end = first + 32;
+    thread *t = next_lane();
+    if (t) resume(t);
+    return t != nullptr;
 }
 
 /* Until every warp waits at a barrier or is done. */
@@ -216,10 +234,13 @@ static void run_warps()
 
 /* ---- blocks ---- */
 
-/* Not memset: the sanitizer's red zones between the arrays are written too. */
-__attribute__((no_sanitize("address"), optimize("no-tree-loop-distribute-patterns")))
+/* Not memset or memcpy: the sanitizer's red zones between the arrays are written too. */
+typedef uint64_t __attribute__((may_alias, aligned(1))) any_eight;
+__attribute__((no_sanitize("address", "undefined"),
+               optimize("O3", "no-tree-loop-distribute-patterns")))
 static void fill_with_nan(char *p, const char *end)
 {
+    for (; p + 8 <= end; p += 8) *reinterpret_cast<any_eight *>(p) = ~(uint64_t)0;
     while (p < end) *p++ = (char)0xff;
 }
 
@@ -266,6 +287,7 @@ static void run_grid(site s, dim3 grid, dim3 size, size_t shared, const std::fun
     block_size = size;
     prepare_threads();
     choose_order();
+    expect_host();
     if (shared && posix_memalign(&dynamic, 16, shared)) abort();
     allow_device_memory(true);
     for (unsigned z = 0; z < grid.z; z++)

@@ -7,6 +7,7 @@
  * memory start as NaN.
  *
  * EMU_ORDER=forward|reverse|random[:SEED]  the order in which a block's threads take turns
+ * EMU_COPIES=1    what crosses the bus after the weights, told at the end
  * EMU_PROTECT=1   device memory cannot be read outside kernels and copies (not the sanitizer's
  *                 guards around each block of it) */
 #ifndef GPU_EMU_H
