@@ -174,7 +174,8 @@ START_TEST(prompts_in_the_truth)
     ck_assert_int_eq(shell("$G run " MODEL " " SCENES "/two.png --box 130,5,222,80 --prompt "
                            "'Please describe region1 <bbox>.' --task region --out %s/run", DIR), 0);
     char line[200];
-    snprintf(line, sizeof line, "\"caption\":\"%.*s\"", (int)strcspn(said(), "\n"), said());
+    const char *answer = said();        /* the next call of said frees it */
+    snprintf(line, sizeof line, "\"caption\":\"%.*s\"", (int)strcspn(answer, "\n"), answer);
     ck_assert_int_eq(shell("$G eval region --truth %s/regions.json --pred %s/regions " NANO, DIR,
                            DIR), 0);
     ck_assert_int_eq(shell("cat %s/regions/7.json", DIR), 0);
