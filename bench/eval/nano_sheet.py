@@ -26,7 +26,7 @@ def load(folder, found, letter):
     region = {files[a["image_id"]]: a for a in regions["annotations"]}
     for m, a in zip(truth["images"], truth["annotations"]):
         file, g = m["file_name"], read(f"{found}/gcg/{m['id']}.json")
-        s = dict(image=f"{folder}/images/{file}", name=f"set {letter}, {int(m['id'])}", caption=a["caption"], labels=a["labels"], masks=masks[m["id"]], answer=g["caption"],
+        s = dict(image=f"{folder}/images/{file}", name=f"set {letter}, {int(m['id'])}", caption=a["caption"], labels=a["labels"], also=a.get("also", a["labels"]), masks=masks[m["id"]], answer=g["caption"],
                  phrases=g["phrases"], found=[decode(x) for x in g["pred_masks"]], more=[])
         if file in refer:
             r = read(f"{found}/refseg/{m['id']}.json")["expressions"][0]
@@ -48,9 +48,14 @@ def pairs(s):
     return out
 
 
+def says(s, phrase, t):
+    """Phrase is true mask t's label, or other words for it that are as right."""
+    return same(phrase, s["labels"][t]) or same(phrase, s["also"][t])
+
+
 def faultless(s):
     p = pairs(s)
-    return len(p) == len(s["masks"]) == len(s["phrases"]) and all(t is not None and v >= .75 and same(s["phrases"][f], s["labels"][t]) for f, (t, v) in enumerate(p))
+    return len(p) == len(s["masks"]) == len(s["phrases"]) and all(t is not None and v >= .75 and says(s, s["phrases"][f], t) for f, (t, v) in enumerate(p))
 
 
 def outline(m):
@@ -70,7 +75,7 @@ def words(s):
     dark, grey, bad = (20, 20, 20), (120, 120, 120), (200, 0, 0)
     out = [(s["name"], grey), ("\n", dark), (s["answer"], dark)]
     for k, (p, (t, v)) in enumerate(zip(s["phrases"], pairs(s) + [(None, 0.)] * len(s["phrases"]))):
-        right = t is not None and same(p, s["labels"][t])
+        right = t is not None and says(s, p, t)
         out += [("\n", dark), (f"{p} {v:.2f}", COLOURS[k % len(COLOURS)]), ("" if right else "wrong", bad)]
     out += [("\n", dark), ("true: " + s["caption"], grey)]
     for q, a, t in s["more"]:
