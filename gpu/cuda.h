@@ -104,7 +104,9 @@ static inline size_t gpu_weight_bytes(gm_dtype t, int64_t n)
 template <int TYPE> __device__ __forceinline__ int64_t gpu_row_bytes(int64_t K)
 {
     if (TYPE == GM_F32) return K * 4;
-    return TYPE >= GM_Q8_0 ? K / 32 * (TYPE == GM_Q8_0 ? 34 : TYPE == GM_Q4_0 ? 18 : 20) : K * 2;
+    if (TYPE < GM_Q8_0) return K * 2;
+    if (TYPE >= GM_Q4_K) return K / 256 * (TYPE == GM_Q4_K ? 144 : TYPE == GM_Q5_K ? 176 : 210);
+    return K / 32 * (TYPE == GM_Q8_0 ? 34 : TYPE == GM_Q4_0 ? 18 : 20);
 }
 
 /* How many of n rows of K elements are converted or laid out at a time. */
