@@ -33,6 +33,9 @@ def quantised(kind, fill, seed, n):
         half = (0x2400 + h[:, at] % 0x1800) | h[:, at] >> 31 << 15
         data[:, at:at + 2] = (half if fill == "blocks" else 0 * half + ours).astype("<u2").view(np.uint8).reshape(-1, 2)
     if each == 256:
+        if fill == "whole":             # scales and minima of 0 to 3: weights that bfloat16 holds exactly, too
+            data[:, slice(192, 208) if kind == "q6_K" else slice(4, 12)] &= 3
+            if kind != "q6_K": data[:, 12:16] &= 0x33
         return quantised_k(kind, data)
     d, m = (torch.from_numpy(data[:, at:at + 2].copy().view("<f2").astype(np.float64)) for at in (0, 2))      # (blocks, 1)
     q = torch.from_numpy(data[:, 4 if kind == "q4_1" else 2:].astype(np.int64))

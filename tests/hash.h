@@ -11,7 +11,8 @@
  *   bits      f32: h as bit pattern; 16-bit types: (i scale) mod 2^16 as bit pattern
  *   blocks    quantised types (kernels.h): byte i is h mod 256; but d, m and e, from byte i on, have
  *             the bits 0x2400 + h mod 0x1800, and the sign h >> 31: 1/64 to 1 in size
- *   whole     the same, but d is 1, m and e are -7: every element is an integer */
+ *   whole     the same, but d is 1, m and e are -7: every element is an integer; in
+ *             blocks of 256 scales and minima are 0 to 3, so that each fits 8 bits */
 #ifndef GM_HASH_H
 #define GM_HASH_H
 #include <stdint.h>

@@ -74,6 +74,14 @@ static void put_half(uint8_t *p, uint32_t bits)
     p[1] = (uint8_t)(bits >> 8);
 }
 
+/* Scales and minima of 0 to 3 in a block of 256: weights that bfloat16 holds exactly, too. */
+static void small_scales(uint8_t *block, gm_dtype type)
+{
+    int first = type == GM_Q6_K ? 192 : 4, last = type == GM_Q6_K ? 208 : 12;
+    for (int i = first; i < last; i++) block[i] &= 3;
+    for (int i = 12; type != GM_Q6_K && i < 16; i++) block[i] &= 0x33;
+}
+
 /* "blocks" and "whole" of hash.h. */
 static void fill_blocks(ops_input *in, uint32_t seed, int whole)
 {
@@ -87,6 +95,8 @@ static void fill_blocks(ops_input *in, uint32_t seed, int whole)
             uint32_t h = hash32(seed, (uint32_t)at), ours = at == i ? 0x3c00 : 0xc700;
             put_half(p + at, whole ? ours : (0x2400 + h % 0x1800) | h >> 31 << 15);
         }
+    for (int64_t i = 0; whole && in->type >= GM_Q4_K && i < (int64_t)in->bytes; i += size)
+        small_scales(p + i, in->type);
 }
 
 /* The other formulas of hash.h; "forward" comes later. */
