@@ -1,5 +1,6 @@
 /* Gradients of softmax and attention.  See ref/kernels.h and ref/kernels/ref_attention.c: of
- * query i with the keys j that it sees, P = softmax of the scores, dP = dy . v_j, D = dy . y and
+ * query i with the keys j that it sees, P = softmax of the scores, dP = dy . v_j, D = sum of P dP
+ * (dy . y, but y was rounded: where many keys are alike, dP - D would be mostly that) and
  * dS = P (dP - D).  A warp to an owner (a query and head; a key and key/value head): its lanes
  * take 32 partners at once, leave P and dS in shared memory, then take the elements of a head
  * and add up. */
@@ -99,21 +100,22 @@ __global__ void k_stats(inputs a, int64_t owners)
     int lane = threadIdx.x & 31;
     if (n >= owners) return;                                /* a whole warp; no barrier follows */
     int64_t h = n % s.NH, i = n / s.NH % s.TQ, b = n / (s.NH * s.TQ);
-    float max = -INFINITY, sum = 0;
+    float max = -INFINITY, sum = 0, part = 0;
+    const float *dy = a.dy + n * s.HD;
     for (int64_t j = lane; j < s.TK; j += 32)
         if (sees(s, b, i, j)) {
             float score = score_of(a, b, h, i, j), top = fmaxf(max, score);
             /* A NaN passes over the maximum and meets the sum. */
-            sum *= max == top ? 1 : expf(max - top);
-            sum += score == -INFINITY ? 0 : expf(score - top);
+            float less = max == top ? 1 : expf(max - top);
+            float e = score == -INFINITY ? 0 : expf(score - top);
+            sum = sum * less + e;
+            part = part * less + (e == 0 ? 0 : e * dot(dy, a.v + key_at(s, b, j, h), s.HD));
             max = top;
         }
-    float all = gpu_warp_max(max);
-    sum = gpu_warp_sum(max == all ? sum : sum * expf(max - all));
-    float part = 0;
-    for (int64_t d = lane; d < s.HD; d += 32) part += a.dy[n * s.HD + d] * a.y[n * s.HD + d];
-    part = gpu_warp_sum(part);
-    if (lane == 0) a.stats[3 * n] = all, a.stats[3 * n + 1] = sum, a.stats[3 * n + 2] = part;
+    float all = gpu_warp_max(max), less = max == all ? 1 : expf(max - all);
+    sum = gpu_warp_sum(sum * less);
+    part = gpu_warp_sum(part * less);
+    if (lane == 0) a.stats[3 * n] = all, a.stats[3 * n + 1] = sum, a.stats[3 * n + 2] = part / sum;
 }
 
 /* A warp to a query and head: dq. */
@@ -132,6 +134,7 @@ __global__ void k_dq(float *dq, inputs a, int64_t owners)
         pair(&ds, a, b, h, i, j0 + lane);
         room[warp][lane] = ds;
         __syncwarp();
+        float part[EACH] = { 0 };       /* of 32 keys: thousands one by one would lose digits */
         for (int t = 0; t < 32 && j0 + t < end; t++) {
             int64_t j = j0 + t;
             if (!sees(s, b, i, j)) continue;                /* what is not seen is not read */
@@ -141,9 +144,11 @@ __global__ void k_dq(float *dq, inputs a, int64_t owners)
                 if (d >= s.HD) continue;
                 float v = s.scale * a.k[key_at(s, b, j, h) + d];
                 if (s.rel_h) v += s.rel_h[rel_h_at(s, i, j) + d] + s.rel_w[rel_w_at(s, i, j) + d];
-                sum[e] += room[warp][t] * v;
+                part[e] += room[warp][t] * v;
             }
         }
+#pragma unroll
+        for (int e = 0; e < EACH; e++) sum[e] += part[e];
         __syncwarp();
     }
 #pragma unroll
