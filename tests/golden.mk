@@ -1,7 +1,7 @@
 # Goldens: the runner, and their MANIFEST.
 
 # make golden [GOLDEN="DIR ..."] [BACKEND=ref|cpu|cuda] [CASE=NAME] [V=1]
-# cuda: on a GPU where there are one and nvcc, else on the emulated one (mini a minute or two, tiny a quarter of an hour).
+# cuda: on a GPU where there are one and nvcc, else on the emulated one (mini a minute or two, tiny some ten minutes).
 GOLDEN  ?= golden/tiny golden/mini golden/nano golden/bf16
 GOLDEN_ARGS = $(if $(BACKEND),--backend $(BACKEND)) $(if $(CASE),--case $(CASE)) $(if $(V),--all) $(GOLDEN)
 GOLDEN_O := $(patsubst %.c,$(B)/%.o,$(wildcard tests/golden*.c)) $(B)/tests/compare.o
