@@ -133,8 +133,8 @@ double ops_eps(gm_dtype precision)
     return precision == GM_BF16 ? 0x1p-7 : precision == GM_F16 ? 0x1p-10 : GM_EPS;
 }
 
-/* Terms in the sum that a norm's or a loss's elements all hang on, and of products with weights that
- * have a minimum beside their scale; 0 for other ops. */
+/* Terms in the sum that a norm's or a loss's elements all hang on, and of products with weights in
+ * blocks of 256; 0 for other ops. */
 static double terms_of(ops_case *c)
 {
     static const char *const by_C[] = {
@@ -146,7 +146,7 @@ static double terms_of(ops_case *c)
     for (size_t i = 0; i < sizeof by_P / sizeof *by_P; i++)
         if (!strcmp(c->op, by_P[i])) return (double)ops_size(c, "P");
     const ops_input *w = strcmp(c->op, "linear") ? NULL : ops_in(c, "w");
-    if (w && (w->type == GM_Q4_K || w->type == GM_Q5_K)) return (double)ops_size(c, "K");
+    if (w && w->type >= GM_Q4_K && w->type <= GM_Q6_K) return (double)ops_size(c, "K");
     if (strcmp(c->op, "groupnorm") && strcmp(c->op, "groupnorm_backward")) return 0;
     return (double)(ops_size(c, "C") / ops_size(c, "G") * ops_size(c, "HW"));
 }
