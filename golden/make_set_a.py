@@ -84,4 +84,7 @@ def main(out, count=200, most=4, skip=0):
     write_lines(f"{out}/vqa.jsonl", vqa)
 
 
-if __name__ == "__main__": main(sys.argv[1], *map(int, sys.argv[2:]))
+if __name__ == "__main__":
+    # shapeworld.py goes through a set of strings while it draws, whose order Python shuffles anew in every process.
+    if os.environ.get("PYTHONHASHSEED") != "0": os.execve(sys.executable, [sys.executable, *sys.argv], dict(os.environ, PYTHONHASHSEED="0"))
+    main(sys.argv[1], *map(int, sys.argv[2:]))
