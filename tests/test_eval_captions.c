@@ -6,6 +6,7 @@
 #include <string.h>
 #include "../eval/captions.h"
 #include "../eval/ptb.h"
+#include "vectors.h"
 
 static json_t *golden(const char *key, json_t **root)
 {
@@ -75,12 +76,6 @@ START_TEST(all_short_texts)
 }
 END_TEST
 
-static double number(json_t *o, const char *key)
-{
-    ck_assert_msg(json_is_number(json_object_get(o, key)), "no %s", key);
-    return json_number_value(json_object_get(o, key));
-}
-
 static void near(const char *what, size_t image, double got, double want)
 {
     ck_assert_msg(fabs(got - want) < 1e-11, "%s, image %zu: %.17g, wanted %.17g", what, image, got,
@@ -108,14 +103,14 @@ static void check_set(json_t *set)
     for (size_t k = 0; k < GM_BLEU_MOST; k++)
         near("BLEU of all", k, bleu[k],
              json_real_value(json_array_get(json_object_get(set, "bleu"), k)));
-    near("ROUGE of all", n, rouge, number(set, "rouge"));
-    near("CIDEr of all", n, cider, number(set, "cider"));
+    near("ROUGE of all", n, rouge, number_in(set, "rouge"));
+    near("CIDEr of all", n, cider, number_in(set, "cider"));
     json_array_foreach(json_object_get(set, "each"), i, want) {
         for (size_t k = 0; k < GM_BLEU_MOST; k++)
             near("BLEU", i, each[i * GM_BLEU_MOST + k],
                  json_real_value(json_array_get(json_object_get(want, "bleu"), k)));
-        near("ROUGE", i, rouges[i], number(want, "rouge"));
-        near("CIDEr", i, ciders[i], number(want, "cider"));
+        near("ROUGE", i, rouges[i], number_in(want, "rouge"));
+        near("CIDEr", i, ciders[i], number_in(want, "cider"));
         free((void *)c[i].truth);
     }
     free(c);

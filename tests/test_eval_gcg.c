@@ -9,18 +9,13 @@
 #include "../eval/gcg.h"
 #include "../io/os.h"
 #include "program.h"
+#include "vectors.h"
 
 #define DIR "build/tests/gcg"
 
 static void near(const char *what, double got, double want)
 {
     ck_assert_msg(fabs(got - want) < 1e-9, "%s: %.17g, wanted %.17g", what, got, want);
-}
-
-static double number(json_t *o, const char *key)
-{
-    ck_assert_msg(json_is_number(json_object_get(o, key)), "no %s", key);
-    return json_number_value(json_object_get(o, key));
 }
 
 static const char *const KEYS[] = { "image_id", NULL };
@@ -50,22 +45,22 @@ START_TEST(the_golden_set)
     double mean = 0;
     for (size_t i = 0; i < GM_AP_POINTS; i++) mean += s.curve50[i] / GM_AP_POINTS;
     near("the curve's mean", mean, s.ap[1]);
-    near("BLEU 1", s.caption.bleu[0], number(caption, "Bleu_1"));
-    near("BLEU 2", s.caption.bleu[1], number(caption, "Bleu_2"));
-    near("BLEU 3", s.caption.bleu[2], number(caption, "Bleu_3"));
-    near("BLEU 4", s.caption.bleu[3], number(caption, "Bleu_4"));
-    near("ROUGE", s.caption.rouge, number(caption, "ROUGE_L"));
-    near("CIDEr", s.caption.cider, number(caption, "CIDEr"));
-    near("mIoU", s.miou, number(want, "miou"));
+    near("BLEU 1", s.caption.bleu[0], number_in(caption, "Bleu_1"));
+    near("BLEU 2", s.caption.bleu[1], number_in(caption, "Bleu_2"));
+    near("BLEU 3", s.caption.bleu[2], number_in(caption, "Bleu_3"));
+    near("BLEU 4", s.caption.bleu[3], number_in(caption, "Bleu_4"));
+    near("ROUGE", s.caption.rouge, number_in(caption, "ROUGE_L"));
+    near("CIDEr", s.caption.cider, number_in(caption, "CIDEr"));
+    near("mIoU", s.miou, number_in(want, "miou"));
     for (int64_t i = 0; i < g.captioned; i++) {
         const char *id = g.image[i].id;
         json_t *one = json_object_get(json_object_get(want, "caption_per_image"), id);
         json_t *masks = json_object_get(json_object_get(want, "per_image"), id);
-        near(id, s.each[i].bleu[3], number(one, "Bleu_4"));
-        near(id, s.each[i].rouge, number(one, "ROUGE_L"));
-        near(id, s.each[i].cider, number(one, "CIDEr"));
-        near(id, s.each_miou[i], number(masks, "miou"));
-        ck_assert_int_eq(g.image[i].labels.n, (int64_t)number(masks, "labels"));
+        near(id, s.each[i].bleu[3], number_in(one, "Bleu_4"));
+        near(id, s.each[i].rouge, number_in(one, "ROUGE_L"));
+        near(id, s.each[i].cider, number_in(one, "CIDEr"));
+        near(id, s.each_miou[i], number_in(masks, "miou"));
+        ck_assert_int_eq(g.image[i].labels.n, (int64_t)number_in(masks, "labels"));
     }
     gm_predictions_free(p);
     gm_gcg_scores_free(&s);

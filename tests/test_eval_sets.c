@@ -21,12 +21,6 @@ static void near(const char *what, double got, double want)
     ck_assert_msg(fabs(got - want) < 1e-9, "%s: %.17g, wanted %.17g", what, got, want);
 }
 
-static double number(const json_t *o, const char *key)
-{
-    ck_assert_msg(json_is_number(json_object_get(o, key)), "no %s", key);
-    return json_number_value(json_object_get(o, key));
-}
-
 static void set_up(void)
 {
     gm_error e = { "" };
@@ -62,15 +56,15 @@ static void check_split(const char *truth, const char *split)
     gm_ref_set s;
     gm_seg_sums sums;
     gm_predictions *p = score(&s, &sums, truth, split, SETS "/refer_found", GM_REF_ALL);
-    ck_assert_int_eq(s.asked, (int64_t)number(want, "n"));
+    ck_assert_int_eq(s.asked, (int64_t)number_in(want, "n"));
     for (int64_t k = 0; k < s.n; k++) {
         const gm_expression *x = &s.expression[k];
         const json_t *one = json_object_get(json_object_get(want, "expressions"), x->id);
         near(x->id, (double)x->both, json_number_value(json_array_get(one, 0)));
         near(x->id, (double)x->either, json_number_value(json_array_get(one, 1)));
     }
-    near("cIoU", gm_ciou(&sums), number(want, "ciou"));
-    near("gIoU", gm_giou(&sums), number(want, "giou"));
+    near("cIoU", gm_ciou(&sums), number_in(want, "ciou"));
+    near("gIoU", gm_giou(&sums), number_in(want, "giou"));
     gm_predictions_free(p);
     gm_ref_set_free(&s);
     json_decref(all);
@@ -227,13 +221,13 @@ START_TEST(regions)
         gm_predictions_open(SETS "/region_found", GM_CAPTION_KEYS, &s.problems, &e);
     ck_assert_msg(p && gm_caption_set_score(&s, p, &e) == 0, "%s", e.text);
     ck_assert(s.n == 20 && s.missing == 0 && s.extra == 0 && s.problems.n == 0);
-    for (int k = 0; k < GM_BLEU_MOST; k++) near(bleu[k], s.all.bleu[k], number(caption, bleu[k]));
-    near("ROUGE", s.all.rouge, number(caption, "ROUGE_L"));
-    near("CIDEr", s.all.cider, number(caption, "CIDEr"));
+    for (int k = 0; k < GM_BLEU_MOST; k++) near(bleu[k], s.all.bleu[k], number_in(caption, bleu[k]));
+    near("ROUGE", s.all.rouge, number_in(caption, "ROUGE_L"));
+    near("CIDEr", s.all.cider, number_in(caption, "CIDEr"));
     for (int64_t i = 0; i < s.n; i++) {
         const json_t *one = json_object_get(json_object_get(want, "each"), s.item[i].id);
-        near(s.item[i].id, s.each[i].cider, number(one, "CIDEr"));
-        near(s.item[i].id, s.each[i].bleu[3], number(one, "Bleu_4"));
+        near(s.item[i].id, s.each[i].cider, number_in(one, "CIDEr"));
+        near(s.item[i].id, s.each[i].bleu[3], number_in(one, "Bleu_4"));
         near(s.item[i].id, s.item[i].box[2], 31);
     }
     gm_predictions_free(p);

@@ -11,28 +11,12 @@ enum { MOST = 64, TENSORS = 2 };
 
 typedef struct { float w[MOST], m[MOST], v[MOST]; int64_t n, steps; } parameter;
 
-static double number(const json_t *o, const char *key)
-{
-    json_t *v = json_object_get(o, key);
-    ck_assert_msg(json_is_number(v), "no %s", key);
-    return json_number_value(v);
-}
-
-static int64_t floats(float *out, const json_t *list)
-{
-    int64_t n = (int64_t)json_array_size(list);
-    ck_assert_int_le(n, MOST);
-    for (int64_t i = 0; i < n; i++)
-        out[i] = (float)json_number_value(json_array_get(list, (size_t)i));
-    return n;
-}
-
 /* Within one rounding of each of the 8 updates: PyTorch may fuse a product and a sum where this
  * does not. */
 static void near(const float *got, const json_t *list, double least, const char *what)
 {
     float want[MOST];
-    int64_t n = floats(want, list);
+    int64_t n = floats_in(want, MOST, list);
     for (int64_t i = 0; i < n; i++)
         ck_assert_msg(fabs((double)got[i] - want[i]) <= 8 * 1.2e-7 * fabs((double)want[i]) + least,
                       "%s %lld: wanted %.9g, found %.9g", what, (long long)i, want[i], got[i]);
@@ -42,18 +26,18 @@ static void one_step(parameter *p, const json_t *run, const json_t *step)
 {
     const json_t *betas = json_object_get(run, "betas"), *grads = json_object_get(step, "grads");
     gm_adamw o = { json_number_value(json_array_get(betas, 0)),
-                   json_number_value(json_array_get(betas, 1)), number(run, "eps") };
+                   json_number_value(json_array_get(betas, 1)), number_in(run, "eps") };
     float dw[TENSORS][MOST];
     double sum = 0;
     size_t n = json_array_size(grads);
     for (size_t k = 0; k < n; k++)
-        if (floats(dw[k], json_array_get(grads, k))) sum += gm_sum_squares(dw[k], p[k].n);
-    double norm = sqrt(sum), want = number(step, "norm");
+        if (floats_in(dw[k], MOST, json_array_get(grads, k))) sum += gm_sum_squares(dw[k], p[k].n);
+    double norm = sqrt(sum), want = number_in(step, "norm");
     ck_assert_double_le(fabs(norm - want), 2e-7 * want);
     for (size_t k = 0; k < n; k++) {
         if (json_is_null(json_array_get(grads, k))) continue;
-        gm_adamw_step(p[k].w, dw[k], p[k].m, p[k].v, p[k].n, &o, number(step, "lr"),
-                      number(run, "decay"), gm_clip_scale(norm, number(run, "clip")),
+        gm_adamw_step(p[k].w, dw[k], p[k].m, p[k].v, p[k].n, &o, number_in(step, "lr"),
+                      number_in(run, "decay"), gm_clip_scale(norm, number_in(run, "clip")),
                       ++p[k].steps);
     }
 }
@@ -68,7 +52,7 @@ START_TEST(adamw_moves_as_pytorch_does)
         memset(p, 0, sizeof p);
         json_t *start = json_object_get(run, "start");
         for (size_t k = 0; k < json_array_size(start); k++)
-            p[k].n = floats(p[k].w, json_array_get(start, k));
+            p[k].n = floats_in(p[k].w, MOST, json_array_get(start, k));
         json_array_foreach(json_object_get(run, "steps"), s, step) {
             one_step(p, run, step);
             for (size_t k = 0; k < json_array_size(start); k++) {
@@ -108,8 +92,8 @@ END_TEST
 START_TEST(rates_of_every_schedule)
 {
     json_t *root = load_vectors("golden/adamw.json"), *cosine = json_object_get(root, "cosine");
-    gm_schedule s = { GM_COSINE, number(cosine, "lr"), 0, (int64_t)number(cosine, "total"), 0,
-                      number(cosine, "floor") };
+    gm_schedule s = { GM_COSINE, number_in(cosine, "lr"), 0, (int64_t)number_in(cosine, "total"), 0,
+                      number_in(cosine, "floor") };
     json_t *rates = json_object_get(cosine, "rates"), *j;
     size_t i;
     json_array_foreach(rates, i, j)
@@ -117,10 +101,10 @@ START_TEST(rates_of_every_schedule)
     json_decref(root);
 
     json_t *lora = load_vectors("golden/mini/lora/lora.json");     /* DeepSpeed's formula */
-    gm_schedule w = { GM_WARMUP_DECAY, number(lora, "lr"), (int64_t)number(lora, "warmup"),
-                      (int64_t)number(lora, "total"), 0, 0 };
+    gm_schedule w = { GM_WARMUP_DECAY, number_in(lora, "lr"), (int64_t)number_in(lora, "warmup"),
+                      (int64_t)number_in(lora, "total"), 0, 0 };
     json_array_foreach(json_object_get(lora, "log"), i, j)
-        ck_assert_double_eq_tol(gm_schedule_rate(&w, (int64_t)i), number(j, "lr"), 1e-18);
+        ck_assert_double_eq_tol(gm_schedule_rate(&w, (int64_t)i), number_in(j, "lr"), 1e-18);
     ck_assert_double_eq(gm_schedule_rate(&w, w.total + 3), 0);
     json_decref(lora);
 

@@ -9,22 +9,6 @@
 
 enum { MOST = 80 };
 
-static double number(const json_t *o, const char *key)
-{
-    json_t *v = json_object_get(o, key);
-    ck_assert_msg(json_is_number(v), "no %s", key);
-    return json_number_value(v);
-}
-
-static int64_t floats(float *out, const json_t *list)
-{
-    int64_t n = (int64_t)json_array_size(list);
-    ck_assert_int_le(n, MOST);
-    for (int64_t i = 0; i < n; i++)
-        out[i] = (float)json_number_value(json_array_get(list, (size_t)i));
-    return n;
-}
-
 /* 8 times what PyTorch's own float32 run differs by, as whole modules (docs/TOLERANCE.md). */
 static void near(const float *got, const json_t *list, double gap, const char *what)
 {
@@ -43,22 +27,23 @@ static void near(const float *got, const json_t *list, double gap, const char *w
 /* The gradient comes four times as large, to be scaled. */
 static void run_steps(const json_t *run)
 {
-    int64_t R = (int64_t)number(run, "rows"), C = (int64_t)number(run, "cols");
+    int64_t R = (int64_t)number_in(run, "rows"), C = (int64_t)number_in(run, "cols");
     int64_t room = gm_muon_scratch(R, C);
     float w[MOST], m[MOST] = { 0 }, dw[MOST];
     float *scratch = malloc((size_t)room * sizeof *scratch);
     json_t *step;
     size_t s;
     ck_assert_ptr_nonnull(scratch);
-    ck_assert_int_eq(floats(w, json_object_get(run, "start")), R * C);
+    ck_assert_int_eq(floats_in(w, MOST, json_object_get(run, "start")), R * C);
     json_array_foreach(json_object_get(run, "steps"), s, step) {
-        ck_assert_int_eq(floats(dw, json_object_get(step, "grad")), R * C);
+        ck_assert_int_eq(floats_in(dw, MOST, json_object_get(step, "grad")), R * C);
         for (int64_t i = 0; i < R * C; i++) dw[i] *= 4;
         for (int64_t i = 0; i < room; i++) scratch[i] = NAN;
-        gm_muon_step(w, dw, m, R, C, number(run, "mu"), number(step, "lr"), number(run, "decay"),
+        gm_muon_step(w, dw, m, R, C, number_in(run, "mu"), number_in(step, "lr"), number_in(run,
+                     "decay"),
                      0.25, scratch);
-        near(w, json_object_get(step, "after"), number(step, "gap_w"), "w");
-        near(m, json_object_get(step, "m"), number(step, "gap_m"), "m");
+        near(w, json_object_get(step, "after"), number_in(step, "gap_w"), "w");
+        near(m, json_object_get(step, "m"), number_in(step, "gap_m"), "m");
     }
     ck_assert_uint_ge(s, 4);
     free(scratch);

@@ -30,6 +30,22 @@ char *shared_path(const char *name, const char *skipped)
     return NULL;
 }
 
+double number_in(const json_t *object, const char *key)
+{
+    const json_t *v = json_object_get(object, key);
+    ck_assert_msg(json_is_number(v), "no %s", key);
+    return json_number_value(v);
+}
+
+int64_t floats_in(float *out, int64_t most, const json_t *list)
+{
+    int64_t n = (int64_t)json_array_size(list);
+    ck_assert_int_le(n, most);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (float)json_number_value(json_array_get(list, (size_t)i));
+    return n;
+}
+
 const char *text_in(const json_t *object, const char *key)
 {
     const char *s = json_string_value(json_object_get(object, key));

@@ -54,8 +54,7 @@ uint8_t *gm_loss_positions(const glamm *m, const gm_batch *b, const int32_t *lab
     return wanted;
 }
 
-/* x + y; an absent one counts as 0. */
-static gm_tensor plus(gm_ctx *c, gm_tensor x, gm_tensor y)
+gm_tensor gm_plus(gm_ctx *c, gm_tensor x, gm_tensor y)
 {
     if (!x.data) return y;
     return y.data ? gm_add(c, x, y) : x;
@@ -74,8 +73,8 @@ static void mask_losses(gm_ctx *c, gm_tensor x, const float *target, int64_t tar
     }
     gm_tensor t = gm_from(c, GM_F32, target, 3, x.dim);
     float factor = (float)((double)n / ((double)n + 1e-8));
-    l->bce = plus(c, l->bce, gm_scale(c, gm_bce(c, x, t), factor));
-    l->dice = plus(c, l->dice, gm_scale(c, gm_dice(c, x, t), factor));
+    l->bce = gm_plus(c, l->bce, gm_scale(c, gm_bce(c, x, t), factor));
+    l->dice = gm_plus(c, l->dice, gm_scale(c, gm_dice(c, x, t), factor));
     *count += n;
 }
 
@@ -92,6 +91,6 @@ int gm_loss(gm_ctx *c, const glamm *m, const gm_batch *b, const gm_output *out,
         l->bce = gm_scale(c, l->bce, (float)(GM_BCE_WEIGHT / ((double)count + 1e-8)));
         l->dice = gm_scale(c, l->dice, (float)(GM_DICE_WEIGHT / ((double)count + 1e-8)));
     }
-    l->total = plus(c, l->ce, plus(c, l->bce, l->dice));
+    l->total = gm_plus(c, l->ce, gm_plus(c, l->bce, l->dice));
     return gm_ok(c) ? 0 : -1;
 }

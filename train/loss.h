@@ -17,6 +17,9 @@ typedef struct {
  * [SEG]; at least one.  (B, L + T_img - 1), malloc'ed; NULL when out of memory. */
 uint8_t *gm_loss_positions(const glamm *m, const gm_batch *b, const int32_t *labels);
 
+/* x + y; an absent one counts as 0. */
+gm_tensor gm_plus(gm_ctx *c, gm_tensor x, gm_tensor y);
+
 /* What the release adds up: the cross-entropy of the supervised tokens, the mean over all masks of
  * the micro-batch of BCE and of DICE.  labels (B, L) as gm_labels makes them; target[i] (targets[i],
  * height, width) are image i's true masks at the size of out->mask[i], of which those beyond the

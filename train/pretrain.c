@@ -217,11 +217,6 @@ static gm_tensor sam_pixels(gm_ctx *c, const glamm *m, const gm_sample *s, int64
 
 /* ---- losses ---- */
 
-static gm_tensor plus(gm_ctx *c, gm_tensor x, gm_tensor y)
-{
-    return x.data ? gm_add(c, x, y) : y;
-}
-
 /* feature (n G G, C).  Where no cell is an object's (large cells, small objects), cover alone. */
 static void cells_loss(gm_ctx *c, const gm_params *ps, gm_tensor feature, const gm_sample *s,
                        int64_t n, int64_t G, gm_losses *l)
@@ -232,11 +227,11 @@ static void cells_loss(gm_ctx *c, const gm_params *ps, gm_tensor feature, const 
     for (int h = 0; h < HEADS; at += HEAD[h++].classes) {
         if (!any) continue;
         gm_tensor ce = gm_cross_entropy(c, gm_slice(c, x, 1, at, HEAD[h].classes), label[h]);
-        l->ce = plus(c, l->ce, gm_scale(c, ce, HEAD[h].weight));
+        l->ce = gm_plus(c, l->ce, gm_scale(c, ce, HEAD[h].weight));
     }
     x = gm_reshape(c, gm_slice(c, x, 1, at, FINE * FINE), 2, cover.dim);
     l->bce = gm_scale(c, gm_bce(c, x, cover), COVER_WEIGHT);
-    l->total = plus(c, l->ce, l->bce);
+    l->total = gm_plus(c, l->ce, l->bce);
 }
 
 /* One object in numbers. */
@@ -289,8 +284,8 @@ static void decoder_loss(gm_ctx *c, const glamm *m, const gm_params *ps, gm_tens
         x = gm_relu(c, own_linear(c, ps, "prompt.0", x));
         x = own_linear(c, ps, "prompt.2", x);
         x = gm_masks(c, m, gm_slice(c, E, 0, i, 1), x, resized, original, &iou);
-        l->bce = plus(c, l->bce, gm_bce(c, x, target));
-        l->dice = plus(c, l->dice, gm_dice(c, x, target));
+        l->bce = gm_plus(c, l->bce, gm_bce(c, x, target));
+        l->dice = gm_plus(c, l->dice, gm_dice(c, x, target));
         count += target.dim[0];
     }
     l->bce = gm_scale(c, l->bce, GM_BCE_WEIGHT / (float)count);

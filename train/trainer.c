@@ -102,10 +102,7 @@ static void weigh(gm_ctx *c, const gm_train_config *o, gm_losses *l)
     l->ce = times(c, l->ce, o->ce_weight / (double)GM_CE_WEIGHT);
     l->bce = times(c, l->bce, o->bce_weight / (double)GM_BCE_WEIGHT);
     l->dice = times(c, l->dice, o->dice_weight / (double)GM_DICE_WEIGHT);
-    const gm_tensor part[] = { l->ce, l->bce, l->dice };
-    l->total = GM_NONE;
-    for (int i = 0; i < 3; i++)
-        if (part[i].data) l->total = l->total.data ? gm_add(c, l->total, part[i]) : part[i];
+    l->total = gm_plus(c, gm_plus(c, l->ce, l->bce), l->dice);
 }
 
 static void add_number(gm_ctx *c, double *sum, gm_tensor x)

@@ -1,17 +1,7 @@
 /* Rows in blocks of 256 (kernels.h, typed.h) times floats with AVX2 and FMA: eight weights at a
  * time.  Compiled as x86_avx2.c is. */
-#include <immintrin.h>
-#include "cpu_dots.h"
-#include "typed.h"
-
-enum { Q4 = 144, Q5 = 176, Q6 = 210, AHEAD = 4096 };
-
-static inline void prefetch(const uint8_t *w)
-{
-    _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
-    _mm_prefetch((const char *)w + AHEAD + 64, _MM_HINT_T0);
-    _mm_prefetch((const char *)w + AHEAD + 128, _MM_HINT_T0);
-}
+#include <stdbool.h>
+#include "x86_k.h"
 
 static inline float sum_of(__m256 v)
 {
@@ -47,32 +37,30 @@ static inline __m256 part_dot(const uint8_t *w, float d, float e, const uint8_t 
     return sum;
 }
 
-float cpu_avx2_q4_k(const uint8_t *w, const float *x, int64_t blocks)
+/* Rows of q4_K (five false) or q5_K. */
+static inline float parts_dot(const uint8_t *w, bool five, const float *x, int64_t blocks)
 {
     __m256 sum = _mm256_setzero_ps(), other = sum;
-    for (int64_t b = 0; b < blocks; b++, w += Q4) {
+    for (int64_t b = 0; b < blocks; b++, w += five ? Q5 : Q4) {
         float d = gm_half_at(w), e = gm_half_at(w + 2);
+        const uint8_t *fifth = five ? w + 16 : NULL, *q = w + (five ? 48 : 16);
         prefetch(w);
-        for (int part = 0; part < 8; part += 2, x += 64) {
-            sum = part_dot(w, d, e, w + 16 + 16 * part, NULL, part, x, sum);
-            other = part_dot(w, d, e, w + 16 + 16 * part, NULL, part + 1, x + 32, other);
+        for (int part = 0; part < 8; part += 2, q += 32, x += 64) {
+            sum = part_dot(w, d, e, q, fifth, part, x, sum);
+            other = part_dot(w, d, e, q, fifth, part + 1, x + 32, other);
         }
     }
     return sum_of(_mm256_add_ps(sum, other));
 }
 
+float cpu_avx2_q4_k(const uint8_t *w, const float *x, int64_t blocks)
+{
+    return parts_dot(w, false, x, blocks);
+}
+
 float cpu_avx2_q5_k(const uint8_t *w, const float *x, int64_t blocks)
 {
-    __m256 sum = _mm256_setzero_ps(), other = sum;
-    for (int64_t b = 0; b < blocks; b++, w += Q5) {
-        float d = gm_half_at(w), e = gm_half_at(w + 2);
-        prefetch(w);
-        for (int part = 0; part < 8; part += 2, x += 64) {
-            sum = part_dot(w, d, e, w + 48 + 16 * part, w + 16, part, x, sum);
-            other = part_dot(w, d, e, w + 48 + 16 * part, w + 16, part + 1, x + 32, other);
-        }
-    }
-    return sum_of(_mm256_add_ps(sum, other));
+    return parts_dot(w, true, x, blocks);
 }
 
 float cpu_avx2_q6_k(const uint8_t *w, const float *x, int64_t blocks)

@@ -1,18 +1,7 @@
 /* Rows in blocks of 256 (kernels.h, typed.h) times floats with AVX-512.  A part of q4_K and q5_K
  * has 16 or 32 different weights: they are made once, and looked up.  Compiled as x86_avx512.c
  * is. */
-#include <immintrin.h>
-#include "cpu_dots.h"
-#include "typed.h"
-
-enum { Q4 = 144, Q5 = 176, Q6 = 210, AHEAD = 4096 };
-
-static inline void prefetch(const uint8_t *w)
-{
-    _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
-    _mm_prefetch((const char *)w + AHEAD + 64, _MM_HINT_T0);
-    _mm_prefetch((const char *)w + AHEAD + 128, _MM_HINT_T0);
-}
+#include "x86_k.h"
 
 static inline __m512i bytes_at(const uint8_t *p)
 {
