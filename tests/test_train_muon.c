@@ -39,9 +39,8 @@ static void run_steps(const json_t *run)
         ck_assert_int_eq(floats_in(dw, MOST, json_object_get(step, "grad")), R * C);
         for (int64_t i = 0; i < R * C; i++) dw[i] *= 4;
         for (int64_t i = 0; i < room; i++) scratch[i] = NAN;
-        gm_muon_step(w, dw, m, R, C, number_in(run, "mu"), number_in(step, "lr"), number_in(run,
-                     "decay"),
-                     0.25, scratch);
+        gm_muon_step(w, dw, m, R, C, number_in(run, "mu"), number_in(step, "lr"),
+                     number_in(run, "decay"), 0.25, scratch);
         near(w, json_object_get(step, "after"), number_in(step, "gap_w"), "w");
         near(m, json_object_get(step, "m"), number_in(step, "gap_m"), "m");
     }
