@@ -75,6 +75,39 @@ START_TEST(conv_tiles_and_blocks)
 }
 END_TEST
 
+/* Sizes of which Winograd's way is taken: tiles with a rest below and beside, several blocks and
+ * images; rows of more than 64 tiles; maps of few tiles. */
+START_TEST(conv_of_many_channels)
+{
+    check_conv((gm_conv){ .B = 3, .CI = 33, .H = 22, .W = 45, .CO = 37, .KH = 3, .KW = 3,
+                          .stride = 1, .pad = 1 }, TYPES[_i], 1);
+    check_conv((gm_conv){ .B = 2, .CI = 64, .H = 30, .W = 31, .CO = 32, .KH = 3, .KW = 3,
+                          .stride = 1, .pad = 0 }, TYPES[_i], 1);
+    check_conv((gm_conv){ .B = 1, .CI = 32, .H = 5, .W = 270, .CO = 35, .KH = 3, .KW = 3,
+                          .stride = 1, .pad = 2 }, TYPES[_i], 1);
+    check_conv((gm_conv){ .B = 20, .CI = 32, .H = 8, .W = 8, .CO = 64, .KH = 3, .KW = 3,
+                          .stride = 1, .pad = 1 }, TYPES[_i], 1);
+}
+END_TEST
+
+/* A number that is not finite, or so large that sums of it are not, stays in the windows that hold
+ * it. */
+START_TEST(conv_of_wild_numbers)
+{
+    const float wild[] = { INFINITY, -INFINITY, NAN, 3e38f, -1e30f };
+    const gm_conv s = { .B = 1, .CI = 32, .H = 33, .W = 32, .CO = 32, .KH = 3, .KW = 3, .stride = 1,
+                        .pad = 1, .HO = 33, .WO = 32 };
+    float *x = numbers(s.CI * s.H * s.W, 1), *w = numbers(s.CO * s.CI * 9, 2);
+    float *got = unset(s.CO * s.H * s.W), *want = unset(s.CO * s.H * s.W);
+    void *scratch = scratch_of(cpu.conv2d_scratch(GM_F32, &s));
+    x[7 * s.H * s.W + 13 * s.W + 9] = wild[_i];
+    ck_assert_int_eq(cpu.conv2d(got, x, w, GM_F32, NULL, &s, scratch), 0);
+    ck_assert_int_eq(ref->conv2d(want, x, w, GM_F32, NULL, &s, NULL), 0);
+    equal(got, want, s.CO * s.H * s.W, (double)(s.CI * 9));
+    free(x), free(w), free(scratch);
+}
+END_TEST
+
 START_TEST(conv_transpose_tiles)
 {
     const int64_t B = 2, CI = 70, H = 7, W = 23, CO = 19; /* 64 channels in, 16 out, 128 pixels */
@@ -187,6 +220,8 @@ Suite *test_cpu(void)
     tcase_add_loop_test(t, linear_panels, 0, 3);
     tcase_add_loop_test(t, linear_of_few_rows, 0, 3);
     tcase_add_loop_test(t, conv_tiles_and_blocks, 0, 3);
+    tcase_add_loop_test(t, conv_of_many_channels, 0, 3);
+    tcase_add_loop_test(t, conv_of_wild_numbers, 0, 5);
     tcase_add_loop_test(t, conv_transpose_tiles, 0, 3);
     tcase_add_test(t, attention_tiles);
     tcase_add_test(t, moves_and_rows);

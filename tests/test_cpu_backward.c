@@ -132,6 +132,21 @@ START_TEST(conv_tiles_and_blocks)
 }
 END_TEST
 
+/* Sizes of which Winograd's way is taken: tiles with a rest below and beside, several blocks and
+ * images; rows of more than 64 tiles; maps of few tiles. */
+START_TEST(conv_of_many_channels)
+{
+    check_conv((gm_conv){ .B = 3, .CI = 33, .H = 22, .W = 45, .CO = 37, .KH = 3, .KW = 3,
+                          .stride = 1, .pad = 1 }, TYPES[_i]);
+    check_conv((gm_conv){ .B = 2, .CI = 64, .H = 30, .W = 31, .CO = 32, .KH = 3, .KW = 3,
+                          .stride = 1, .pad = 0 }, TYPES[_i]);
+    check_conv((gm_conv){ .B = 1, .CI = 32, .H = 5, .W = 270, .CO = 35, .KH = 3, .KW = 3,
+                          .stride = 1, .pad = 2 }, TYPES[_i]);
+    check_conv((gm_conv){ .B = 20, .CI = 32, .H = 8, .W = 8, .CO = 64, .KH = 3, .KW = 3,
+                          .stride = 1, .pad = 1 }, TYPES[_i]);
+}
+END_TEST
+
 START_TEST(conv_transpose_tiles)
 {
     /* 64 channels in, 16 and 8 out; 128 and 1024 pixels */
@@ -373,6 +388,7 @@ Suite *test_cpu_backward(void)
     tcase_add_loop_test(t, linear_panels, 0, 3);
     tcase_add_loop_test(t, linear_of_quantised_weights, 0, 6);
     tcase_add_loop_test(t, conv_tiles_and_blocks, 0, 3);
+    tcase_add_loop_test(t, conv_of_many_channels, 0, 3);
     tcase_add_loop_test(t, conv_transpose_tiles, 0, 3);
     tcase_add_test(t, attention_tiles);
     tcase_add_loop_test(t, a_query_without_keys_gives_nothing, 0, 2);
