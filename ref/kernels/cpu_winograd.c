@@ -1,14 +1,14 @@
 /* 3x3 convolutions of stride 1 with a quarter of the multiplications: Winograd's F(4x4, 3x3), as in
  * A. Lavin and S. Gray, "Fast algorithms for convolutional neural networks", 2015.  Tiles of 4x4
- * outputs read 6x6 inputs; both, and the weights, are taken to 36 points, where the convolution is a
- * matrix product over channels at each point:
+ * outputs read 6x6 inputs; both, and the weights, are taken to 36 points, where the convolution is
+ * a matrix product over channels at each point:
  *
  *     y = A^T [(G w G^T) (B^T d B)] A          d a tile of x
  *     dw = G^T [(A e A^T) (B^T d B)] G         e a tile of dy
  *
- * and dx is a convolution of dy with turned weights.  A point's sums hold sums of inputs, so rounding
- * errors are some times those of the plain way (docs/TOLERANCE.md), and infinity would meet infinity:
- * numbers beyond TAME go the plain way (cpu_conv.c). */
+ * and dx is a convolution of dy with turned weights.  A point's sums hold sums of inputs, so that
+ * rounding errors are some times those of the plain way (docs/TOLERANCE.md), and infinity would
+ * meet infinity: numbers beyond TAME go the plain way (cpu_conv.c). */
 #include <cblas.h>
 #include "cpu_table.h"
 #include "cpu_vec.h"
@@ -151,8 +151,8 @@ static void weights_down(float *dw, const float *u, int64_t m, int64_t n)
 
 /* ---- tiles ---- */
 
-/* A row of tiles comes apart by the place in its tile: part (OUT, n + 1) of a row's columns from left
- * on, 0 outside width W or where row is NULL. */
+/* A row of tiles comes apart by the place in its tile: part (OUT, n + 1) of a row's columns from
+ * left on, 0 outside width W or where row is NULL. */
 GM_CLONES static void take_apart(float *restrict part, const float *row, int64_t left, int64_t n,
                                  int64_t W)
 {
