@@ -50,6 +50,17 @@ int gm_backend_activations(gm_kernels *k, const gm_engine *g, const char *name, 
     return 0;
 }
 
+int gm_backend_convolutions(gm_kernels *k, const gm_engine *g, const char *name, gm_error *e)
+{
+    if (!name || strcmp(name, "direct") == 0) return 0;
+    if (strcmp(name, "winograd") != 0)
+        return gm_fail(e, "convolutions %s: wanted direct or winograd", name);
+    if (g->library || strcmp(k->name, gm_kernels_ref()->name) == 0)
+        return gm_fail(e, "convolutions %s: wanted backend cpu", name);
+    gm_kernels_inherit(k, gm_kernels_cpu_winograd(), k);
+    return 0;
+}
+
 void gm_backend_close(gm_engine *g)
 {
     if (g->library) g->library->close(&g->device);

@@ -226,6 +226,9 @@ const gm_kernels *gm_kernels_cpu_q8(void);
 /* Likewise: x is rounded to bfloat16 where w is bf16. */
 const gm_kernels *gm_kernels_ref_bf16(void);
 const gm_kernels *gm_kernels_cpu_bf16(void);
+/* Likewise: 3x3 convolutions of 32 to 128 channels, forward and backward, by Winograd's way: less
+ * work, with errors of up to twice the tolerance of sums (docs/TOLERANCE.md). */
+const gm_kernels *gm_kernels_cpu_winograd(void);
 
 /* dst: a table with every slot of `over` that is set, and `under`'s elsewhere. */
 void gm_kernels_inherit(gm_kernels *dst, const gm_kernels *over, const gm_kernels *under);

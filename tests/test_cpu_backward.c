@@ -136,6 +136,8 @@ END_TEST
  * images; rows of more than 64 tiles; maps of few tiles. */
 START_TEST(conv_of_many_channels)
 {
+    gm_kernels plain = cpu;
+    gm_kernels_inherit(&cpu, gm_kernels_cpu_winograd(), &plain);
     check_conv((gm_conv){ .B = 3, .CI = 33, .H = 22, .W = 45, .CO = 37, .KH = 3, .KW = 3,
                           .stride = 1, .pad = 1 }, TYPES[_i]);
     check_conv((gm_conv){ .B = 2, .CI = 64, .H = 30, .W = 31, .CO = 32, .KH = 3, .KW = 3,
@@ -144,6 +146,7 @@ START_TEST(conv_of_many_channels)
                           .stride = 1, .pad = 2 }, TYPES[_i]);
     check_conv((gm_conv){ .B = 20, .CI = 32, .H = 8, .W = 8, .CO = 64, .KH = 3, .KW = 3,
                           .stride = 1, .pad = 1 }, TYPES[_i]);
+    cpu = plain;
 }
 END_TEST
 

@@ -8,7 +8,7 @@
 
 typedef struct {
     char *stage;                /* its name; "" when the file has none */
-    char *model, *clip, *sam, *adapter, *backend;
+    char *model, *clip, *sam, *adapter, *backend, *convolutions;
     char *init, *tokenizer, *start;
     int64_t threads;
     gm_words data, val;

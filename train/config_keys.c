@@ -21,6 +21,8 @@ const gm_train_key gm_train_keys[] = {
       "With init: weights of 1 / sqrt(fan-in), or of 0.02 as the release makes new ones.", 0, 0 },
     { "backend", GM_KEY_CHOICE, AT(backend), "cpu|ref|cuda", "cpu",
       "Kernels; cuda: gradients on an NVIDIA GPU, AdamW on the CPU.", 0, 0 },
+    { "convolutions", GM_KEY_CHOICE, AT(convolutions), "direct|winograd", "direct",
+      "winograd: those of 3x3 with 32 to 128 channels faster and less exact, on cpu.", 0, 0 },
     { "threads", GM_KEY_INT, AT(threads), "N", "0", "Threads; 0: as OpenMP has it.", 0, 4096 },
 
     { "data", GM_KEY_LINES, AT(data), "FORMAT PATH ...", NULL,

@@ -58,6 +58,7 @@ static int open_all(gm_trainer *t, gm_error *e)
     }
     if (open_data(&t->data, &o->data, t, e) != 0) return -1;
     if (o->val.n && open_data(&t->val, &o->val, t, e) != 0) return -1;
+    if (gm_backend_convolutions(&t->m->kernels, &t->m->engine, o->convolutions, e) != 0) return -1;
     gm_kernels real = t->m->kernels;
     if (t->planning) gm_kernels_none(&t->m->kernels, &real);
     t->c = gm_ctx_new(&t->m->kernels, &t->m->engine.device.memory);

@@ -3,7 +3,6 @@
 #include <cblas.h>
 #include "cpu_table.h"
 #include "cpu_vec.h"
-#include "cpu_winograd.h"
 
 /* Output pixels of a tile (whole rows, at least one), and bytes of its columns and of expanded
  * weights. */
@@ -42,9 +41,7 @@ static size_t column_floats(gm_dtype wt, const gm_conv *s)
 size_t cpu_conv2d_scratch(gm_dtype wt, const gm_conv *s)
 {
     size_t weights = wt == GM_F32 ? 0 : (size_t)(s->CO * block_channels(wt, s) * s->KH * s->KW);
-    size_t plain = (column_floats(wt, s) + weights) * sizeof(float);
-    size_t winograd = cpu_winograd_fits(s) ? cpu_winograd_scratch(s) : 0;
-    return plain > winograd ? plain : winograd;
+    return (column_floats(wt, s) + weights) * sizeof(float);
 }
 
 /* Outputs low .. high of a row read inside the map, at their place times stride plus shift. */
@@ -131,7 +128,6 @@ int cpu_conv2d(float *y, const float *x, const void *w, gm_dtype wt, const float
 {
     if (!gm_is_weight_type(wt) || s->HO * s->WO > INT32_MAX || s->CI * s->KH * s->KW > INT32_MAX)
         return 1;
-    if (cpu_winograd_fits(s) && cpu_winograd(y, x, w, wt, b, s, scratch)) return 0;
     int64_t step = tile_rows(s);
     start(y, b, s->B, s->CO, s->HO * s->WO);
     for (int64_t image = 0; image < s->B; image++)
@@ -221,8 +217,6 @@ int cpu_conv2d_backward(float *dx, float *dw, float *db, const float *dy, const 
 {
     if (!gm_is_weight_type(wt) || s->HO * s->WO > INT32_MAX || s->CI * s->KH * s->KW > INT32_MAX)
         return 1;
-    bias_gradient(db, dy, s->B, s->CO, s->HO * s->WO);
-    if (cpu_winograd_fits(s) && cpu_winograd_backward(dx, dw, dy, x, w, wt, s, scratch)) return 0;
     int64_t step = tile_rows(s), block = block_channels(wt, s);
     for (int64_t image = 0; image < s->B; image++) {
         const float *dyi = dy + image * s->CO * s->HO * s->WO;
@@ -236,6 +230,7 @@ int cpu_conv2d_backward(float *dx, float *dw, float *db, const float *dy, const 
                 if (dw) weight_gradient(dw, dyi, xi, s, first, n, top, rows, scratch);
             }
     }
+    bias_gradient(db, dy, s->B, s->CO, s->HO * s->WO);
     return 0;
 }
 

@@ -8,11 +8,12 @@
  *
  * and dx is a convolution of dy with turned weights.  A point's sums hold sums of inputs, so that
  * rounding errors are some times those of the plain way (docs/TOLERANCE.md), and infinity would
- * meet infinity: numbers beyond TAME go the plain way (cpu_conv.c). */
+ * meet infinity: numbers beyond TAME go the plain way.  So this is no part of the cpu table, but one
+ * to lie over it, for training. */
 #include <cblas.h>
+#include <stdbool.h>
 #include "cpu_table.h"
 #include "cpu_vec.h"
-#include "cpu_winograd.h"
 
 /* Tiles of a block, the products' columns, are about TILES; RUN: tiles of a row that are
  * transformed at once. */
@@ -51,7 +52,8 @@ static int64_t block_rows(const job *s)
     return cpu_min(tile_rows(s), rows > 0 ? rows : 1);
 }
 
-int cpu_winograd_fits(const gm_conv *s)
+/* Whether sizes are such that it pays. */
+static int fits(const gm_conv *s)
 {
     job f = forward_of(s);
     return s->KH == 3 && s->KW == 3 && s->stride == 1 && s->pad <= 2 && s->CI >= LEAST &&
@@ -69,7 +71,7 @@ static size_t points_of(const job *s, int64_t planes)
     return (size_t)(POINTS * apart(planes, block_rows(s) * across(s)));
 }
 
-size_t cpu_winograd_scratch(const gm_conv *s)
+static size_t scratch_bytes(const gm_conv *s)
 {
     job f = forward_of(s), b = backward_of(s);
     size_t there = points_of(&f, s->CI) + points_of(&f, s->CO);
@@ -323,8 +325,9 @@ static void convolve(float *y, const float *x, const float *u, const float *bias
     }
 }
 
-int cpu_winograd(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
-                 const gm_conv *s, void *scratch)
+/* As cpu_conv2d; 0 and nothing written when some number is too large, infinite or NaN. */
+static int forward(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+                   const gm_conv *s, void *scratch)
 {
     job f = forward_of(s);
     float *u = scratch;
@@ -350,8 +353,9 @@ static void weight_products(float *u, const float *dy, const float *x, const job
     }
 }
 
-int cpu_winograd_backward(float *dx, float *dw, const float *dy, const float *x, const void *w,
-                          gm_dtype wt, const gm_conv *s, void *scratch)
+/* As cpu_conv2d_backward, without db; 0 likewise. */
+static int backward(float *dx, float *dw, const float *dy, const float *x, const void *w,
+                    gm_dtype wt, const gm_conv *s, void *scratch)
 {
     job f = forward_of(s), back = backward_of(s);
     int64_t weights = POINTS * s->CO * s->CI;
@@ -367,4 +371,37 @@ int cpu_winograd_backward(float *dx, float *dw, const float *dy, const float *x,
     weight_products(u, dy, x, &f, room);
     weights_down(dw, u, s->CO, s->CI);
     return 1;
+}
+
+/* ---- the table ---- */
+
+static size_t conv2d_scratch(gm_dtype wt, const gm_conv *s)
+{
+    size_t plain = cpu_conv2d_scratch(wt, s), here = fits(s) ? scratch_bytes(s) : 0;
+    return plain > here ? plain : here;
+}
+
+static int conv2d(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+                  const gm_conv *s, void *scratch)
+{
+    bool done = gm_is_weight_type(wt) && fits(s) && forward(y, x, w, wt, b, s, scratch);
+    return done ? 0 : cpu_conv2d(y, x, w, wt, b, s, scratch);
+}
+
+static int conv2d_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
+                           const void *w, gm_dtype wt, const gm_conv *s, void *scratch)
+{
+    bool done = gm_is_weight_type(wt) && fits(s) && backward(dx, dw, dy, x, w, wt, s, scratch);
+    if (done && !db) return 0;
+    return cpu_conv2d_backward(done ? NULL : dx, done ? NULL : dw, db, dy, x, w, wt, s, scratch);
+}
+
+const gm_kernels *gm_kernels_cpu_winograd(void)
+{
+    static const gm_kernels table = {
+        .name = "cpu-winograd",
+        .conv2d = conv2d, .conv2d_scratch = conv2d_scratch,
+        .conv2d_backward = conv2d_backward, .conv2d_backward_scratch = conv2d_scratch,
+    };
+    return &table;
 }
