@@ -110,7 +110,7 @@ run bad --processes 2 --backend cuda; test $? = 2; verdict $? "two processes on 
 says "processes: wanted 1 with backend = cuda" "two processes on a GPU"
 OMPI_COMM_WORLD_SIZE=2 run bad --processes 2; test $? = 1; verdict $? "processes under mpirun: status"
 says "wanted 1 under mpirun" "processes under mpirun"
-(ulimit -v 4000000; run bad --processes 2); test $? = 1; verdict $? "no addresses: status"
+(ulimit -v 1000000; run bad --processes 2); test $? = 1; verdict $? "no addresses: status"
 says "cannot reserve" "no addresses"
 test ! -e "$work/bad"; verdict $? "a wrong command line leaves a folder"
 
