@@ -17,7 +17,7 @@ void *gm_processes_memory(void);
 int gm_processes_wait(bool (*there)(void *user), void *user, gm_error *e);
 void gm_processes_wake(void);
 
-/* This one cannot go on: the others fail where they next wait.  true: it is the first to say so, and
+/* This one cannot go on: the others fail where they next wait.  true: it is the first to say so and
  * should say why. */
 bool gm_processes_fail(void);
 /* Number 0 waits for the others to end; after gm_processes_fail for two seconds, then they are
