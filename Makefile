@@ -25,8 +25,8 @@ LIB_C   := $(wildcard ref/*.c ref/kernels/*.c io/*.c eval/*.c train/*.c)
 # x86_*.c: kernels for instructions that only some processors have; chosen when the program runs.
 X86     := $(findstring x86_64,$(shell $(CC) -dumpmachine))
 LIB_C   := $(filter-out $(if $(X86),ref/kernels/x86_none.c,$(filter-out %_none.c,$(wildcard ref/kernels/x86_*.c))),$(LIB_C))
-LIB_C   := $(filter-out io/jpeg_turbo.c io/jpeg_stb.c train/comm_%.c,$(LIB_C)) $(wildcard io/jpeg_$(JPEG).c)
-# MPI=1: training by several processes (docs/TRAINING.md).
+LIB_C   := $(filter-out io/jpeg_turbo.c io/jpeg_stb.c train/comm_none.c train/comm_mpi.c,$(LIB_C)) $(wildcard io/jpeg_$(JPEG).c)
+# MPI=1: training by processes of several machines (docs/TRAINING.md).
 LIB_C   += train/comm_$(if $(MPI),mpi,none).c
 ifdef MPI
 LDLIBS  += $(shell pkg-config --libs ompi-c)
@@ -73,7 +73,7 @@ $(B)/ref/kernels/cpu_%.o: EXTRA := -O3 -ffp-contract=fast -fno-math-errno -fno-t
 # Kernels that do nothing with what they are given.
 $(B)/ref/kernels/none.o: EXTRA := -Wno-unused-parameter
 # The optimiser's loops: vectorised; errno, which nothing here reads, would forbid it.
-$(B)/train/adamw.o: EXTRA := -O3 -fno-math-errno -fno-trapping-math -Wno-pass-failed
+$(B)/train/adamw.o $(B)/train/comm_fork.o: EXTRA := -O3 -fno-math-errno -fno-trapping-math -Wno-pass-failed
 $(B)/ref/kernels/x86_avx512.o $(B)/ref/kernels/x86_avx512_k.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -ffp-contract=fast
 $(B)/ref/kernels/x86_vnni.o $(B)/ref/kernels/x86_int8.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c \
   -ffp-contract=fast
@@ -82,6 +82,7 @@ $(B)/ref/kernels/x86_bf16.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx5
   -ffp-contract=fast
 $(B)/ref/kernels/x86_avx2.o $(B)/ref/kernels/x86_avx2_k.o: EXTRA := -O3 -mavx2 -mfma -mf16c -ffp-contract=fast
 $(B)/io/os.o: EXTRA := -D_DEFAULT_SOURCE
+$(B)/io/processes.o: EXTRA := -D_DEFAULT_SOURCE
 $(B)/ref/plugin.o: EXTRA := -D_POSIX_C_SOURCE=200809L
 # The stb headers declare static functions that are not built here; sums over damaged files may wrap.
 $(B)/io/stb.o $(B)/io/font.o: EXTRA := -Wno-unused-function -fwrapv

@@ -67,6 +67,7 @@ static void make_options(key_options *k)
 static int take_options(gm_train_plan *p, const key_options *k, gm_error *e)
 {
     char where[60];
+    bool asked = false;                 /* for processes */
     for (int i = 0; i < gm_train_nkeys; i++) {
         const key_value *v = &k->value[i];
         const char *key = gm_train_keys[i].key;
@@ -75,8 +76,9 @@ static int take_options(gm_train_plan *p, const key_options *k, gm_error *e)
         if (v->many.n) gm_train_plan_clear(p, key);
         for (int j = 0; j < v->many.n; j++)
             if (gm_train_plan_set(p, key, v->many.item[j], where, e) != 0) return -1;
+        asked = asked || (v->one && strcmp(key, "processes") == 0);
     }
-    return 0;
+    return asked ? gm_train_plan_check_processes(p, "--processes", e) : 0;
 }
 
 static void print_line(void *user, const char *text)
@@ -97,13 +99,13 @@ static int run(const char *path, const train_settings *s, const key_options *k)
     }
     int bad = take_options(&p, k, &e), status = bad ? 2 : 1;
     if (!bad) bad = gm_train_plan_check(&p, path, &e);
-    if (!bad) bad = gm_comm_start(&e);
+    if (!bad) bad = gm_comm_start(o.dry_run ? 1 : (int)p.stage[0].processes, &e);
     if (!bad) {
         const gm_train_log log = { gm_comm_rank() == 0 ? print_line : NULL, NULL };
         gm_catch_interrupts();
         if (o.dry_run) bad = print_train_plan(&p, &e);
         if (!bad) bad = gm_train_run(&p, &o, &log, &e) < 0;
-        if (bad) fprintf(stderr, "glamm train: %s\n", e.text);
+        if (bad && gm_comm_fail()) fprintf(stderr, "glamm train: %s\n", e.text);
         if (bad) gm_comm_abort();
         gm_comm_end();
     } else {

@@ -31,6 +31,7 @@ static void print_stage(const gm_train_config *c, const gm_train_memory *m)
             row(name[k], m->pass[k], "the most that forward and backward pass hold");
     row("passes in turn", m->run, "with freed blocks that are kept");
     if (m->device > 0) row("on the GPU", m->device, "weights, masters, gradients and passes");
+    if (m->others > 0) row("further processes", m->others, "the same again, and what is summed");
     row("in all, about", m->total,
         m->device > 0 ? "here; weights, masters and gradients lie on the GPU, too"
                       : "what stays, and the passes in turn");

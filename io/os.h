@@ -1,5 +1,5 @@
-/* What C11 does not have: file maps, folders, clocks.  POSIX is used here and in ref/plugin.c
- * alone. */
+/* What C11 does not have: file maps, folders, clocks.  POSIX is used here, in processes.c and in
+ * ref/plugin.c alone. */
 #ifndef GM_IO_OS_H
 #define GM_IO_OS_H
 #include <stdbool.h>

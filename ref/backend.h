@@ -26,8 +26,8 @@ int gm_backend_lacks(const gm_engine *g, bool backward, char *buf, size_t room);
  * gm_backend_open.  An error: another name, or a device. */
 int gm_backend_activations(gm_kernels *k, const gm_engine *g, const char *name, gm_error *e);
 
-/* How 3x3 convolutions go: "direct" (NULL: the same), or "winograd", less exact, on the CPU (kernels.h,
- * gm_kernels_cpu_winograd).  An error: another name, or a backend that is not cpu. */
+/* How 3x3 convolutions go: "direct" (NULL: the same), or "winograd", less exact, on the CPU
+ * (gm_kernels_cpu_winograd).  An error: another name, or a backend that is not cpu. */
 int gm_backend_convolutions(gm_kernels *k, const gm_engine *g, const char *name, gm_error *e);
 
 /* OpenMP threads for what the calling thread does from now on, 0: as many as before.  Returns how

@@ -34,7 +34,7 @@ paste -d, "$work/one/log.csv" "$work/pair/log.csv" | awk -F, 'NR > 1 { n++
 verdict $? "two processes: other losses than one process with twice the micro-batches"
 # The sums over the processes run beside the backward pass, not behind it.
 two many --updates 1 --warmup 0 --model models/nano --freeze full --accumulate 1
-awk '/sums began/ { early = $5; all = $7 } END { exit !(all >= 20 && early >= all - 4 && early < all) }' "$work/log"
+awk '/sums began/ { early = $5; all = $7 } END { exit !(all >= 10 && early >= all - 4 && early < all) }' "$work/log"
 verdict $? "two processes: $(grep 'sums began' "$work/log" || echo no word on the sums)"
 test -s "$work/pair/model/config.json"; verdict $? "two processes: no model"
 

@@ -10,14 +10,7 @@ enum { CHUNK = 1 << 26 };               /* values at once: MPI counts in int */
 static MPI_Request *request;
 static int requests, room;
 
-int gm_comm_start(gm_error *e)
-{
-    int there;
-    if (MPI_Initialized(&there) == MPI_SUCCESS && there) return 0;
-    return MPI_Init(NULL, NULL) == MPI_SUCCESS ? 0 : gm_fail(e, "MPI does not start");
-}
-
-void gm_comm_end(void)
+static void end(void)
 {
     free(request);
     request = NULL;
@@ -25,20 +18,18 @@ void gm_comm_end(void)
     MPI_Finalize();
 }
 
-int gm_comm_rank(void)
+static int rank(void)
 {
-    int rank = 0, there = 0;
-    MPI_Initialized(&there);
-    if (there) MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    return rank;
+    int r;
+    MPI_Comm_rank(MPI_COMM_WORLD, &r);
+    return r;
 }
 
-int gm_comm_size(void)
+static int size(void)
 {
-    int size = 1, there = 0;
-    MPI_Initialized(&there);
-    if (there) MPI_Comm_size(MPI_COMM_WORLD, &size);
-    return size;
+    int n;
+    MPI_Comm_size(MPI_COMM_WORLD, &n);
+    return n;
 }
 
 static int start_one(float *x, int n, gm_error *e)
@@ -56,20 +47,20 @@ static int start_one(float *x, int n, gm_error *e)
     return 0;
 }
 
-int gm_comm_start_sum(float *x, int64_t n, gm_error *e)
+static int start_sum(float *x, int64_t n, gm_error *e)
 {
     for (int64_t at = 0; at < n; at += CHUNK)
         if (start_one(x + at, (int)(n - at < CHUNK ? n - at : CHUNK), e) != 0) return -1;
     return 0;
 }
 
-void gm_comm_proceed(void)
+static void proceed(void)
 {
     int done;
     if (requests) MPI_Testall(requests, request, &done, MPI_STATUSES_IGNORE);
 }
 
-int gm_comm_finish(gm_error *e)
+static int finish(gm_error *e)
 {
     int n = requests;
     requests = 0;
@@ -78,21 +69,30 @@ int gm_comm_finish(gm_error *e)
     return 0;
 }
 
-int gm_comm_sum_double(double *x, int n, gm_error *e)
+static int sum_double(double *x, int n, gm_error *e)
 {
     if (MPI_Allreduce(MPI_IN_PLACE, x, n, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD) != MPI_SUCCESS)
         return gm_fail(e, "MPI: the sum over the processes failed");
     return 0;
 }
 
-bool gm_comm_any(bool mine)
-{
-    int yes = mine;
-    MPI_Allreduce(MPI_IN_PLACE, &yes, 1, MPI_INT, MPI_LOR, MPI_COMM_WORLD);
-    return yes;
-}
-
-void gm_comm_abort(void)
+static void abort_all(void)
 {
     MPI_Abort(MPI_COMM_WORLD, 1);
+}
+
+static const gm_comm_way mpi = { .rank = rank,
+                                 .size = size,
+                                 .start_sum = start_sum,
+                                 .proceed = proceed,
+                                 .finish = finish,
+                                 .sum_double = sum_double,
+                                 .abort = abort_all,
+                                 .end = end };
+
+int gm_comm_mpi_start(const gm_comm_way **way, gm_error *e)
+{
+    if (MPI_Init(NULL, NULL) != MPI_SUCCESS) return gm_fail(e, "MPI does not start");
+    *way = &mpi;
+    return 0;
 }

@@ -275,15 +275,39 @@ static int check_stage(const gm_train_config *c, bool first, const char *name, g
     return 0;
 }
 
-int gm_train_plan_check(const gm_train_plan *p, const char *name, gm_error *e)
+/* "NAME, stage S", or NAME where there are no stages. */
+static void say_where(char where[300], const char *name, const gm_train_config *c)
 {
+    snprintf(where, 300, "%s%s%s", name, *c->stage ? ", stage " : "", c->stage);
+}
+
+int gm_train_plan_check_processes(const gm_train_plan *p, const char *name, gm_error *e)
+{
+    char where[300];
     for (int64_t i = 0; i < p->n; i++) {
-        char where[300];
-        const char *stage = p->stage[i].stage;
-        snprintf(where, sizeof where, "%s%s%s", name, *stage ? ", stage " : "", stage);
-        if (check_stage(&p->stage[i], i == 0, where, e) != 0) return -1;
+        const gm_train_config *c = &p->stage[i];
+        long long n = (long long)c->processes, all = (long long)p->stage[0].processes;
+        say_where(where, name, c);
+        if (n != all)
+            return gm_fail(e, "%s: processes: wanted %lld as in the first stage, found %lld", where,
+                           all, n);
+        if (c->accumulate % n != 0)
+            return gm_fail(e, "%s: accumulate: wanted a multiple of processes = %lld, found %lld",
+                           where, n, (long long)c->accumulate);
+        if (n > 1 && strcmp(c->backend, "cuda") == 0)
+            return gm_fail(e, "%s: processes: wanted 1 with backend = cuda, found %lld", where, n);
     }
     return 0;
+}
+
+int gm_train_plan_check(const gm_train_plan *p, const char *name, gm_error *e)
+{
+    char where[300];
+    for (int64_t i = 0; i < p->n; i++) {
+        say_where(where, name, &p->stage[i]);
+        if (check_stage(&p->stage[i], i == 0, where, e) != 0) return -1;
+    }
+    return gm_train_plan_check_processes(p, name, e);
 }
 
 void gm_train_plan_free(gm_train_plan *p)

@@ -10,7 +10,7 @@ typedef struct {
     char *stage;                /* its name; "" when the file has none */
     char *model, *clip, *sam, *adapter, *backend, *convolutions;
     char *init, *tokenizer, *start;
-    int64_t threads;
+    int64_t threads, processes;
     gm_words data, val;
     double weight[3];           /* of updates with captions, regions, masks: gm_set_kind's order */
     bool by_epochs;
@@ -57,6 +57,8 @@ int gm_train_plan_set(gm_train_plan *p, const char *key, const char *value, cons
 void gm_train_plan_clear(gm_train_plan *p, const char *key);
 /* Values that do not fit together. */
 int gm_train_plan_check(const gm_train_plan *p, const char *name, gm_error *e);
+/* Of these, what concerns `processes` alone. */
+int gm_train_plan_check_processes(const gm_train_plan *p, const char *name, gm_error *e);
 void gm_train_plan_free(gm_train_plan *p);
 
 /* All settings of a stage as a file that reads back to them: malloc'ed, NULL when out of memory. */

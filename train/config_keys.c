@@ -1,6 +1,7 @@
 /* The keys of a configuration, their defaults and their help. */
 #include <stddef.h>
 
+#include "../io/processes.h"
 #include "config.h"
 
 #define AT(field) offsetof(gm_train_config, field)
@@ -23,7 +24,11 @@ const gm_train_key gm_train_keys[] = {
       "Kernels; cuda: gradients on an NVIDIA GPU, AdamW on the CPU.", 0, 0 },
     { "convolutions", GM_KEY_CHOICE, AT(convolutions), "direct|winograd", "direct",
       "winograd: those of 3x3 with 32 to 128 channels faster and less exact, on cpu.", 0, 0 },
-    { "threads", GM_KEY_INT, AT(threads), "N", "0", "Threads; 0: as OpenMP has it.", 0, 4096 },
+    { "threads", GM_KEY_INT, AT(threads), "N", "0",
+      "Threads of a process; 0: OpenMP's, divided by processes.", 0, 4096 },
+    { "processes", GM_KEY_INT, AT(processes), "N", "1",
+      "Processes of this machine that an update's micro-batches are dealt to.", 1,
+      GM_PROCESSES_MOST },
 
     { "data", GM_KEY_LINES, AT(data), "FORMAT PATH ...", NULL,
       "A data set (docs/DATA.md); repeat for a mixture.", 0, 0 },

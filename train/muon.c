@@ -19,6 +19,12 @@ int64_t gm_muon_scratch(int64_t rows, int64_t cols)
     return 2 * rows * cols + 2 * s * s;
 }
 
+double gm_muon_flop(int64_t rows, int64_t cols)
+{
+    double n = (double)shorter(rows, cols), k = (double)(rows + cols) - n;
+    return ITERATIONS * (4 * n * n * k + 2 * n * n * n);
+}
+
 static void product(int64_t n, int64_t k, const float *x, float beta, const float *y, float *out)
 {
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)k, (int)n, 1, x, (int)n, y,

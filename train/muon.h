@@ -9,6 +9,8 @@
 
 /* Floats of scratch for a matrix of these sizes. */
 int64_t gm_muon_scratch(int64_t rows, int64_t cols);
+/* Multiplications and additions of an update's products. */
+double gm_muon_flop(int64_t rows, int64_t cols);
 /* One update of w (rows, cols) by the gradient scale * dw; m (rows, cols): the momentum, 0 at the
  * start; mu: its share, 0..1; Nesterov's look ahead.  w shrinks by lr * decay first. */
 void gm_muon_step(float *w, const float *dw, float *m, int64_t rows, int64_t cols, double mu,

@@ -450,6 +450,7 @@ void gm_params_step(gm_params *ps, const gm_adamw *o, double lr, double scale)
         gm_param *p = &ps->p[i];
         if (!reached(p)) continue;
         p->steps++;
+        if (p->elsewhere) continue;
         if (p->muon)
             gm_muon_step(p->w.data, p->dw.data, p->m, p->w.dim[0], p->w.dim[1], ps->momentum,
                          lr * p->rate, p->decay, scale, ps->scratch);

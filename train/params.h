@@ -34,6 +34,8 @@ typedef struct {
     int64_t steps;              /* updates that reached it */
     double rate, decay;
     bool muon;                  /* m is Muon's momentum, v stays 0 */
+    int owner;                  /* the process that steps it and has its moments: deal.h */
+    bool elsewhere;             /* that is another one */
     bool own;                   /* training's alone (gm_params_add): exports leave it out */
 } gm_param;
 

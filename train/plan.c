@@ -65,6 +65,13 @@ static int measure(gm_trainer *t, gm_train_memory *p, gm_error *e)
     return 0;
 }
 
+/* Files are mapped once.  In common: everybody's gradients, and the moments when they are saved. */
+static double others(const gm_train_memory *p, double processes)
+{
+    double each = p->masters + p->gradients + p->moments + p->program + p->run;
+    return processes > 1 ? (processes - 1) * each + processes * p->gradients + p->moments / 2 : 0;
+}
+
 int gm_train_memory_plan(gm_train_memory *p, const gm_train_config *o, const gm_train_log *log,
                          gm_error *e)
 {
@@ -83,6 +90,8 @@ int gm_train_memory_plan(gm_train_memory *p, const gm_train_config *o, const gm_
         p->device = cuda ? p->frozen + p->masters + p->gradients + p->run : 0;
         p->total = p->frozen + p->masters + p->gradients + p->moments + p->program;
         if (!cuda) p->total += p->run;
+        p->others = others(p, (double)o->processes);
+        p->total += p->others;
     }
     gm_trainer_close(&t);
     return bad;

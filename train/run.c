@@ -8,6 +8,7 @@
 #include "../io/os.h"
 #include "comm.h"
 #include "curves.h"
+#include "deal.h"
 #include "export.h"
 #include "init.h"
 #include "state.h"
@@ -43,11 +44,14 @@ static void say_start(const run *r)
 {
     const gm_trainer *t = &r->t;
     const gm_train_config *o = t->o;
-    gm_train_say(&t->log, "%s%s%lld tensors train, %.2f M values; %lld updates of %lld x %lld%s "
-                 "samples", o->stage, *o->stage ? ": " : "", (long long)t->ps.n,
+    char parts[60] = "";
+    if (gm_comm_near()) snprintf(parts, sizeof parts, ", in %d processes", gm_comm_size());
+    else if (gm_comm_size() > 1) snprintf(parts, sizeof parts, " a process");
+    gm_train_say(&t->log, "%s%s%lld tensors train, %.2f M values; %lld updates of %lld x %lld "
+                 "samples%s", o->stage, *o->stage ? ": " : "", (long long)t->ps.n,
                  (double)gm_params_count(&t->ps) / 1e6, (long long)o->updates,
                  (long long)o->accumulate, (long long)o->batch,
-                 gm_comm_size() > 1 ? " a process" : "");
+                 parts);
     for (int64_t i = 0; i < gm_data_sets(t->data); i++)
         gm_train_say(&t->log, "data: %s: %lld records (%s)", gm_data_set_line(t->data, i),
                      (long long)gm_data_set_size(t->data, i),
@@ -113,10 +117,11 @@ static int draw_curves(const run *r, gm_error *e)
     return bad;
 }
 
-static int save(const run *r, gm_error *e)
+static int save(run *r, gm_error *e)
 {
     const gm_trainer *t = &r->t;
     char best[60];
+    if (gm_deal_moments(&r->t.ps, e) != 0) return -1;
     if (!r->writes) return 0;
     if (draw_curves(r, e) != 0 || gm_state_save(t, r->out, e) != 0) return -1;
     snprintf(best, sizeof best, "update-%08lld\n", (long long)t->best_update);
@@ -126,7 +131,7 @@ static int save(const run *r, gm_error *e)
 }
 
 /* A full disk must not end a long run: what is saved stays, and the next time may succeed. */
-static void try_to_save(const run *r)
+static void try_to_save(run *r)
 {
     gm_error e = { "" };
     if (save(r, &e) != 0)
@@ -171,7 +176,8 @@ static int loop(run *r, gm_error *e)
     r->from = t->update;
     while (t->update < t->o->updates) {
         if (one_update(r, e) != 0) return -1;
-        bool stop = gm_comm_any(r->o->interrupted && r->o->interrupted());
+        int stop = gm_comm_any(r->o->interrupted && r->o->interrupted(), e);
+        if (stop < 0) return -1;
         if (stop && t->update < t->o->updates) {
             if (save(r, e) != 0) return -1;
             gm_train_say(&t->log, "interrupted after update %lld; --resume goes on",
@@ -221,7 +227,7 @@ static int make_start(const gm_train_config *c, const char *out, const gm_train_
         return gm_fail(e, "init: %s would be made first; --dry-run ends here", *model);
     int bad = missing ? gm_init_model(*model, c->init, c->tokenizer, c->start, (uint64_t)c->seed, e)
                       : 0;
-    if (gm_comm_any(bad)) return bad ? bad : gm_fail(e, "init failed in another process");
+    if (bad || gm_comm_any(false, e) < 0) return -1;    /* the others wait for it */
     if (missing) gm_train_say(log, "made %s: random weights of the sizes in %s", *model, c->init);
     return 0;
 }
@@ -260,7 +266,7 @@ static int run_stage(const gm_train_config *c, const char *out, bool needed,
         if (r.writes) bad = write_settings(&r, e);
         if (!bad) bad = loop(&r, e);
         if (!bad && r.writes) bad = export_all(&r, needed, e);
-        if (gm_comm_any(bad < 0) && bad >= 0) bad = gm_fail(e, "another process failed");
+        if (bad >= 0 && gm_comm_any(false, e) < 0) bad = -1;        /* the model is there */
     }
     gm_curves_free(&r.curves);
     gm_trainer_close(&r.t);

@@ -71,13 +71,15 @@ static int set_order(gm_share *s, gm_error *e)
     return 0;
 }
 
-/* Neighbours up to GROUP values; a larger tensor is a group of its own. */
+/* Neighbours up to GROUP values; a larger tensor is a group of its own.  So is every one where sums
+ * begin with a copy anyway. */
 static int set_groups(gm_share *s, gm_error *e)
 {
+    int64_t most = gm_comm_near() ? 0 : GROUP;
     for (int64_t i = 0; i < s->ps->n; i++) {
         int64_t n = gm_numel(s->ps->p[s->order[i]].w);
         group *g = s->groups ? &s->g[s->groups - 1] : NULL;
-        if (!g || g->values + n > GROUP) {
+        if (!g || g->values + n > most) {
             g = &s->g[s->groups++];
             g->from = i;
         }

@@ -1,9 +1,10 @@
 # Training: nano from nothing, several processes.
 
-# make train-nano [OUT=DIR]: models/nano's recipe (docs/TRAINING.md); goes on where it was ended.
+# make train-nano [OUT=DIR] [PROCESSES=1]: models/nano's recipe (docs/TRAINING.md); goes on where it was ended.
 train-nano: OUT ?= out/nano
+train-nano: PROCESSES ?= 2
 train-nano: $(B)/glamm
-	$(B)/glamm train train/nano.conf --out $(OUT) --resume
+	$(B)/glamm train train/nano.conf --out $(OUT) --processes $(PROCESSES) --resume
 
 # make check-mpi: two processes against one; builds with MPI=1 under build/mpi.
 check-mpi: $(B)/glamm

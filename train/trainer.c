@@ -10,6 +10,7 @@
 #include "../ref/kernels/none.h"
 #include "../ref/tape.h"
 #include "comm.h"
+#include "deal.h"
 #include "draw.h"
 
 void gm_train_say(const gm_train_log *log, const char *format, ...)
@@ -65,7 +66,7 @@ static int open_all(gm_trainer *t, gm_error *e)
     if (!t->c) return gm_fail(e, "out of memory");
     gm_set_checkpointing(t->c, o->checkpointing);
     if (gm_comm_size() > 1 && !(t->share = gm_share_open(&t->ps, e))) return -1;
-    return 0;
+    return gm_deal_open(&t->ps, e);
 }
 
 int gm_trainer_open(gm_trainer *t, const gm_train_config *o, const gm_train_log *log, gm_error *e)
@@ -240,14 +241,16 @@ static int share(gm_trainer *t, gm_train_report *r, gm_error *e)
     return 0;
 }
 
+/* An update's micro-batches: near processes have accumulate together, others each. */
 static int gradients(gm_trainer *t, gm_train_report *r, gm_error *e)
 {
-    int64_t parts = t->o->accumulate * gm_comm_size();
+    int64_t mine = t->o->accumulate / (gm_comm_near() ? gm_comm_size() : 1);
+    int64_t parts = mine * gm_comm_size();
     r->kind = gm_data_kind(t->data, t->update);
     if (gm_params_clear(&t->ps) != 0) return gm_fail(e, "the device failed");
-    for (int64_t a = 0; a < t->o->accumulate; a++) {
+    for (int64_t a = 0; a < mine; a++) {
         int64_t number = t->update * parts + a * gm_comm_size() + gm_comm_rank();
-        bool last = a + 1 == t->o->accumulate;
+        bool last = a + 1 == mine;
         if (gm_trainer_micro_batch(t, r->kind, number, 1 / (double)parts, last, r, e) != 0)
             return -1;
     }
@@ -274,7 +277,7 @@ int gm_trainer_update(gm_trainer *t, gm_train_report *r, gm_error *e)
     }
     if (bad) return gm_fail(e, "update %lld: %s", (long long)t->update + 1, why.text);
     gm_params_step(&t->ps, &adam, r->rate, gm_clip_scale(r->norm, o->clip_norm));
-    if (gm_params_push(&t->ps, e) != 0) return -1;
+    if (gm_deal_weights(&t->ps, e) != 0 || gm_params_push(&t->ps, e) != 0) return -1;
     t->update++;
     r->seconds = gm_seconds() - start;
     return 0;

@@ -63,6 +63,7 @@ typedef struct {
     double run;                 /* all of these in turn, with freed blocks that are kept */
     double device;              /* of these on the GPU, run included; 0: backend is not cuda */
     double program;             /* what this process takes without all that */
+    double others;              /* of further processes, and what all have in common */
     double total;
     int64_t values;             /* that train */
 } gm_train_memory;

@@ -7,29 +7,44 @@
 #include <string.h>
 #include "../io/image.h"
 #include "../io/os.h"
+#include "comm.h"
 
 enum { MOST_NEW = 128 };                /* tokens of a drawn answer */
 
+/* Over the processes. */
+static int sum_up(gm_train_report *r, double *masked, gm_error *e)
+{
+    double sum[] = { r->total, r->ce, r->bce, r->dice, (double)r->samples, (double)r->tokens,
+                     *masked };
+    if (gm_comm_sum_double(sum, sizeof sum / sizeof *sum, e) != 0) return -1;
+    r->total = sum[0], r->ce = sum[1], r->bce = sum[2], r->dice = sum[3];
+    r->samples = (int64_t)sum[4], r->tokens = (int64_t)sum[5], *masked = sum[6];
+    return 0;
+}
+
 int gm_validate(gm_trainer *t, gm_train_report *r, gm_error *e)
 {
-    int64_t n = gm_data_size(t->val), used = 0, masked = 0;
+    int64_t n = gm_data_size(t->val), used = 0;
+    double masked = 0;
     double start = gm_seconds();
     *r = (gm_train_report){ .kind = GM_SET_SEGM };
     for (int64_t i = 0; i < n && used < t->o->val_samples; i++) {
         gm_sample s;
         gm_train_report one;
         if (gm_data_record(t->val, i, &s, NULL) != GM_PROBLEM_NONE) continue;
-        int bad = gm_trainer_measure(t, &s, 1, &one, e);
+        bool mine = used++ % gm_comm_size() == gm_comm_rank();
+        int bad = mine ? gm_trainer_measure(t, &s, 1, &one, e) : 0;
         gm_sample_free(&s);
         if (bad) return -1;
-        used++;
+        if (!mine) continue;
         masked += one.bce != 0;
         r->total += one.total, r->ce += one.ce, r->bce += one.bce, r->dice += one.dice;
         r->samples += one.samples, r->tokens += one.tokens;
     }
     if (!used) return gm_fail(e, "val: none of the %lld records can be used", (long long)n);
+    if (sum_up(r, &masked, e) != 0) return -1;
     r->total /= (double)used, r->ce /= (double)used;
-    r->bce /= fmax(1, (double)masked), r->dice /= fmax(1, (double)masked);
+    r->bce /= fmax(1, masked), r->dice /= fmax(1, masked);
     r->seconds = gm_seconds() - start;
     return 0;
 }

@@ -9,6 +9,7 @@
 #include <time.h>
 #include "../../io/os.h"
 #include "../../io/tensor_out.h"
+#include "../../train/comm.h"
 #include "../../train/trainer.h"
 
 /* Processor seconds of this process, all threads. */
@@ -23,7 +24,7 @@ static void say(void *user, const char *line)
 /* The batch of the next update, as gm_trainer_update will draw it. */
 static int draw(gm_trainer *t, gm_train_batch *h, gm_error *e)
 {
-    int64_t n = t->o->batch, have = 0;
+    int64_t n = t->o->batch * t->o->accumulate, have = 0;
     gm_sample *s = calloc((size_t)n, sizeof *s);
     gm_set_kind kind = gm_data_kind(t->data, t->update);
     int bad = s ? 0 : gm_fail(e, "out of memory");
@@ -87,12 +88,26 @@ static int step(gm_trainer *t, gm_error *e)
 {
     gm_train_report r;
     double data;
-    if (batch(t, NULL, &data, e) != 0) return -1;
+    bool first = gm_comm_rank() == 0;
+    if ((first && batch(t, NULL, &data, e) != 0) || gm_comm_any(false, e) < 0) return -1;
     double wall = gm_seconds(), work = processor();
     if (gm_trainer_update(t, &r, e) != 0) return -1;
     wall = gm_seconds() - wall, work = processor() - work;
-    printf("%.9g %.9g %.6f %.6f %.6f\n", r.total, r.norm, wall, work, data);
+    if (gm_comm_sum_double(&work, 1, e) != 0) return -1;
+    if (first) printf("%.9g %.9g %.6f %.6f %.6f\n", r.total, r.norm, wall, work, data);
     return 0;
+}
+
+typedef enum { END, BATCH, STEP } word;
+
+/* The next word of the input, which the first process reads, in every process. */
+static word next(gm_error *e)
+{
+    char line[100];
+    double w = END;
+    if (gm_comm_rank() == 0 && fgets(line, sizeof line, stdin))
+        w = strcmp(line, "batch\n") == 0 ? BATCH : STEP;
+    return gm_comm_sum_double(&w, 1, e) != 0 ? END : (word)w;
 }
 
 int main(int argc, char **argv)
@@ -101,7 +116,6 @@ int main(int argc, char **argv)
     gm_train_plan p;
     gm_trainer t = { 0 };
     const gm_train_log log = { say, NULL };
-    char line[100];
     double seconds;
     gm_calm_threads(argv);
     if (argc != 3) {
@@ -109,17 +123,20 @@ int main(int argc, char **argv)
         return 2;
     }
     int bad = gm_train_plan_read(&p, argv[1], &e);
+    if (!bad) bad = gm_comm_start((int)p.stage[0].processes, &e);
     if (!bad) bad = gm_trainer_open(&t, &p.stage[0], &log, &e);
-    while (!bad && fgets(line, sizeof line, stdin)) {
-        if (strcmp(line, "batch\n") == 0) {
+    for (word w; !bad && (w = next(&e)) != END;) {
+        if (w == STEP) {
+            bad = step(&t, &e);
+        } else if (gm_comm_rank() == 0) {
             bad = batch(&t, argv[2], &seconds, &e);
             if (!bad) puts("batch");
-        } else {
-            bad = step(&t, &e);
         }
         fflush(stdout);
     }
-    if (bad) fprintf(stderr, "step: %s\n", e.text);
+    if (!bad && e.text[0]) bad = -1;
+    if (bad && gm_comm_fail()) fprintf(stderr, "step: %s\n", e.text);
+    gm_comm_end();
     gm_trainer_close(&t);
     gm_train_plan_free(&p);
     return bad ? 1 : 0;

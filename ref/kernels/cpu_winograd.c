@@ -8,8 +8,8 @@
  *
  * and dx is a convolution of dy with turned weights.  A point's sums hold sums of inputs, so that
  * rounding errors are some times those of the plain way (docs/TOLERANCE.md), and infinity would
- * meet infinity: numbers beyond TAME go the plain way.  So this is no part of the cpu table, but one
- * to lie over it, for training. */
+ * meet infinity: numbers beyond TAME go the plain way.  So this is no part of the cpu table, but
+ * lies over it, for training. */
 #include <cblas.h>
 #include <stdbool.h>
 #include "cpu_table.h"
