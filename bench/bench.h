@@ -56,6 +56,8 @@ int bench_decode_long(bench_result *r, int i, bool quick);
 int bench_mm_bf16(bench_result *r, bool quick);
 int bench_mm_q8(bench_result *r, bool quick);
 int bench_mm_q4(bench_result *r, bool quick);
+/* Random weights (N, K) of any type, about 0.02 large, for free(). */
+void *bench_weights(gm_dtype type, int64_t N, int64_t K);
 /* peak_x86.c, peak_none.c: operations in 1e9 a second of one core with "vdpbf16ps" or "vpdpbusd"
  * alone; 0 where it has none. */
 double bench_peak(const char *instruction);

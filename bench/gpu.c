@@ -9,7 +9,7 @@
 #include "../io/os.h"
 #include "../ref/backend.h"
 
-enum { RUNS = 9, LAYERS = 4, RELEASE_LAYERS = 32, PROMPT = 640 };
+enum { RUNS = 9, LAYERS = 4, RELEASE_LAYERS = 32, PROMPT = 640, TOGETHER = 8 };
 
 typedef struct {
     gm_kernels kernels;
@@ -46,6 +46,15 @@ static gm_tensor gpu_random(gm_ctx *c, gm_dtype type, int nd, const int64_t *dim
     gm_tensor x = gm_from(c, type, host.data, nd, dim);
     free(host.data);
     return x;
+}
+
+/* Weights (N, K) of any type, random. */
+static gm_tensor gpu_weights(gm_ctx *c, gm_dtype type, int64_t N, int64_t K)
+{
+    void *host = bench_weights(type, N, K);
+    gm_tensor w = gm_from(c, type, host, 2, GM_DIMS(N, K));
+    free(host);
+    return w;
 }
 
 /* Waits until x is there. */
@@ -117,28 +126,28 @@ typedef struct {
     llama_layer layer[LAYERS];
     llama_cache kv;
     gm_tensor x;                        /* (1, T, C) */
-    double weights;                     /* how many */
+    double weights, bytes;              /* how many; of all */
 } llama_subject;
 
-static void llama_subject_new(gm_ctx *c, llama_subject *s, bool quick)
+static void llama_subject_new(gm_ctx *c, llama_subject *s, gm_dtype type, bool quick)
 {
-    int64_t C = quick ? 256 : 4096, F = quick ? 688 : 11008;
+    int64_t C = quick ? 256 : 4096, F = quick ? 768 : 11008;
     memset(s, 0, sizeof *s);
     s->m = (llama){ .L = LAYERS, .NH = C / 128, .NKV = C / 128, .HD = 128, .eps = 1e-5f,
                     .layer = s->layer };
     for (int l = 0; l < LAYERS; l++) {
         llama_layer *y = &s->layer[l];
         gm_tensor *square[] = { &y->q_w, &y->k_w, &y->v_w, &y->o_w };
-        for (int i = 0; i < 4; i++)
-            *square[i] = gpu_random(c, GM_BF16, 2, GM_DIMS(C, C), 0.02f);
-        y->gate_w = gpu_random(c, GM_BF16, 2, GM_DIMS(F, C), 0.02f);
-        y->up_w = gpu_random(c, GM_BF16, 2, GM_DIMS(F, C), 0.02f);
-        y->down_w = gpu_random(c, GM_BF16, 2, GM_DIMS(C, F), 0.02f);
+        for (int i = 0; i < 4; i++) *square[i] = gpu_weights(c, type, C, C);
+        y->gate_w = gpu_weights(c, type, F, C);
+        y->up_w = gpu_weights(c, type, F, C);
+        y->down_w = gpu_weights(c, type, C, F);
         y->input_norm = gpu_random(c, GM_F32, 1, &C, 1);
         y->post_norm = gpu_random(c, GM_F32, 1, &C, 1);
     }
     s->m.norm = gpu_random(c, GM_F32, 1, &C, 1);
     s->weights = LAYERS * (4.0 * (double)(C * C) + 3.0 * (double)(C * F));
+    s->bytes = LAYERS * (double)gm_type_bytes(type, 4 * C * C + 3 * C * F);
 }
 
 static gm_tensor run_token(gm_ctx *c, void *user)
@@ -151,13 +160,13 @@ static gm_tensor run_token(gm_ctx *c, void *user)
     return y;
 }
 
-static int row_decode(bench_result *r, bool quick)
+static int decode(bench_result *r, gm_dtype type, bool quick)
 {
     static llama_subject s;
     gpu_subject g;
     if (gpu_open(&g, "cuda", r)) return -1;
     int64_t past = quick ? 32 : PROMPT;
-    llama_subject_new(g.c, &s, quick);
+    llama_subject_new(g.c, &s, type, quick);
     double copy = copy_rate(g.c, quick);
     s.x = gpu_random(g.c, GM_F32, 3, GM_DIMS(1, 1, s.m.norm.dim[0]), 1);
     gm_llama_cache_new(g.c, &s.kv, &s.m, 1, past + 1);
@@ -166,13 +175,53 @@ static int row_decode(bench_result *r, bool quick)
     s.kv.len = past;
     r->seconds = gpu_seconds(g.c, run_token, &s, RUNS);
     r->gflop = 2e-9 * s.weights;
-    r->ratio = 2 * s.weights / r->seconds / copy;
-    snprintf(r->note, sizeof r->note, "%.0f GB/s of bf16 weights, copy %.0f GB/s (the share); %d "
-             "layers, so about %.0f tokens/s of a 7B model", 2e-9 * s.weights / r->seconds,
-             copy * 1e-9, LAYERS, LAYERS / r->seconds / RELEASE_LAYERS);
+    r->ratio = s.bytes / r->seconds / copy;
+    snprintf(r->note, sizeof r->note, "%.0f GB/s of %s weights, copy %.0f GB/s (the share); %d "
+             "layers, so about %.0f tokens/s of a 7B model", 1e-9 * s.bytes / r->seconds,
+             gm_type_name(type), copy * 1e-9, LAYERS, LAYERS / r->seconds / RELEASE_LAYERS);
     gm_llama_cache_free(&s.kv);
     return gpu_close(&g, r);
 }
+
+/* TOGETHER products of one row, behind each other: a launch is shorter than a product. */
+static gm_tensor run_rows(gm_ctx *c, void *user)
+{
+    gm_tensor *x = user, y = GM_NONE;
+    for (int i = 0; i < TOGETHER; i++) y = gm_linear(c, x[0], x[1], GM_NONE);
+    return y;
+}
+
+/* The kernels of gpu/few.cu alone.  No cache holds the weights: 0.4 GB at 4.5 bits. */
+static int one_row(bench_result *r, gm_dtype type, bool quick)
+{
+    gpu_subject g;
+    if (gpu_open(&g, "cuda", r)) return -1;
+    int64_t N = quick ? 64 : 176128, K = quick ? 256 : 4096;
+    double copy = copy_rate(g.c, quick), bytes = (double)gm_type_bytes(type, N * K);
+    gm_tensor x[2] = { gpu_random(g.c, GM_F32, 2, GM_DIMS(1, K), 1),
+                       gpu_weights(g.c, type, N, K) };
+    r->seconds = gpu_seconds(g.c, run_rows, x, RUNS) / TOGETHER;
+    r->gflop = 2e-9 * (double)(N * K);
+    r->ratio = bytes / r->seconds / copy;
+    snprintf(r->note, sizeof r->note, "%.0f GB/s of %s weights, copy %.0f GB/s (the share)",
+             1e-9 * bytes / r->seconds, gm_type_name(type), copy * 1e-9);
+    return gpu_close(&g, r);
+}
+
+static int row_decode(bench_result *r, bool quick) { return decode(r, GM_BF16, quick); }
+static int row_decode_q8_0(bench_result *r, bool quick) { return decode(r, GM_Q8_0, quick); }
+static int row_decode_q4_0(bench_result *r, bool quick) { return decode(r, GM_Q4_0, quick); }
+static int row_decode_q4_1(bench_result *r, bool quick) { return decode(r, GM_Q4_1, quick); }
+static int row_decode_q4_K(bench_result *r, bool quick) { return decode(r, GM_Q4_K, quick); }
+static int row_decode_q5_K(bench_result *r, bool quick) { return decode(r, GM_Q5_K, quick); }
+static int row_decode_q6_K(bench_result *r, bool quick) { return decode(r, GM_Q6_K, quick); }
+static int row_bf16(bench_result *r, bool quick) { return one_row(r, GM_BF16, quick); }
+static int row_q8_0(bench_result *r, bool quick) { return one_row(r, GM_Q8_0, quick); }
+static int row_q4_0(bench_result *r, bool quick) { return one_row(r, GM_Q4_0, quick); }
+static int row_q4_1(bench_result *r, bool quick) { return one_row(r, GM_Q4_1, quick); }
+static int row_q4_K(bench_result *r, bool quick) { return one_row(r, GM_Q4_K, quick); }
+static int row_q5_K(bench_result *r, bool quick) { return one_row(r, GM_Q5_K, quick); }
+static int row_q6_K(bench_result *r, bool quick) { return one_row(r, GM_Q6_K, quick); }
 
 static gm_tensor run_prompt(gm_ctx *c, void *user)
 {
@@ -186,7 +235,7 @@ static int prefill(bench_result *r, const char *backend, bool quick)
     gpu_subject g;
     if (gpu_open(&g, backend, r)) return -1;
     int64_t T = quick ? 40 : PROMPT;
-    llama_subject_new(g.c, &s, quick);
+    llama_subject_new(g.c, &s, GM_BF16, quick);
     double rate = product_rate(g.c, GM_BF16, quick);
     s.x = gpu_random(g.c, GM_F32, 3, GM_DIMS(1, T, s.m.norm.dim[0]), 1);
     r->seconds = gpu_seconds(g.c, run_prompt, &s, RUNS);
@@ -258,6 +307,19 @@ static int row_sam_bf16(bench_result *r, bool quick) { return sam(r, "cuda-bf16"
 const bench_row bench_gpu_rows[] = {
     { "gpu-decode", "a token through LLaMA-7B layers in bf16 behind 640, share of a copy's rate",
       row_decode },
+    { "gpu-decode-q8_0", "the same in q8_0", row_decode_q8_0 },
+    { "gpu-decode-q4_0", "the same in q4_0", row_decode_q4_0 },
+    { "gpu-decode-q4_1", "the same in q4_1", row_decode_q4_1 },
+    { "gpu-decode-q4_K", "the same in q4_K", row_decode_q4_K },
+    { "gpu-decode-q5_K", "the same in q5_K", row_decode_q5_K },
+    { "gpu-decode-q6_K", "the same in q6_K", row_decode_q6_K },
+    { "gpu-row-bf16", "one row times 176128 x 4096 in bf16, share of a copy's rate", row_bf16 },
+    { "gpu-row-q8_0", "the same in q8_0", row_q8_0 },
+    { "gpu-row-q4_0", "the same in q4_0", row_q4_0 },
+    { "gpu-row-q4_1", "the same in q4_1", row_q4_1 },
+    { "gpu-row-q4_K", "the same in q4_K", row_q4_K },
+    { "gpu-row-q5_K", "the same in q5_K", row_q5_K },
+    { "gpu-row-q6_K", "the same in q6_K", row_q6_K },
     { "gpu-prefill", "640 tokens through LLaMA-7B layers, f32", row_prefill },
     { "gpu-prefill-bf16", "the same, products in bf16", row_prefill_bf16 },
     { "gpu-sam", "SAM ViT-H encoder at 1024 pixels, f32", row_sam },

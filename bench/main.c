@@ -16,7 +16,8 @@ static int misused(void)
                     "  --gpu    the rows of backend cuda; --quick: small sizes, which prove nothing\n"
                     "  --quick  estimate the large modules from single blocks\n"
                     "  --json   one JSON object instead of the table; --markdown: in markdown\n"
-                    "  --type   decoding and prefill of one type: bf16, q8_0, q4_0, q4_1\n"
+                    "  --type   decoding and prefill of one type: bf16, q8_0, q4_0, q4_1; with "
+                    "--gpu also q4_K, q5_K, q6_K\n"
                     "  --only   one row:");
     for (int i = 0; i < bench_nrows; i++) fprintf(stderr, " %s", bench_rows[i].name);
     for (int i = 0; i < bench_gpu_nrows; i++) fprintf(stderr, " %s", bench_gpu_rows[i].name);
@@ -24,12 +25,15 @@ static int misused(void)
     return 2;
 }
 
-/* The row's type of weights is its name's second part: dec-q8_0, dec-q8_0-i8. */
+/* The row's type of weights is a part of its name: dec-q8_0, dec-q8_0-i8, gpu-row-q8_0. */
 static bool has_type(const bench_row *row, const char *type)
 {
-    const char *at = strchr(row->name, '-');
     size_t n = strlen(type);
-    return at && strncmp(at + 1, type, n) == 0 && (at[1 + n] == 0 || at[1 + n] == '-');
+    for (const char *at = row->name; (at = strchr(at, '-')) != NULL;) {
+        at++;
+        if (strncmp(at, type, n) == 0 && (at[n] == 0 || at[n] == '-')) return true;
+    }
+    return false;
 }
 
 static void print_markdown(const bench_row *row, const bench_result *r, int bad)

@@ -37,18 +37,19 @@ static double read_seconds(const void *p, size_t bytes)
     return seconds;
 }
 
-/* Random weights of any type, about 0.02 large. */
-static void *weights(gm_dtype type, int64_t N, int64_t K)
+void *bench_weights(gm_dtype type, int64_t N, int64_t K)
 {
     size_t bytes = gm_type_bytes(type, N * K), block = (size_t)gm_block_bytes(type);
     if (!block) return bench_random(type, 2, GM_DIMS(N, K), 0.02f).data;
+    bool second = type == GM_Q4_1 || type == GM_Q4_K || type == GM_Q5_K;
+    size_t d = type == GM_Q6_K ? 209 : 1;           /* the byte with its exponent */
     uint8_t *w = gm_aligned_alloc(bytes);
     if (!w) abort();
     uint32_t s = 1;
     for (size_t i = 0; i < bytes; i++) {
         s = s * 1664525u + 1013904223u;
         w[i] = (uint8_t)(s >> 24);
-        if (i % block == 1 || (type == GM_Q4_1 && i % block == 3)) w[i] &= 0x0f;   /* d, m: small */
+        if (i % block == d || (second && i % block == 3)) w[i] &= 0x0f;     /* d, m: small */
     }
     return w;
 }
@@ -80,7 +81,7 @@ static int decode(bench_result *r, const decode_case *c, int64_t N, int64_t K)
     double seconds[ROUNDS], ratio[ROUNDS], rate[ROUNDS];
     size_t bytes = gm_type_bytes(c->type, N * K);
     if (table(&k, c->activations, r)) return -1;
-    void *w = weights(c->type, N, K), *scratch = gm_aligned_alloc(
+    void *w = bench_weights(c->type, N, K), *scratch = gm_aligned_alloc(
         k.linear_scratch(c->type, 1, N, K));
     gm_tensor x = bench_random(GM_F32, 1, &K, 1), y = bench_random(GM_F32, 1, &N, 1);
     double before = read_seconds(w, bytes);
@@ -123,7 +124,7 @@ static double product(bench_result *r, const gm_kernels *k, gm_dtype type, const
                       const int64_t *s, int rounds)
 {
     double ratio[ROUNDS], seconds[ROUNDS], gflop = 2e-9 * (double)(s[0] * s[1] * s[2]);
-    void *w = weights(type, s[1], s[2]);
+    void *w = bench_weights(type, s[1], s[2]);
     void *scratch = gm_aligned_alloc(k->linear_scratch(type, s[0], s[1], s[2]));
     gm_tensor x = bench_random(GM_F32, 2, GM_DIMS(s[0], s[2]), 1),
               y = bench_random(GM_F32, 2, GM_DIMS(s[0], s[1]), 1);

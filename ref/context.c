@@ -116,7 +116,7 @@ gm_tensor gm_from(gm_ctx *c, gm_dtype type, const void *host, int nd, const int6
 {
     gm_tensor x = gm_new(c, type, nd, dim);
     const gm_memory *m = &c->blocks.source;
-    size_t bytes = (size_t)gm_numel(x) * gm_type_size(type);
+    size_t bytes = gm_bytes(x);
     if (!bytes) return x;
     if (!m->upload) memcpy(x.data, host, bytes);
     else if (m->upload(m->user, x.data, host, bytes)) gm_set_error(c, "the device took no data");
