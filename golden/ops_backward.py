@@ -337,7 +337,7 @@ def norms():
         gradients("layernorm_backward", name, layernorm(eps), sizes, eps, wanted=wanted, **given)
         if wanted is None or "db" not in wanted:
             gradients("rmsnorm_backward", name, rmsnorm(eps), sizes, eps, wanted=wanted, **given)
-    for R, C in ((1, 1), (3, 7), (5, 33), (2, 1024), (67, 129), (300, 5)):
+    for R, C in ((1, 1), (3, 7), (5, 33), (2, 1024), (2, 8209), (67, 129), (300, 5)):
         for kind, fill in kinds.items():
             if (R, C) != (5, 33) and kind != "plain":
                 continue

@@ -26,7 +26,7 @@ def products():
             case("linear", f"{kind} {R}x{N}x{K}", linear_in(linear), dict(R=R, N=N, K=K), x=I(R, K, add=0.25),
                  w=I(N, K, type=kind), b=I(N) if (R + N + K) % 2 else None)
     for kind in WEIGHTS:        # many rows, many outputs, few rows of many outputs
-        for R, N, K in ((133, 1100, 24), (3, 1100, 70), (1, 70, 4099)):
+        for R, N, K in ((133, 1100, 24), (3, 1100, 70), (1, 70, 4099), (2, 5, 11008)):
             case("linear", f"{kind} large {R}x{N}x{K}", linear_in(linear), dict(R=R, N=N, K=K), stride=1 + R // 10,
                  x=I(R, K), w=I(N, K, type=kind), b=I(N))
     for kind in WEIGHTS:
@@ -104,7 +104,7 @@ def norms():
         return (x.abs() + x.abs().mean(dims, keepdim=True)) / sigma * w.abs() + b.abs() + TINY
 
     kinds = {"plain": {}, "large mean": dict(add=1000), "small": dict(scale=1e-15), "large": dict(scale=1e15)}
-    for R, C in ((1, 1), (3, 7), (5, 33), (2, 1024)):
+    for R, C in ((1, 1), (3, 7), (5, 33), (2, 1024), (2, 8209)):
         for kind, fill in kinds.items():
             if (R, C) != (5, 33) and kind != "plain":
                 continue
@@ -116,8 +116,9 @@ def norms():
                     y = w * (x / torch.sqrt(x.pow(2).mean(-1, keepdim=True) + eps))     # LlamaRMSNorm
                     return y, y.abs() + TINY
                 name = f"{R}x{C} {kind} eps {eps:.0e}"
-                case("layernorm", name, layernorm, dict(R=R, C=C), eps, x=I(R, C, **fill), w=I(C, add=1), b=I(C))
-                case("rmsnorm", name, rmsnorm, dict(R=R, C=C), eps, x=I(R, C, **fill), w=I(C, add=1))
+                given = dict(x=I(R, C, **fill), w=I(C, add=1))
+                case("layernorm", name, layernorm, dict(R=R, C=C), eps, stride=1 + C // 1100, **given, b=I(C))
+                case("rmsnorm", name, rmsnorm, dict(R=R, C=C), eps, stride=1 + C // 1100, **given)
     for add in (0, 3):
         eps = eps_of(1e-5)
 
@@ -230,8 +231,10 @@ def attention():
     def softmax(x):
         y = torch.softmax(x, -1)
         return y, y * (1 + depth(x)) + FAINT
-    for R, C, scale in ((1, 1, 1), (3, 7, 4), (5, 33, 16), (2, 1024, 8), (4, 40, 128), (3, 19, 1e30)):
-        case("softmax", f"{R}x{C} in +-{scale:g}", softmax, dict(R=R, C=C), x=I(R, C, scale=scale))
+    for R, C, scale in ((1, 1, 1), (3, 7, 4), (5, 33, 16), (2, 1024, 8), (4, 40, 128), (3, 19, 1e30),
+                        (2, 32003, 64)):
+        case("softmax", f"{R}x{C} in +-{scale:g}", softmax, dict(R=R, C=C), stride=1 + C // 1100,
+             x=I(R, C, scale=scale))
     case("softmax", "large", softmax, dict(R=70, C=1031), stride=13, x=I(70, 1031, scale=8))
     case("softmax", "-inf, inf and nan", softmax, dict(R=6, C=5), x=I(6, 5, patch=[
         (2, "-inf"), (4, "-inf"), *((i, "-inf") for i in range(5, 10)), (11, "nan"), (16, "inf"), (20, "-inf"),
@@ -299,6 +302,7 @@ def attention():
     attention_case("large, kept keys", 2, 300, 290, 1, 8, thin=3,
                    keep=[int((i * i + i // 7) % 3 != 0) for i in range(580)])
     attention_case("one query of many keys", 1, 1, 1500, 4, 16, KS=1510, causal=1, past=1499)
+    attention_case("one query of 2111 keys, heads of 128", 1, 1, 2111, 2, 128, causal=1, past=2110)
     attention_case("sharp", 1, 7, 19, 2, 8, q_fill=dict(scale=16), k_fill=dict(scale=8))
     attention_case("large values", 1, 7, 19, 2, 8, v_fill=dict(scale=1e30))
     attention_case("exact: all scores 0", 1, 3, 8, 2, 4, q_fill=dict(fill="list", values=[0.0] * 24),
@@ -319,7 +323,7 @@ def attention():
 def decisions():
     def argmax(x):
         return x.argmax(-1)
-    for R, C in ((1, 1), (7, 13), (3, 1000)):
+    for R, C in ((1, 1), (7, 13), (3, 1000), (3, 32003)):
         case("argmax", f"{R}x{C}", argmax, dict(R=R, C=C), compare="ints", x=I(R, C))
     case("argmax", "ties", argmax, dict(R=40, C=9), compare="ints", x=I(40, 9, fill="int", scale=2))
     case("argmax", "nan and inf", argmax, dict(R=6, C=5), compare="ints", x=I(6, 5, patch=[
@@ -340,9 +344,9 @@ def quantised():
             case("gather", f"{kind} {N} of {R}x{C}", lambda x, rows: x[rows], dict(N=N, R=R, C=C), compare="bits",
                  stride=1 + N * wide // 10, x=I(R, C, type=kind, fill="blocks"),
                  rows=I(N, fill="index", scale=R, type="i32"))
-        for R, N, K in ((1, 1, 32), (1, 7, 96), (1, 33, 4096), (2, 33, 32), (2, 7, 4096), (4, 7, 160), (5, 1, 32),
+        for R, N, K in ((1, 1, 32), (1, 7, 96), (1, 33, 4096), (1, 5, 11008), (2, 33, 32), (2, 7, 4096), (4, 7, 160), (5, 1, 32),
                         (5, 7, 96), (5, 33, 4096), (40, 7, 32), (40, 33, 96), (40, 1, 4096)):
-            K = K if K == 4096 else K * wide
+            K = K if K >= 4096 else K * wide
             case("linear", f"{kind} {R}x{N}x{K}", linear_in(linear), dict(R=R, N=N, K=K), x=I(R, K, add=0.25),
                  w=I(N, K, type=kind, fill="blocks"), b=I(N) if (R + N) % 2 else None)
         for R in (1, 19):

@@ -61,7 +61,9 @@ goldens)
     runs "nano answers as on the CPU, bf16" diff out/gpu-cpu.txt out/gpu-cuda-bf16.txt ;;
 bench)
     runs "GPU rows" build/glamm-bench --gpu
-    runs "decoding as graphs" env GLAMM_CUDA_GRAPHS=1 build/glamm-bench --only gpu-decode ;;
+    for type in "" -q8_0 -q4_0 -q4_K; do
+        runs "decoding as graphs" env GLAMM_CUDA_GRAPHS=1 build/glamm-bench --only gpu-decode$type
+    done ;;
 *) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
 echo "$passed passed, $failed failed"

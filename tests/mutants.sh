@@ -1,7 +1,8 @@
 #!/bin/bash
 # usage: mutants.sh BUILD [RULE]     Plants every mistake of tests/mutants.txt (or those of the rule whose name
 # begins so) in the oracle's source, one at a time, runs `verify` on the slots that it touches, and prints
-# what caught it.  Exit 1 when one survives that is not known to.
+# what caught it; those of threads and barriers in gpu/, on the emulated GPU.  Exit 1 when one survives that
+# is not known to.  EMU_COMPILE: the compiler of the emulation and its flags.
 set -u
 build=$1 only=${2:-}
 work=$(mktemp -d)
@@ -111,15 +112,78 @@ one() {
     [ "$bad" != 0 ] || sed -n "${line}s/^ */    /p" "$work/mutant.c"
 }
 
+# ---- gpu/: kernels on the emulated GPU ----
+
+# The files that function $2 of file $1 is compiled into; the slots of a file.
+files_of() {
+    case $1 in
+    *.h) grep -lw "$2" gpu/*.cu || grep -lF "#include \"$(basename "$1")\"" gpu/*.cu ;;
+    *) echo "$1" ;;
+    esac
+}
+slots_in() { grep -hoE '^int cuda_[a-z0-9_]+\(' "$1" | grep -oE '[a-z0-9_]+\($' | tr -d '(' | sed 's/^cuda_//'; }
+gpu_function() { head -n "$2" "$1" | grep -E '^ *(template|static|__global__|k_)[^;]*\(' | tail -1 | grep -oE '[a-z0-9_]+\(' | tail -1 | tr -d '('; }
+
+# The emulation with files $1 as in $work/gpu, in place of its own.
+build_gpu() {
+    local f others
+    others=$(ls "$build"/emu/gpu/*.o "$build"/emu/gpu/emu/*.o)
+    for f in $1; do
+        $EMU_COMPILE -w -O1 -x c++ -c "$work/$f" -o "$work/$(basename "$f").o" 2> /dev/null || return 1
+        others=$(grep -v "/$(basename "$f").o$" <<< "$others")
+    done
+    # shellcheck disable=SC2086
+    $EMU_COMPILE -shared $(for f in $1; do echo "$work/$(basename "$f").o"; done) $others -o "$work/mutant.so"
+}
+
+emulated() { EMU_ORDER=$1 GLAMM_CUDA=$work/mutant.so gpu/emu/run.sh "$build/verify" --limit 60 --backend cuda --op "$2" > "$work/out" 2>&1; }
+fresh() { rm -rf "$work/gpu" "$work/ref" && cp -r gpu ref "$work"; }
+
+# one_gpu RULE FILE LINE: $work/gpu has the mutant.  In each order of threads until one catches it.
+one_gpu() {
+    local name=$1 file=$2 line=$3 function files slot order found="" verdict
+    function=$(gpu_function "$file" "$line")
+    files=$(files_of "$file" "$function")
+    build_gpu "$files" || { echo "$name $file:$line does not compile"; survived=$((survived + 1)); return; }
+    for order in forward reverse random:1 random:2; do
+        for slot in $(for f in $files; do slots_in "$f"; done); do
+            emulated $order "$slot"
+            grep -qE '^  (FAIL|VACUOUS)' "$work/out" || continue
+            found="$slot, threads $order: $(grep -cE '^  (FAIL|VACUOUS)' "$work/out") of $(grep -cE '^  (FAIL|VACUOUS|pass)' "$work/out") cases: $(reasons)"
+            break 2
+        done
+    done
+    mutants=$((mutants + 1))
+    if [ -n "$found" ]; then caught=$((caught + 1)) verdict=$found
+    elif grep -q "^keep $function $name:" tests/mutants.txt; then known=$((known + 1)) verdict="survives, as is known"
+    else survived=$((survived + 1)) verdict=SURVIVES; fi
+    printf '%-32s %-20s %-22s %s\n' "$name" "$function" "$(basename "$file"):$line" "$verdict"
+    [ -n "$found" ] || sed -n "$((line - 1)),$((line))s/^ */    /p" "$file"
+}
+
 # Without a mistake nothing is caught: else every verdict below would be worth nothing.
 cp ref/kernels/ref_sums.c "$work/mutant.c"
 { build ref/kernels/ref_sums.c && "$build/verify" "$work/mutant.so" > "$work/out" 2>&1; } ||
     { cat "$work/out"; echo "the oracle itself does not pass"; exit 1; }
+{ fresh && build_gpu gpu/maps.cu && emulated forward relu; } ||
+    { cat "$work/out"; echo "the emulation itself does not pass"; exit 1; }
 
-while IFS='~' read -r name pattern replacement; do
+while IFS='~' read -r name pattern replacement where; do
     case $name in '' | \#* | keep\ *) continue ;; esac
     case $name in "$only"*) ;; *) continue ;; esac
     found=0
+    if [ "$where" = gpu ]; then
+        for file in gpu/*.cu gpu/*.h; do
+            for line in $(grep -nE -- "$pattern" "$file" | grep -vE '^[0-9]+:(/\*| \*|#)' | cut -d: -f1); do
+                fresh
+                sed -i -E "${line}s~$pattern~$replacement~" "$work/$file"
+                found=1
+                one_gpu "$name" "$file" "$line"
+            done
+        done
+        [ $found = 1 ] || { echo "$name: fits no line"; survived=$((survived + 1)); }
+        continue
+    fi
     for file in ref/kernels/ref_{moves,maps,sums,space,attention,loss}.c; do
         for line in $(grep -nE -- "$pattern" "$file" | grep -vE '^[0-9]+:(/\*| \*|#)' | cut -d: -f1); do
             sed -E "${line}s~$pattern~$replacement~" "$file" > "$work/mutant.c"

@@ -50,14 +50,17 @@ int verify_inspect(const verify_source *s, verify_table *t);
 void verify_op(const verify_source *s, const verify_table *t, const ops_cases *cases,
                const char *op, const char *only, verify_fn report, void *user);
 
-/* Bytes per second of a copy, flops per second of a matrix product, as this machine has them now.
- * */
+/* Bytes per second of a copy, flops per second of a product of float matrices, as this machine, or
+ * its device, has them now. */
 typedef struct { double bytes, flops; } verify_peak;
 
-/* Measures in a child; 0, or -1. */
-int verify_measure(verify_peak *p);
+/* Measures in a child, on a device's backend or (NULL) the CPU; 0, or -1. */
+int verify_measure(const char *backend, verify_peak *p);
 /* In a child: times a case that passed. */
 void verify_time(const gm_kernels *k, ops_case *c, verify_note *n);
+/* The same for the kernels that the bridge leads to, on tensors that lie on the device: without the
+ * copies there and back.  The case's tensors are no longer on the host then. */
+void verify_time_on_device(ops_case *c, verify_note *n);
 /* The time that memory and arithmetic allow at best, as a share of the time taken; beyond 1 where
  * the data lay in a cache.  Slots other than products count their memory alone. */
 double verify_roofline(const verify_peak *p, const verify_note *n);

@@ -24,6 +24,9 @@ OUTSIDE  = $(CC) $(KFLAGS) -fPIC -shared -I$(B)/include
 # The same in CUDA, for a GPU and for the emulated one.
 OUTSIDE_CU  = $(NVCC) -std=c++14 -O3 -lineinfo -shared -Xcompiler -fPIC,-fvisibility=hidden $(NVARCH) -I$(B)/include -Igpu
 OUTSIDE_EMU = $(CXX) $(EMUFLAGS) -Wno-error $(EMUSAN) -shared -I$(B)/include -Igpu
+# What repeats a failure: as it was asked for, less OP and CASE.
+AGAIN = $(if $(EMU_ORDER),EMU_ORDER=$(EMU_ORDER) )make verify KERNELS=$(KERNELS)$(if $(findstring command,$(origin KFLAGS)), \
+        KFLAGS="$(KFLAGS)")$(if $(findstring command,$(origin KLIBS)), KLIBS="$(KLIBS)")$(if $(WHOLE), WHOLE=$(WHOLE))
 # A source is built anew each time: KFLAGS may have changed.
 verify: $(B)/verify
 	@set -e; run=; kernels='$(KERNELS)'; \
@@ -34,12 +37,15 @@ verify: $(B)/verify
 	     $(MAKE) --no-print-directory $(GPU_LIBRARY); run='$(GPU_RUN)'; \
 	     if [ -z "$$run" ]; then $(OUTSIDE_CU) "$$kernels" -o "$$built"; \
 	     else $(OUTSIDE_EMU) -x c++ "$$kernels" -x none $(EMU_CC:%=$(B)/emu/%.o) -o "$$built"; fi; kernels=$$built;; \
+	'' | *.so | *.so.*) ;; \
+	*) echo "KERNELS=$$kernels: wanted .c, .cu or .so" >&2; exit 2;; \
 	esac; \
 	case '$(BACKEND)' in cuda*) $(MAKE) --no-print-directory $(GPU_LIBRARY); run='$(GPU_RUN)';; esac; \
 	exec $$run $(B)/verify $(if $(OP),--op '$(OP)') $(if $(WHOLE),--whole '$(WHOLE)') $(if $(CASE),--case '$(CASE)') $(if $(LIMIT),--limit '$(LIMIT)') \
-	    $(if $(JSON),--json) $(if $(BENCH),--bench) $(if $(KERNELS),--again 'make verify KERNELS=$(KERNELS)$(if $(WHOLE), WHOLE=$(WHOLE))' "$$kernels",--backend '$(BACKEND)')
+	    $(if $(JSON),--json) $(if $(BENCH),--bench) $(if $(KERNELS)$(BACKEND),,--backend '') \
+	    $(if $(BACKEND),--backend '$(BACKEND)') $(if $(KERNELS),--again '$(AGAIN)' "$$kernels")
 
 # Does it catch mistakes?  A quarter of an hour: eleven hundred, planted in the oracle one at a time.  RULE: some alone.
-mutants: $(B)/verify
-	@bash tests/mutants.sh $(B) '$(RULE)'
+mutants: $(B)/verify $(B)/libglamm_emu.so
+	@EMU_COMPILE='$(CXX) $(EMUFLAGS) $(EMUSAN)' bash tests/mutants.sh $(B) '$(RULE)'
 .PHONY: verify mutants

@@ -33,12 +33,12 @@ build() {
 relu() { build "$3" "$4" "${5:-}"; says "$3" "$1" "$2" "$verify" --limit 5 "$so"; }
 
 # ---- right kernels ----
-says "the example" 0 '^50 passed, 0 failed$' "${MAKE:-make}" --no-print-directory verify KERNELS=tests/example_kernels.c
-says "other right kernels" 0 '^447 passed, 0 failed$' \
+says "the example" 0 '^54 passed, 0 failed$' "${MAKE:-make}" --no-print-directory verify KERNELS=tests/example_kernels.c
+says "other right kernels" 0 '^464 passed, 0 failed$' \
     "${MAKE:-make}" --no-print-directory verify KERNELS=tests/right_kernels.c
-says "plain float loops" 0 '^965 passed, 0 failed$' "${MAKE:-make}" --no-print-directory verify KERNELS=tests/plain_kernels.c \
+says "plain float loops" 0 '^984 passed, 0 failed$' "${MAKE:-make}" --no-print-directory verify KERNELS=tests/plain_kernels.c \
     KFLAGS='-O2 -fopenmp -fsingle-precision-constant'
-says "our own" 0 '^10 passed, 0 failed$' "$verify" --backend cpu --op softmax
+says "our own" 0 '^11 passed, 0 failed$' "$verify" --backend cpu --op softmax
 relu 0 '^6 passed, 0 failed$' right ''
 says "one case" 0 '^1 passed, 0 failed$' "$verify" --op relu --case edges "$so"
 says "a benchmark" 0 'GFLOP/s, [0-9.e+-]+ of the roofline' "$verify" --bench --backend cpu --op linear --case 'f32 64x48x80'
@@ -61,6 +61,9 @@ says "hanging ends" 1 'FAIL .*not run: this op has crashed or hung too often' "$
 relu 1 'FAIL .*wrote outside its output' writes_past_the_end 'y[N] = 0'
 relu 1 'FAIL .*wrote outside its output' writes_before_the_start 'y[-1] = 0'
 relu 1 'FAIL .*crashed: Segmentation fault' reads_past_the_end 'y[0] += 0 * ((volatile float *)x)[N]'
+# What leaves no trace: a wall shows it.
+relu 1 'FAIL .*crashed: Segmentation fault .no memory lies around an input or behind an output' reads_before_the_start '((volatile float *)x)[-1]'
+relu 1 'FAIL .*crashed: Segmentation fault' writes_what_is_there 'volatile float *v = y; v[N] = v[N]'
 relu 1 'FAIL .*changed its input x' changes_its_input '((float *)x)[0] = 7'
 relu 1 'FAIL .*never wrote element 12' misses_the_last 'if (N == 13) ((int *)y)[12] = 0x7fedcba9'
 relu 1 '^0 passed, 6 failed$' constant 'for (int64_t i = 0; i < N; i++) y[i] = 0.125f'
@@ -107,9 +110,16 @@ says "no such model" 1 'no-such' "$verify" --whole no-such "$so"
 
 # ---- nothing to check ----
 says "an unfilled slot" 1 '^nothing ran$' "$verify" --op softmax "$so"
+says "which slot" 1 'table "test" does not fill softmax' "$verify" --op softmax "$so"
 says "no such case" 1 '^nothing ran$' "$verify" --op relu --case 'no such case' "$so"
-says "an unknown op" 2 '^usage' "$verify" --op no_such_op "$so"
-says "no kernels at all" 2 '^usage' "$verify"
+says "the cases that there are" 1 '^    1009 in' "$verify" --op relu --case 'no such case' "$so"
+says "an unknown op" 2 'no such op; docs/OPS.md' "$verify" --op no_such_op "$so"
+says "no kernels at all" 2 'no kernels were named' "$verify"
+says "kernels of two kinds" 2 'not both' "$verify" --backend cpu "$so"
+says "make without kernels" 2 'no kernels were named' "${MAKE:-make}" --no-print-directory verify
+says "a source in another language" 2 'mine.f90: wanted .c, .cu or .so' "${MAKE:-make}" --no-print-directory verify KERNELS=mine.f90
+says "flags in what repeats a failure" 2 "KFLAGS=\"-O1\" OP=relu CASE='edges'" \
+    "${MAKE:-make}" --no-print-directory verify KERNELS="$work/hides_nan.c" KFLAGS=-O1
 build empty '' '.kernels = &(gm_kernels){ "empty" }'
 says "an empty table" 1 '^nothing ran$' "$verify" "$so"
 relu 1 'wanted [0-9]+: glamm_plugin.size' other_header '' '.size = 8'

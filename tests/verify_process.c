@@ -54,7 +54,7 @@ void verify_finish(verify_process *c, int silent, double limit, char *how, size_
     else if (WIFSIGNALED(status))
         snprintf(how, size, "crashed: %s%s", strsignal(WTERMSIG(status)),
                  WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGBUS
-                 ? " (no memory lies behind an input's last element)" : "");
+                 ? " (no memory lies around an input or behind an output)" : "");
     else snprintf(how, size, "ended the process with exit status %d", WEXITSTATUS(status));
 }
 

@@ -192,6 +192,9 @@ int verify_end(const verify_report *r, const verify_table *t)
                                 filled, "eps", ops_eps(t->precision), "cases", r->list, "passed",
                                 (json_int_t)r->passed, "failed", (json_int_t)r->failed, "vacuous",
                                 (json_int_t)r->vacuous);
+        if (r->peak)
+            json_object_set_new(all, "peak", json_pack("{s:f, s:f}", "bytes", r->peak->bytes,
+                                                       "flops", r->peak->flops));
         json_dumpf(all, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
         printf("\n");
         json_decref(all);
