@@ -156,6 +156,19 @@ START_TEST(gather_unpacks_rows)
 }
 END_TEST
 
+START_TEST(a_tensor_from_the_host_has_all_its_blocks)
+{
+    gm_ctx *c = gm_ctx_new(gm_kernels_ref(), NULL);
+    int64_t K = 2 * gm_block_values(TYPES[_i]);
+    problem p = problem_new(TYPES[_i], 1, 3, K);
+    gm_tensor w = gm_from(c, p.type, p.q, 2, GM_DIMS(3, K));
+    ck_assert(w.data && gm_bytes(w) == gm_type_bytes(p.type, 3 * K));
+    ck_assert_mem_eq(w.data, p.q, gm_bytes(w));
+    problem_free(&p);
+    gm_ctx_free(c);
+}
+END_TEST
+
 Suite *test_quant(void)
 {
     Suite *s = suite_create("quant");
@@ -164,6 +177,7 @@ Suite *test_quant(void)
     tcase_add_loop_test(t, each_processor_s_product, 0, NTYPES);
     tcase_add_loop_test(t, an_infinite_input, 0, NTYPES);
     tcase_add_loop_test(t, gather_unpacks_rows, 0, NTYPES);
+    tcase_add_loop_test(t, a_tensor_from_the_host_has_all_its_blocks, 0, NTYPES);
     tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
     return s;
