@@ -105,7 +105,7 @@ mini "mini without layernorm's eps" 1 'first outside: tap/model.vision_tower' "$
 mini "where to look" 1 "again: make verify KERNELS=.*try.so WHOLE=golden/mini CASE='gcg'" "$work/try.so"
 relu 1 'FAIL .*crashed' crashes_in_the_model 'abort()'
 mini "a crash in mini" 1 '^ *crashed: Aborted' "$so"
-says "no such case of mini" 1 '^nothing ran$' "$verify" --whole golden/mini --case none "$so"
+says "no such case of mini" 1 "golden/mini has no case 'none'" "$verify" --whole golden/mini --case none "$so"
 says "no such model" 1 'no-such' "$verify" --whole no-such "$so"
 
 # ---- nothing to check ----

@@ -115,6 +115,10 @@ static int run_whole(const options *o, const verify_table *t, verify_report *r)
         return 1;
     }
     if (!r->list) printf("\nPyTorch: worst error of a module as a fraction of its tolerance\n");
+    fflush(stdout);
+    if (!used) fprintf(stderr, "verify: the model calls none of the slots that the table fills\n");
+    else if (r->passed + r->failed == 0)
+        fprintf(stderr, "verify: %s has no case '%s'\n", o->whole, o->only ? o->only : "");
     return verify_end(r, t);
 }
 
