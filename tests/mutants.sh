@@ -4,6 +4,7 @@
 # what caught it; those of threads and barriers in gpu/, on the emulated GPU.  Exit 1 when one survives that
 # is not known to.  EMU_COMPILE: the compiler of the emulation and its flags.
 set -u
+: "${EMU_COMPILE:?make mutants sets it}"
 build=$1 only=${2:-}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

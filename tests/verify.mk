@@ -45,7 +45,7 @@ verify: $(B)/verify
 	    $(if $(JSON),--json) $(if $(BENCH),--bench) $(if $(KERNELS)$(BACKEND),,--backend '') \
 	    $(if $(BACKEND),--backend '$(BACKEND)') $(if $(KERNELS),--again '$(AGAIN)' "$$kernels")
 
-# Does it catch mistakes?  A quarter of an hour: eleven hundred, planted in the oracle one at a time.  RULE: some alone.
+# Does it catch mistakes?  Some twenty minutes: eleven hundred, planted one at a time.  RULE: some alone.
 mutants: $(B)/verify $(B)/libglamm_emu.so
 	@EMU_COMPILE='$(CXX) $(EMUFLAGS) $(EMUSAN)' bash tests/mutants.sh $(B) '$(RULE)'
 .PHONY: verify mutants
