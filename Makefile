@@ -22,9 +22,11 @@ LDLIBS  += -lturbojpeg
 endif
 
 LIB_C   := $(wildcard ref/*.c ref/kernels/*.c io/*.c eval/*.c train/*.c)
-# x86_*.c: kernels for instructions that only some processors have; chosen when the program runs.
-X86     := $(findstring x86_64,$(shell $(CC) -dumpmachine))
-LIB_C   := $(filter-out $(if $(X86),ref/kernels/x86_none.c,$(filter-out %_none.c,$(wildcard ref/kernels/x86_*.c))),$(LIB_C))
+# x86_*.c, arm_*.c: kernels for instructions that only some processors have; chosen when the program runs.
+MACHINE := $(shell $(CC) -dumpmachine)
+X86     := $(findstring x86_64,$(MACHINE))
+FAMILY  := $(if $(X86),x86_,$(if $(findstring aarch64,$(MACHINE)),arm_,other_))
+LIB_C   := $(filter-out $(patsubst %,ref/kernels/%%.c,$(filter-out $(FAMILY),x86_ arm_ other_)),$(LIB_C))
 LIB_C   := $(filter-out io/jpeg_turbo.c io/jpeg_stb.c train/comm_none.c train/comm_mpi.c,$(LIB_C)) $(wildcard io/jpeg_$(JPEG).c)
 # MPI=1: training by processes of several machines (docs/TRAINING.md).
 LIB_C   += train/comm_$(if $(MPI),mpi,none).c
@@ -81,6 +83,8 @@ $(B)/ref/kernels/x86_amx.o: EXTRA := -O3 -mamx-tile -mamx-bf16 -D_DEFAULT_SOURCE
 $(B)/ref/kernels/x86_bf16.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512bf16 -mfma \
   -ffp-contract=fast
 $(B)/ref/kernels/x86_avx2.o $(B)/ref/kernels/x86_avx2_k.o: EXTRA := -O3 -mavx2 -mfma -mf16c -ffp-contract=fast
+$(B)/ref/kernels/arm_neon.o $(B)/ref/kernels/arm_neon_k.o $(B)/ref/kernels/arm_neon8.o: EXTRA := -O3 -ffp-contract=fast
+$(B)/ref/kernels/arm_dotprod.o: EXTRA := -O3 -march=armv8.2-a+dotprod -ffp-contract=fast
 $(B)/io/os.o: EXTRA := -D_DEFAULT_SOURCE
 $(B)/io/processes.o: EXTRA := -D_DEFAULT_SOURCE
 $(B)/ref/plugin.o: EXTRA := -D_POSIX_C_SOURCE=200809L

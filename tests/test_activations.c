@@ -136,14 +136,12 @@ END_TEST
 /* Every product that this processor has, on rows of 1 to 20 blocks: whole groups and a rest. */
 START_TEST(each_processor_s_product)
 {
-    const cpu_dots8 *tables[2] = { cpu_dots8_x86(), NULL };
-    int n = tables[0] ? 1 : 0;
+    const cpu_dots8 *table;
     gm_dtype type = TYPES[_i].type;
     gm_kernels ref = table("ref", "q8");
-    if (tables[0] == &cpu_dots8_vnni) tables[n++] = &cpu_dots8_avx2;
-    for (int t = 0; t < n; t++)
+    for (int t = 0; (table = cpu_best_dots8(t)) != NULL; t++)
         for (int64_t blocks = 1; blocks <= 20; blocks++) {
-            const cpu_dot8 dot[3] = { tables[t]->q8_0, tables[t]->q4_0, tables[t]->q4_1 };
+            const cpu_dot8 dot[3] = { table->q8_0, table->q4_0, table->q4_1 };
             float x[20 * GM_BLOCK], w[20 * GM_BLOCK], want;
             gm_q8_block room[20];
             cpu_group8 packed[3];
@@ -156,7 +154,7 @@ START_TEST(each_processor_s_product)
             ck_assert_int_eq(ref.linear(&want, x, q, type, NULL, 1, 1, width, room), 0);
             float got = dot[_i](q, packed, blocks);
             ck_assert_msg(fabsf(got - want) <= 4 * (float)GM_EPS * size_of(x, q, type, blocks),
-                          "%s, %d blocks: %.9g, wanted %.9g", tables[t]->name, (int)blocks,
+                          "%s, %d blocks: %.9g, wanted %.9g", table->name, (int)blocks,
                           (double)got, (double)want);
             free(q);
         }

@@ -99,10 +99,8 @@ END_TEST
 /* Every product that this processor has, on rows of 1 to 9 blocks. */
 START_TEST(each_processor_s_product)
 {
-    const cpu_dots *tables[2] = { cpu_dots_x86(), NULL };
-    int n = tables[0] ? 1 : 0;
-    if (tables[0] && strcmp(tables[0]->name, "avx512") == 0) tables[n++] = &cpu_dots_avx2;
-    for (int t = 0; t < n; t++)
+    const cpu_dots *table;
+    for (int t = 0; (table = cpu_best_dots(t)) != NULL; t++)
         for (int64_t blocks = 1; blocks < 10; blocks++) {
             problem p = problem_new(TYPES[_i], 1, 1, gm_block_values(TYPES[_i]) * blocks);
             double want = 0, scale = 0;
@@ -111,9 +109,9 @@ START_TEST(each_processor_s_product)
                 want += v;
                 scale += fabs((double)p.x[i]) * magnitude(&p, i);
             }
-            double got = (double)dot_of(tables[t], p.type)(p.q, p.x, blocks);
+            double got = (double)dot_of(table, p.type)(p.q, p.x, blocks);
             ck_assert_msg(fabs(got - want) <= 4 * GM_EPS * scale, "%s, %d blocks: %.9g, wanted %.9g",
-                          tables[t]->name, (int)blocks, got, want);
+                          table->name, (int)blocks, got, want);
             problem_free(&p);
         }
 }
@@ -122,18 +120,16 @@ END_TEST
 /* Inf x weight, as one product, is what the oracle gives: never Inf - Inf of a weight's two terms. */
 START_TEST(an_infinite_input)
 {
-    const cpu_dots *tables[2] = { cpu_dots_x86(), NULL };
-    int n = tables[0] ? 1 : 0;
-    if (tables[0] && strcmp(tables[0]->name, "avx512") == 0) tables[n++] = &cpu_dots_avx2;
-    for (int t = 0; t < n; t++)
+    const cpu_dots *table;
+    for (int t = 0; (table = cpu_best_dots(t)) != NULL; t++)
         for (int64_t at = 0; at < 3 * gm_block_values(TYPES[_i]); at++) {
             problem p = problem_new(TYPES[_i], 1, 1, 3 * gm_block_values(TYPES[_i]));
             double want = 0;
             p.x[at] = at % 2 ? INFINITY : -INFINITY;
             for (int64_t i = 0; i < p.K; i++) want += (double)p.x[i] * gm_typed(p.q, p.type, i);
-            double got = (double)dot_of(tables[t], p.type)(p.q, p.x, 3);
+            double got = (double)dot_of(table, p.type)(p.q, p.x, 3);
             ck_assert_msg(got == want || (isnan(got) && isnan(want)), "%s, %d: %g, wanted %g",
-                          tables[t]->name, (int)at, got, want);
+                          table->name, (int)at, got, want);
             problem_free(&p);
         }
 }

@@ -1,5 +1,5 @@
 /* Products of rows of weights with x, by what the processor can do.  Compiled once for each kind of
- * processor (x86_*.c); x86_dots.c chooses. */
+ * processor (x86_*.c, arm_*.c); x86_dots.c, arm_dots.c or other_dots.c chooses. */
 #ifndef GM_CPU_DOTS_H
 #define GM_CPU_DOTS_H
 #include "typed.h"
@@ -10,17 +10,17 @@ typedef float (*cpu_dot)(const uint8_t *w, const float *x, int64_t blocks);
 /* y[i] = row i of w (CPU_ROWS, K) times x (K): as many rows as there are streams that the memory
  * reads side by side; x comes from the cache once for all of them. */
 enum { CPU_ROWS = 8 };
-typedef void (*cpu_rows16)(float *y, const uint16_t *w, const float *x, int64_t K);
+typedef void (*cpu_rows)(float *y, const void *w, const float *x, int64_t K);
 
 typedef struct {
     const char *name;
     cpu_dot q8_0, q4_0, q4_1, q4_k, q5_k, q6_k;
-    cpu_rows16 bf16;
+    cpu_rows f32, bf16, f16;
 } cpu_dots;
 
-/* The best of this processor's, NULL when plain C is (x86_dots.c; x86_none.c elsewhere); bf16
- * may be NULL. */
-const cpu_dots *cpu_dots_x86(void);
+/* Those of this processor, the best as 0; NULL when it has no more, and plain C is best.  f32, bf16
+ * and f16 may be NULL. */
+const cpu_dots *cpu_best_dots(int i);
 /* x86_avx512.c, x86_avx2.c */
 extern const cpu_dots cpu_dots_avx512, cpu_dots_avx2;
 float cpu_avx512_q4_k(const uint8_t *w, const float *x, int64_t blocks);    /* x86_avx512_k.c */
@@ -48,7 +48,7 @@ typedef struct { float d[CPU_GROUP], s[CPU_GROUP]; int8_t q[CPU_GROUP * GM_BLOCK
 typedef float (*cpu_dot8)(const uint8_t *w, const cpu_group8 *x, int64_t blocks);
 typedef struct { const char *name; cpu_dot8 q8_0, q4_0, q4_1; } cpu_dots8;
 
-const cpu_dots8 *cpu_dots8_x86(void);
+const cpu_dots8 *cpu_best_dots8(int i);                     /* likewise */
 /* x86_vnni.c, x86_avx2.c */
 extern const cpu_dots8 cpu_dots8_vnni, cpu_dots8_avx2;
 

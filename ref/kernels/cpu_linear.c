@@ -85,8 +85,13 @@ static float dot_typed(const void *w, gm_dtype wt, int64_t n, const float *x, in
 /* CPU_ROWS rows of w from row n on, where the processor has a product for that. */
 static void row_group(float *y, const float *x, const void *w, gm_dtype wt, int64_t n, int64_t K)
 {
-    const cpu_dots *best = cpu_dots_x86();
-    if (wt == GM_BF16 && best && best->bf16) best->bf16(y, (const uint16_t *)w + n * K, x, K);
+    const cpu_dots *best = cpu_best_dots(0);
+    cpu_rows rows = !best           ? NULL
+                    : wt == GM_F32  ? best->f32
+                    : wt == GM_BF16 ? best->bf16
+                    : wt == GM_F16  ? best->f16
+                                    : NULL;
+    if (rows) rows(y, (const uint8_t *)w + n * K * (wt == GM_F32 ? 4 : 2), x, K);
     else for (int64_t i = 0; i < CPU_ROWS; i++) y[i] = dot_typed(w, wt, n + i, x, K);
 }
 

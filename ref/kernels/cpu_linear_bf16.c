@@ -11,7 +11,7 @@ enum { FEW_ROWS = 4 };
 
 static const cpu_products *product_for(int64_t R)
 {
-    return R > FEW_ROWS ? cpu_products_x86() : NULL;
+    return R > FEW_ROWS ? cpu_best_products() : NULL;
 }
 
 size_t cpu_tile_bytes(int64_t R, int64_t K)

@@ -115,7 +115,7 @@ static void fast(float *y, const float *x, const void *w, gm_dtype wt, const flo
 /* Up to so many rows the weights' reading takes longer than their product. */
 enum { FEW_ROWS = 4 };
 
-static cpu_product8 product_for(int64_t R) { return R > FEW_ROWS ? cpu_product8_x86() : NULL; }
+static cpu_product8 product_for(int64_t R) { return R > FEW_ROWS ? cpu_best_product8() : NULL; }
 
 /* Row i of a tile's block. */
 static void pack_row(cpu_block8 *y, int64_t i, const gm_q8_block *q, gm_dtype wt)
@@ -187,14 +187,14 @@ size_t cpu_linear_q8_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K)
     size_t rounded = ref_linear_q8_scratch(wt, R, N, K);
     if (!rounded) return cpu_linear_scratch(wt, R, N, K);
     if (product_for(R)) return tiles_bytes(R, K) + cpu_panels_bytes(R);
-    if (!cpu_dots8_x86()) return rounded;
+    if (!cpu_best_dots8(0)) return rounded;
     return (size_t)(R * cpu_groups(K / GM_BLOCK)) * sizeof(cpu_group8);
 }
 
 int cpu_linear_q8(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
                   int64_t N, int64_t K, void *scratch)
 {
-    const cpu_dots8 *best = cpu_dots8_x86();
+    const cpu_dots8 *best = cpu_best_dots8(0);
     if (!ref_linear_q8_scratch(wt, R, N, K)) return cpu_linear(y, x, w, wt, b, R, N, K, scratch);
     if (K % GM_BLOCK) return 1;
     if (product_for(R)) many_rows(y, x, w, wt, b, R, N, K, scratch, product_for(R));

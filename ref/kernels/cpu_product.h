@@ -30,11 +30,11 @@ static inline void cpu_place_panel(float *y, const float *out, const float *b, i
 size_t cpu_panels_bytes(int64_t R);
 static inline int64_t cpu_panel_size(int64_t R) { return (R + CPU_SPARE) * CPU_PANEL; }
 
-/* NULL: this processor has none (x86_dots.c; x86_none.c elsewhere). */
-const cpu_products *cpu_products_x86(void);
+/* NULL: this processor has none (x86_dots.c, arm_dots.c, other_dots.c). */
+const cpu_products *cpu_best_products(void);
 /* x86_amx.c: NULL without AMX, or unless it is asked for. */
 const cpu_products *cpu_products_amx(void);
-/* Its state in words; x86_none.c elsewhere. */
+/* Its state in words. */
 const char *cpu_amx_state(void);
 /* x86_bf16.c */
 void cpu_product_bf16(float *out, const void *x, const uint16_t *w, int64_t R, int64_t columns,
@@ -59,10 +59,12 @@ typedef struct {
  * blocks. */
 typedef void (*cpu_product8)(float *out, const cpu_block8 *x, const uint8_t *w, gm_dtype wt,
                              int64_t R, int64_t columns, int64_t blocks);
-cpu_product8 cpu_product8_x86(void);
-/* x86_int8.c */
+cpu_product8 cpu_best_product8(void);
+/* x86_int8.c, arm_dotprod.c */
 void cpu_product_vnni(float *out, const cpu_block8 *x, const uint8_t *w, gm_dtype wt, int64_t R,
                       int64_t columns, int64_t blocks);
+void cpu_product_dotprod(float *out, const cpu_block8 *x, const uint8_t *w, gm_dtype wt, int64_t R,
+                         int64_t columns, int64_t blocks);
 static inline int64_t cpu_tiles8(int64_t R) { return (R + CPU_TILE8 - 1) / CPU_TILE8; }
 
 #endif

@@ -96,12 +96,14 @@ void cpu_unpack(float *dst, const uint8_t *src, gm_dtype type, int64_t blocks)
     else cpu_unpack_k(dst, src, type, blocks);
 }
 
-static const cpu_dots PLAIN = { "plain C", dot_q8_0, dot_q4_0, dot_q4_1, cpu_dot_q4_k,
-                                cpu_dot_q5_k, cpu_dot_q6_k, NULL };
+static const cpu_dots PLAIN = {
+    .name = "plain C", .q8_0 = dot_q8_0, .q4_0 = dot_q4_0, .q4_1 = dot_q4_1,
+    .q4_k = cpu_dot_q4_k, .q5_k = cpu_dot_q5_k, .q6_k = cpu_dot_q6_k
+};
 
 float cpu_dot_quantised(const uint8_t *w, gm_dtype type, const float *x, int64_t blocks)
 {
-    const cpu_dots *best = cpu_dots_x86();
+    const cpu_dots *best = cpu_best_dots(0);
     if (!best) best = &PLAIN;
     switch (type) {
     case GM_Q8_0: return best->q8_0(w, x, blocks);

@@ -74,9 +74,9 @@ const char *gm_cpu_describe(char *buf, size_t size)
 
 const char *gm_cpu_products(char *buf, size_t size)
 {
-    const cpu_dots *dots = cpu_dots_x86();
-    const cpu_dots8 *dots8 = cpu_dots8_x86();
-    const cpu_products *products = cpu_products_x86();
+    const cpu_dots *dots = cpu_best_dots(0);
+    const cpu_dots8 *dots8 = cpu_best_dots8(0);
+    const cpu_products *products = cpu_best_products();
     snprintf(buf, size, "%s for floats, %s for 8 bits, %s for bf16; AMX %s",
              dots ? dots->name : "plain C", dots8 ? dots8->name : "plain C",
              products ? products->name : "sgemm", cpu_amx_state());

@@ -81,8 +81,10 @@ static float dot_q4_1(const uint8_t *w, const float *x, int64_t blocks)
     return sum_of(_mm256_add_ps(sum, other));
 }
 
-const cpu_dots cpu_dots_avx2 = { "avx2", dot_q8_0, dot_q4_0, dot_q4_1, cpu_avx2_q4_k,
-                                 cpu_avx2_q5_k, cpu_avx2_q6_k, NULL };
+const cpu_dots cpu_dots_avx2 = {
+    .name = "avx2", .q8_0 = dot_q8_0, .q4_0 = dot_q4_0, .q4_1 = dot_q4_1,
+    .q4_k = cpu_avx2_q4_k, .q5_k = cpu_avx2_q5_k, .q6_k = cpu_avx2_q6_k
+};
 
 /* ---- 8-bit activations ---- */
 

@@ -92,8 +92,9 @@ static inline __m512 wide_at(const uint16_t *p)
     return _mm512_castsi512_ps(_mm512_slli_epi32(bits, 16));
 }
 
-static void rows_bf16(float *y, const uint16_t *w, const float *x, int64_t K)
+static void rows_bf16(float *y, const void *weights, const float *x, int64_t K)
 {
+    const uint16_t *w = weights;
     __m512 even[CPU_ROWS], odd[CPU_ROWS];
     int64_t k = 0;
     for (int r = 0; r < CPU_ROWS; r++) even[r] = odd[r] = _mm512_setzero_ps();
@@ -112,5 +113,7 @@ static void rows_bf16(float *y, const uint16_t *w, const float *x, int64_t K)
     }
 }
 
-const cpu_dots cpu_dots_avx512 = { "avx512", dot_q8_0, dot_q4_0, dot_q4_1, cpu_avx512_q4_k,
-                                   cpu_avx512_q5_k, cpu_avx512_q6_k, rows_bf16 };
+const cpu_dots cpu_dots_avx512 = {
+    .name = "avx512", .q8_0 = dot_q8_0, .q4_0 = dot_q4_0, .q4_1 = dot_q4_1,
+    .q4_k = cpu_avx512_q4_k, .q5_k = cpu_avx512_q5_k, .q6_k = cpu_avx512_q6_k, .bf16 = rows_bf16
+};

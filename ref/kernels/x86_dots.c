@@ -15,18 +15,25 @@ static int has_avx2(void)
            __builtin_cpu_supports("f16c");
 }
 
-const cpu_dots *cpu_dots_x86(void)
+const cpu_dots *cpu_best_dots(int i)
 {
-    return has_avx512() ? &cpu_dots_avx512 : has_avx2() ? &cpu_dots_avx2 : NULL;
+    const cpu_dots *here[2] = { NULL };
+    int n = 0;
+    if (has_avx512()) here[n++] = &cpu_dots_avx512;
+    if (has_avx2()) here[n++] = &cpu_dots_avx2;
+    return i < n ? here[i] : NULL;
 }
 
-const cpu_dots8 *cpu_dots8_x86(void)
+const cpu_dots8 *cpu_best_dots8(int i)
 {
-    if (has_avx512() && __builtin_cpu_supports("avx512vnni")) return &cpu_dots8_vnni;
-    return has_avx2() ? &cpu_dots8_avx2 : NULL;
+    const cpu_dots8 *here[2] = { NULL };
+    int n = 0;
+    if (has_avx512() && __builtin_cpu_supports("avx512vnni")) here[n++] = &cpu_dots8_vnni;
+    if (has_avx2()) here[n++] = &cpu_dots8_avx2;
+    return i < n ? here[i] : NULL;
 }
 
-const cpu_products *cpu_products_x86(void)
+const cpu_products *cpu_best_products(void)
 {
     static const cpu_products bf16 = { "avx512-bf16", cpu_tile_bytes, cpu_tile_rows,
                                        cpu_product_bf16 };
@@ -35,7 +42,7 @@ const cpu_products *cpu_products_x86(void)
     return has_avx512() && __builtin_cpu_supports("avx512bf16") ? &bf16 : NULL;
 }
 
-cpu_product8 cpu_product8_x86(void)
+cpu_product8 cpu_best_product8(void)
 {
     return has_avx512() && __builtin_cpu_supports("avx512vnni") ? cpu_product_vnni : NULL;
 }
