@@ -79,7 +79,8 @@ $(B)/train/adamw.o $(B)/train/comm_fork.o: EXTRA := -O3 -fno-math-errno -fno-tra
 $(B)/ref/kernels/x86_avx512.o $(B)/ref/kernels/x86_avx512_k.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -ffp-contract=fast
 $(B)/ref/kernels/x86_vnni.o $(B)/ref/kernels/x86_int8.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c \
   -ffp-contract=fast
-$(B)/ref/kernels/x86_amx.o: EXTRA := -O3 -mamx-tile -mamx-bf16 -D_DEFAULT_SOURCE
+$(B)/ref/kernels/x86_amx.o: EXTRA := -O3 -mamx-tile -mamx-bf16 -mamx-int8 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma \
+  -ffp-contract=fast -D_DEFAULT_SOURCE
 $(B)/ref/kernels/x86_bf16.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512bf16 -mfma \
   -ffp-contract=fast
 $(B)/ref/kernels/x86_avx2.o $(B)/ref/kernels/x86_avx2_k.o: EXTRA := -O3 -mavx2 -mfma -mf16c -ffp-contract=fast

@@ -65,7 +65,7 @@ typedef struct {
     module *modules;
     gm_plan plan;
     gm_error fault;             /* tensors that do not fit the model; "" when all do */
-    char blas[160], products[160];
+    char blas[160], products[200];
     bool *bad;                  /* --check: per tensor, NULL otherwise */
     int64_t nbad;
 } info;

@@ -4,5 +4,6 @@
 #include "../ref/kernels/cpu_product.h"
 
 extern const cpu_products amx_emulated;
+extern const cpu_products8 amx_emulated8;
 
 #endif

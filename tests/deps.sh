@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: deps.sh SET...     SETs: build, check, fuzz, mpi.  Installs the Debian packages that are missing: as
+# usage: deps.sh SET...     SETs: build, check, fuzz, mpi, arm.  Installs the Debian packages that are missing: as
 # root, or through sudo where it asks no password; else prints the command and fails.
 set -u
 
@@ -20,6 +20,9 @@ libturbojpeg0-dev        reads JPEG to the same bits as the authors' OpenCV" ;;
     check) echo "check                    the test framework
 libsubunit-dev           check's library asks for it
 g++                      the emulated GPU, on which the CUDA kernels are tested" ;;
+    arm) echo "gcc-aarch64-linux-gnu    make check-arm: the build for aarch64
+libc6-dev-arm64-cross    its C library
+qemu-user-static         runs what was built" ;;
     mpi) echo "libopenmpi-dev           make MPI=1: training by several processes
 openmpi-bin              mpirun" ;;
     fuzz) echo "clang                    libFuzzer

@@ -68,7 +68,7 @@ static float size_of(const float *x, const uint8_t *w, gm_dtype type, int64_t bl
         gm_round_q8(&q, x + i * GM_BLOCK);
         for (int k = 0; k < GM_BLOCK; k++)
             dot += fabs(q.q[k] * ((double)gm_quantised(w, type, k) - m));
-        sum += (double)q.d * dot + fabs(m * (double)q.s);
+        sum += (double)q.d * dot + (m != 0 ? fabs(m * (double)q.s) : 0);
     }
     return (float)sum;
 }
@@ -136,12 +136,12 @@ END_TEST
 /* Every product that this processor has, on rows of 1 to 20 blocks: whole groups and a rest. */
 START_TEST(each_processor_s_product)
 {
-    const cpu_dots8 *table;
+    const cpu_dots8 *here;
     gm_dtype type = TYPES[_i].type;
     gm_kernels ref = table("ref", "q8");
-    for (int t = 0; (table = cpu_best_dots8(t)) != NULL; t++)
+    for (int t = 0; (here = cpu_best_dots8(t)) != NULL; t++)
         for (int64_t blocks = 1; blocks <= 20; blocks++) {
-            const cpu_dot8 dot[3] = { table->q8_0, table->q4_0, table->q4_1 };
+            const cpu_dot8 dot[3] = { here->q8_0, here->q4_0, here->q4_1 };
             float x[20 * GM_BLOCK], w[20 * GM_BLOCK], want;
             gm_q8_block room[20];
             cpu_group8 packed[3];
@@ -154,7 +154,7 @@ START_TEST(each_processor_s_product)
             ck_assert_int_eq(ref.linear(&want, x, q, type, NULL, 1, 1, width, room), 0);
             float got = dot[_i](q, packed, blocks);
             ck_assert_msg(fabsf(got - want) <= 4 * (float)GM_EPS * size_of(x, q, type, blocks),
-                          "%s, %d blocks: %.9g, wanted %.9g", table->name, (int)blocks,
+                          "%s, %d blocks: %.9g, wanted %.9g", here->name, (int)blocks,
                           (double)got, (double)want);
             free(q);
         }
@@ -185,6 +185,41 @@ START_TEST(amx_tiles)
     for (int64_t i = 0; i < n; i++)
         ck_assert_float_eq_tol(y[i], want[i], 4 * (float)GM_EPS * (float)s[2]);
     free(x), free(got), free(y), free(want), free(w), free(packed), free(scratch);
+}
+END_TEST
+
+/* The same for weights in blocks: around 16 and 32 rows, 64 outputs, 8 blocks; a row whose s is
+ * beyond f16's range, which only q4_1 may notice. */
+START_TEST(amx_tiles_8)
+{
+    static const int64_t sizes[][3] = { { 5, 3, 1 }, { 33, 65, 9 }, { 32, 64, 8 }, { 16, 70, 17 } };
+    const int64_t *s = sizes[_i / 3], n = s[0] * s[1], blocks = s[2], width = blocks * GM_BLOCK;
+    gm_dtype type = TYPES[_i % 3].type;
+    int64_t row = blocks * gm_block_bytes(type);
+    gm_kernels ref = table("ref", "q8");
+    float *x = malloc((size_t)(s[0] * width) * 4), *got = malloc((size_t)cpu_panel_size(s[0]) * 4),
+          *y = malloc((size_t)n * 4), *want = malloc((size_t)n * 4), *size = malloc((size_t)n * 4),
+          *w = malloc((size_t)(s[1] * width) * 4);
+    for (int64_t i = 0; i < s[0] * width; i++) x[i] = hash_uniform(1, (uint32_t)i);
+    for (int64_t i = 0; i < GM_BLOCK && type != GM_Q4_1; i++) x[i] = 9000;
+    for (int64_t i = 0; i < s[1] * width; i++) w[i] = hash_uniform(2, (uint32_t)i);
+    gm_quantise(w, type, w, s[1] * width);
+    const uint8_t *q = (const uint8_t *)w;
+    void *packed = malloc(amx_emulated8.bytes(s[0], blocks));
+    void *scratch = malloc(ref.linear_scratch(type, s[0], s[1], width) + 64);
+    amx_emulated8.pack(packed, x, type, s[0], blocks);
+    for (int64_t i = 0; i < s[1]; i += CPU_PANEL) {
+        int64_t columns = s[1] - i < CPU_PANEL ? s[1] - i : CPU_PANEL;
+        amx_emulated8.product(got, packed, q + i * row, type, s[0], columns, blocks);
+        cpu_place_panel(y, got, NULL, s[0], s[1], i);
+    }
+    ck_assert_int_eq(ref.linear(want, x, q, type, NULL, s[0], s[1], width, scratch), 0);
+    for (int64_t o = 0; o < n; o++)
+        size[o] = size_of(x + o / s[1] * width, q + o % s[1] * row, type, blocks);
+    gm_comparison c = gm_compare_each(y, want, n, size, 4 * GM_EPS);
+    char text[400];
+    ck_assert_msg(c.verdict == GM_PASS, "%s", gm_comparison_text(text, sizeof text, &c));
+    free(x), free(got), free(y), free(want), free(size), free(w), free(packed), free(scratch);
 }
 END_TEST
 
@@ -270,6 +305,7 @@ Suite *test_activations(void)
     tcase_add_loop_test(t, each_processor_s_product, 0, 3);
     tcase_add_loop_test(t, bf16_agrees_with_the_oracle, 0, 8);
     tcase_add_loop_test(t, amx_tiles, 0, 4);
+    tcase_add_loop_test(t, amx_tiles_8, 0, 12);
     tcase_add_loop_test(t, other_weights_are_as_before, 0, 2);
     tcase_add_loop_test(t, what_is_not_finite_stays_so, 0, 4);
     tcase_add_test(t, names_of_activations);

@@ -1,23 +1,9 @@
-/* The product of bfloat16 matrices by tiles of 16 x 16 outputs and 32 inputs, as Intel's AMX has
- * them.  Who includes this has defined what a tile does: x86_amx.c by the instructions,
- * tests/amx_emulated.c in plain C, so that the cutting into tiles runs anywhere. */
+/* The product of bfloat16 matrices by tiles of 16 x 16 outputs and 32 inputs (amx_tiles.h). */
 #ifndef GM_AMX_PRODUCT_H
 #define GM_AMX_PRODUCT_H
-#include "cpu_product.h"
+#include "amx_tiles.h"
 
-enum { AMX_SIDE = 16, AMX_DEPTH = 32, AMX_ROWS = 2 * AMX_SIDE, AMX_RUN = 256 };
-
-/* Tiles: sums (i, j), rows of x i, columns of w j; i, j 0 or 1.  A row of every tile is 64 bytes;
- * stride: bytes from row to row. */
-static void amx_begin(void);
-static void amx_end(void);
-static inline void amx_zero(int i, int j);
-static inline void amx_load_x(int i, const uint16_t *x, int64_t stride);
-static inline void amx_load_w(int j, const uint32_t *w, int64_t stride);
-static inline void amx_multiply(int i, int j);      /* sum (i, j) += x i times w j */
-static inline void amx_store(int i, int j, float *y, int64_t stride);
-
-static int64_t amx_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+enum { AMX_DEPTH = 32, AMX_RUN = 256 };                     /* inputs of a tile, of a panel */
 
 static size_t amx_bytes(int64_t R, int64_t K)
 {
@@ -47,22 +33,32 @@ static void amx_panel(uint32_t *panel, const uint16_t *w, int64_t columns, int64
         }
 }
 
-/* out (32, columns) += 32 rows of x times 32 outputs of the panel; at first out counts as 0. */
+/* out (32, 32 of CPU_PANEL) += 32 rows of x times 32 outputs of the panel; at first out counts
+ * as 0. */
 static void amx_block(float *out, const uint16_t *x, int64_t width, const uint32_t *panel,
                       int64_t depth, int first)
 {
     float sum[AMX_ROWS][AMX_ROWS];
-    for (int t = 0; t < 4; t++) amx_zero(t / 2, t % 2);
+    const int64_t row = width * (int64_t)sizeof *x, pair = CPU_PANEL * (int64_t)sizeof *panel;
+    amx_stored();
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
     for (int64_t k = 0; k < depth; k += AMX_DEPTH) {
-        for (int i = 0; i < 2; i++)
-            amx_load_x(i, x + i * AMX_SIDE * width + k, width * (int64_t)sizeof *x);
-        for (int j = 0; j < 2; j++)
-            amx_load_w(j, panel + k / 2 * CPU_PANEL + j * AMX_SIDE,
-                       CPU_PANEL * (int64_t)sizeof *panel);
-        for (int t = 0; t < 4; t++) amx_multiply(t / 2, t % 2);
+        _tile_loadd(4, x + k, row);
+        _tile_loadd(5, x + AMX_SIDE * width + k, row);
+        _tile_loadd(6, panel + k / 2 * CPU_PANEL, pair);
+        _tile_loadd(7, panel + k / 2 * CPU_PANEL + AMX_SIDE, pair);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
     }
-    for (int t = 0; t < 4; t++)
-        amx_store(t / 2, t % 2, &sum[t / 2 * AMX_SIDE][t % 2 * AMX_SIDE], sizeof sum[0]);
+    _tile_stored(0, sum[0], sizeof sum[0]);
+    _tile_stored(1, sum[0] + AMX_SIDE, sizeof sum[0]);
+    _tile_stored(2, sum[AMX_SIDE], sizeof sum[0]);
+    _tile_stored(3, sum[AMX_SIDE] + AMX_SIDE, sizeof sum[0]);
     for (int r = 0; r < AMX_ROWS; r++)
         for (int n = 0; n < AMX_ROWS; n++)
             out[r * CPU_PANEL + n] = sum[r][n] + (first ? 0 : out[r * CPU_PANEL + n]);
@@ -72,9 +68,12 @@ static void amx_block(float *out, const uint16_t *x, int64_t width, const uint32
 static void amx_product(float *out, const void *x, const uint16_t *w, int64_t R, int64_t columns,
                         int64_t K)
 {
+    static const amx_shape shape = { .palette = 1,
+                                     .bytes = { 64, 64, 64, 64, 64, 64, 64, 64 },
+                                     .rows = { 16, 16, 16, 16, 16, 16, 16, 16 } };
     uint32_t panel[AMX_RUN / 2 * CPU_PANEL];
     int64_t width = amx_up(K, AMX_DEPTH);
-    amx_begin();
+    _tile_loadconfig(&shape);
     for (int64_t k = 0; k < width; k += AMX_RUN) {
         int64_t depth = width - k < AMX_RUN ? width - k : AMX_RUN;
         amx_panel(panel, w, columns, K, k, depth);
@@ -83,7 +82,7 @@ static void amx_product(float *out, const void *x, const uint16_t *w, int64_t R,
                 amx_block(out + r * CPU_PANEL + c, (const uint16_t *)x + r * width + k, width,
                           panel + c, depth, k == 0);
     }
-    amx_end();
+    _tile_release();
 }
 
 #endif

@@ -1,11 +1,9 @@
 /* 8-bit activations by the dot product of bytes (sdot: four sums of four products each): rows for
- * decoding, and the product of many rows.  There a panel of 64 outputs and eight blocks is unpacked
- * and turned so that a vector holds four inputs of four outputs (16 KB, in the first-level cache);
- * sixteen outputs meet three rows of x at a time: twelve whole numbers and twelve float sums in
- * registers.  Compiled with -march=armv8.2-a+dotprod (Makefile). */
-#include <string.h>
+ * decoding, and the product of many rows.  There a vector of a panel holds four inputs of four
+ * outputs; sixteen outputs meet three rows of x at a time: twelve whole numbers and twelve float
+ * sums in registers.  Compiled with -march=armv8.2-a+dotprod (Makefile). */
 #include "arm_dots8.h"
-#include "cpu_product.h"
+#include "cpu_panel8.h"
 
 static inline int32x4_t arm_dot32(int8x16_t a0, int8x16_t b0, int8x16_t a1, int8x16_t b1)
 {
@@ -18,54 +16,15 @@ const cpu_dots8 cpu_dots8_dotprod = { "neon-dotprod", dot_q8_0, dot_q4_0, dot_q4
 
 enum { VECTORS = 4, STEP = 4 * VECTORS };                   /* outputs at a time */
 
-typedef struct {
-    int32_t q[CPU_RUN8][8][CPU_PANEL];                      /* four inputs of an output each */
-    float d[CPU_RUN8][CPU_PANEL], m[CPU_RUN8][CPU_PANEL];
-} panel8;
-
-/* A block's 32 whole numbers, in order. */
-static inline int8x16x2_t numbers(const uint8_t *w, gm_dtype wt)
-{
-    int8x16x2_t v;
-    if (wt == GM_Q8_0) {
-        v.val[0] = vld1q_s8((const int8_t *)w + 2);
-        v.val[1] = vld1q_s8((const int8_t *)w + 18);
-        return v;
-    }
-    uint8x16_t q = vld1q_u8(w + gm_block_bytes(wt) - GM_BLOCK / 2);
-    int8x16_t less = vdupq_n_s8(wt == GM_Q4_0 ? 8 : 0);
-    v.val[0] = vsubq_s8(vreinterpretq_s8_u8(vandq_u8(q, vdupq_n_u8(15))), less);
-    v.val[1] = vsubq_s8(vreinterpretq_s8_u8(vshrq_n_u8(q, 4)), less);
-    return v;
-}
-
-/* Blocks k .. k + blocks of `rows` rows of w, `row` bytes apart; the rest of the panel is 0. */
-static void pack(panel8 *p, const uint8_t *w, gm_dtype wt, int64_t rows, int64_t row, int64_t k,
-                 int64_t blocks)
-{
-    if (rows < CPU_PANEL) memset(p, 0, sizeof *p);
-    for (int64_t b = 0; b < blocks; b++)
-        for (int64_t n = 0; n < rows; n++) {
-            const uint8_t *at = w + n * row + (k + b) * gm_block_bytes(wt);
-            int32_t words[8];
-            int8x16x2_t v = numbers(at, wt);
-            vst1q_s32(words, vreinterpretq_s32_s8(v.val[0]));
-            vst1q_s32(words + 4, vreinterpretq_s32_s8(v.val[1]));
-            for (int i = 0; i < 8; i++) p->q[b][i][n] = words[i];
-            p->d[b][n] = vgetq_lane_f32(arm_half_at(at), 0);
-            p->m[b][n] = wt == GM_Q4_1 ? vgetq_lane_f32(arm_half_at(at + 2), 0) : 0;
-        }
-}
-
 /* Whole numbers of one block: sum[r][v] of rows and vectors of outputs n and on. */
 static inline void block_sums(int32x4_t sum[CPU_TILE8][VECTORS], const cpu_block8 *x,
-                              const int32_t (*q)[CPU_PANEL], int64_t n)
+                              const int8_t (*q)[CPU_PANEL][4], int64_t n)
 {
     for (int r = 0; r < CPU_TILE8; r++)
         for (int v = 0; v < VECTORS; v++) sum[r][v] = vdupq_n_s32(0);
     for (int i = 0; i < 8; i++)
         for (int v = 0; v < VECTORS; v++) {
-            int8x16_t w = vreinterpretq_s8_s32(vld1q_s32(q[i] + n + 4 * v));
+            int8x16_t w = vld1q_s8(q[i][n + 4 * v]);
             for (int r = 0; r < CPU_TILE8; r++) {
                 int8x16_t four = vreinterpretq_s8_s32(vdupq_n_s32(x->q[i][r]));
                 sum[r][v] = vdotq_s32(sum[r][v], w, four);
@@ -74,7 +33,7 @@ static inline void block_sums(int32x4_t sum[CPU_TILE8][VECTORS], const cpu_block
 }
 
 /* out += a tile's blocks times outputs n and on of the panel; at first out counts as 0. */
-static inline void tile(float *out, const cpu_block8 *x, const panel8 *p, int64_t n,
+static inline void tile(float *out, const cpu_block8 *x, const cpu_panel8 *p, int64_t n,
                         int64_t blocks, int first, int minima)
 {
     float32x4_t all[CPU_TILE8][VECTORS];
@@ -97,14 +56,15 @@ static inline void tile(float *out, const cpu_block8 *x, const panel8 *p, int64_
         for (int v = 0; v < VECTORS; v++) vst1q_f32(out + r * CPU_PANEL + n + 4 * v, all[r][v]);
 }
 
-void cpu_product_dotprod(float *out, const cpu_block8 *x, const uint8_t *w, gm_dtype wt, int64_t R,
+void cpu_product_dotprod(float *out, const void *tiled, const uint8_t *w, gm_dtype wt, int64_t R,
                          int64_t columns, int64_t blocks)
 {
-    panel8 p;
+    const cpu_block8 *x = tiled;
+    cpu_panel8 p;
     int64_t row = blocks * gm_block_bytes(wt);
     for (int64_t k = 0; k < blocks; k += CPU_RUN8) {
         int64_t here = blocks - k < CPU_RUN8 ? blocks - k : CPU_RUN8;
-        pack(&p, w, wt, columns, row, k, here);
+        cpu_pack_panel8(&p, w, wt, columns, row, k, here);
         for (int64_t r = 0; r < R; r += CPU_TILE8, x += here)
             for (int64_t n = 0; n < CPU_PANEL; n += STEP)
                 if (wt == GM_Q4_1) tile(out + r * CPU_PANEL, x, &p, n, here, k == 0, 1);

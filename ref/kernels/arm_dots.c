@@ -21,6 +21,11 @@ const cpu_dots8 *cpu_best_dots8(int i)
 
 const cpu_products *cpu_best_products(void) { return NULL; }
 
-cpu_product8 cpu_best_product8(void) { return has_dotprod() ? cpu_product_dotprod : NULL; }
+const cpu_products8 *cpu_best_products8(void)
+{
+    static const cpu_products8 dotprod = { "neon-dotprod", cpu_tile8_bytes, cpu_tile8_rows,
+                                           cpu_product_dotprod };
+    return has_dotprod() ? &dotprod : NULL;
+}
 
 const char *cpu_amx_state(void) { return "not on this processor"; }

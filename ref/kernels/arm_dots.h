@@ -41,8 +41,8 @@ static inline float arm_total(const arm_sums *s)
     return vaddvq_f32(vaddq_f32(vaddq_f32(s->of[0], s->of[1]), vaddq_f32(s->of[2], s->of[3])));
 }
 
-/* s += (d q + m) x, sixteen of each.  Weights are formed first: an infinite x gives what it gives in
- * the oracle, where sums of d q x and of m x apart could be Inf - Inf. */
+/* s += (d q + m) x, sixteen of each.  Weights are formed first: an infinite x gives what it gives
+ * in the oracle, where sums of d q x and of m x apart could be Inf - Inf. */
 static inline void arm_add(arm_sums *s, int8x16_t q, const float *x, float32x4_t d, float32x4_t m)
 {
     int16x8_t low = vmovl_s8(vget_low_s8(q)), high = vmovl_high_s8(q);

@@ -5,8 +5,8 @@
 
 enum { Q4 = 144, Q5 = 176, Q6 = 210, PART = 32 };
 
-/* Rows of q4_K (five false) or q5_K, whose fifth bits lie before the half bytes: those of part j are
- * bits j. */
+/* Rows of q4_K (five false) or q5_K, whose fifth bits lie before the half bytes: those of part j
+ * are bits j. */
 static inline float parts_dot(const uint8_t *w, bool five, const float *x, int64_t blocks)
 {
     const uint8x16_t four = vdupq_n_u8(15), bit = vdupq_n_u8(16);

@@ -115,7 +115,10 @@ static void fast(float *y, const float *x, const void *w, gm_dtype wt, const flo
 /* Up to so many rows the weights' reading takes longer than their product. */
 enum { FEW_ROWS = 4 };
 
-static cpu_product8 product_for(int64_t R) { return R > FEW_ROWS ? cpu_best_product8() : NULL; }
+static const cpu_products8 *product_for(int64_t R)
+{
+    return R > FEW_ROWS ? cpu_best_products8() : NULL;
+}
 
 /* Row i of a tile's block. */
 static void pack_row(cpu_block8 *y, int64_t i, const gm_q8_block *q, gm_dtype wt)
@@ -126,9 +129,17 @@ static void pack_row(cpu_block8 *y, int64_t i, const gm_q8_block *q, gm_dtype wt
     y->s[i] = q->s;
 }
 
-static void pack_tiles(cpu_block8 *y, const float *x, gm_dtype wt, int64_t R, int64_t blocks)
+static int64_t tiles_of(int64_t R) { return (R + CPU_TILE8 - 1) / CPU_TILE8; }
+
+size_t cpu_tile8_bytes(int64_t R, int64_t blocks)
 {
-    int64_t tiles = cpu_tiles8(R);
+    return (size_t)(tiles_of(R) * blocks) * sizeof(cpu_block8);
+}
+
+void cpu_tile8_rows(void *tiled, const float *x, gm_dtype wt, int64_t R, int64_t blocks)
+{
+    cpu_block8 *y = tiled;
+    int64_t tiles = tiles_of(R);
     #pragma omp parallel for if (R * blocks * GM_BLOCK > CPU_GRAIN)
     for (int64_t t = 0; t < tiles; t++)
         for (int64_t run = 0; run < blocks; run += CPU_RUN8) {
@@ -143,22 +154,23 @@ static void pack_tiles(cpu_block8 *y, const float *x, gm_dtype wt, int64_t R, in
         }
 }
 
-static size_t tiles_bytes(int64_t R, int64_t K)
+/* In whole cache lines. */
+static size_t packed_bytes(const cpu_products8 *best, int64_t R, int64_t K)
 {
-    return ((size_t)(cpu_tiles8(R) * (K / GM_BLOCK)) * sizeof(cpu_block8) + 63) / 64 * 64;
+    return (best->bytes(R, K / GM_BLOCK) + 63) / 64 * 64;
 }
 
 static void many_rows(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
-                      int64_t R, int64_t N, int64_t K, void *packed, cpu_product8 product)
+                      int64_t R, int64_t N, int64_t K, void *packed, const cpu_products8 *best)
 {
     int64_t blocks = K / GM_BLOCK, bytes = blocks * gm_block_bytes(wt);
-    float *out = (float *)((char *)packed + tiles_bytes(R, K));
-    pack_tiles(packed, x, wt, R, blocks);
+    float *out = (float *)((char *)packed + packed_bytes(best, R, K));
+    best->pack(packed, x, wt, R, blocks);
     #pragma omp parallel for if (R * N * K > 2 * CPU_GRAIN)
     for (int64_t n = 0; n < N; n += CPU_PANEL) {
         float *mine = out + omp_get_thread_num() * cpu_panel_size(R);
-        product(mine, packed, (const uint8_t *)w + n * bytes, wt, R, cpu_min(CPU_PANEL, N - n),
-                blocks);
+        best->product(mine, packed, (const uint8_t *)w + n * bytes, wt, R,
+                      cpu_min(CPU_PANEL, N - n), blocks);
         cpu_place_panel(y, mine, b, R, N, n);
     }
 }
@@ -186,7 +198,7 @@ size_t cpu_linear_q8_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K)
 {
     size_t rounded = ref_linear_q8_scratch(wt, R, N, K);
     if (!rounded) return cpu_linear_scratch(wt, R, N, K);
-    if (product_for(R)) return tiles_bytes(R, K) + cpu_panels_bytes(R);
+    if (product_for(R)) return packed_bytes(product_for(R), R, K) + cpu_panels_bytes(R);
     if (!cpu_best_dots8(0)) return rounded;
     return (size_t)(R * cpu_groups(K / GM_BLOCK)) * sizeof(cpu_group8);
 }

@@ -46,25 +46,35 @@ enum { CPU_TILE = 6, CPU_DEPTH = 192 };
 size_t cpu_tile_bytes(int64_t R, int64_t K);
 void cpu_tile_rows(void *to, const float *x, int64_t R, int64_t K);
 
-/* 8-bit activations (typed.h) of a block of 32 and three rows; a row that does not exist is 0.
- * q[i]: elements 4 i to 4 i + 3 of each row.  lift: what makes up for weights that are taken as
- * unsigned, -128 sum(q) for q8_0, -8 sum(q) for q4_0. */
+/* Likewise with 8-bit activations (typed.h); w (columns, blocks) quantised. */
+typedef struct {
+    const char *name;
+    size_t (*bytes)(int64_t R, int64_t blocks);             /* of packed x, for any type */
+    void (*pack)(void *to, const float *x, gm_dtype wt, int64_t R, int64_t blocks);
+    void (*product)(float *out, const void *x, const uint8_t *w, gm_dtype wt, int64_t R,
+                    int64_t columns, int64_t blocks);
+} cpu_products8;
+
+const cpu_products8 *cpu_best_products8(void);
+/* x86_amx.c: as cpu_products_amx. */
+const cpu_products8 *cpu_products8_amx(void);
+/* x86_int8.c, arm_dotprod.c: the product for the rows that follow. */
+void cpu_product_vnni(float *out, const void *x, const uint8_t *w, gm_dtype wt, int64_t R,
+                      int64_t columns, int64_t blocks);
+void cpu_product_dotprod(float *out, const void *x, const uint8_t *w, gm_dtype wt, int64_t R,
+                         int64_t columns, int64_t blocks);
+
+/* A block of 32 and three rows; a row that does not exist is 0.  q[i]: elements 4 i to 4 i + 3 of
+ * each row.  lift: what makes up for weights that are taken as unsigned, -128 sum(q) for q8_0,
+ * -8 sum(q) for q4_0. */
 enum { CPU_TILE8 = 3, CPU_RUN8 = 8 };                       /* rows; blocks of a run */
 typedef struct {
     int32_t q[8][CPU_TILE8], lift[CPU_TILE8];
     float d[CPU_TILE8], s[CPU_TILE8];
 } cpu_block8;
 
-/* Likewise; w (columns, blocks) quantised; x: runs of CPU_RUN8 blocks, in them tiles, in them
- * blocks. */
-typedef void (*cpu_product8)(float *out, const cpu_block8 *x, const uint8_t *w, gm_dtype wt,
-                             int64_t R, int64_t columns, int64_t blocks);
-cpu_product8 cpu_best_product8(void);
-/* x86_int8.c, arm_dotprod.c */
-void cpu_product_vnni(float *out, const cpu_block8 *x, const uint8_t *w, gm_dtype wt, int64_t R,
-                      int64_t columns, int64_t blocks);
-void cpu_product_dotprod(float *out, const cpu_block8 *x, const uint8_t *w, gm_dtype wt, int64_t R,
-                         int64_t columns, int64_t blocks);
-static inline int64_t cpu_tiles8(int64_t R) { return (R + CPU_TILE8 - 1) / CPU_TILE8; }
+/* cpu_linear_q8.c: runs of CPU_RUN8 blocks, in them tiles, in them blocks. */
+size_t cpu_tile8_bytes(int64_t R, int64_t blocks);
+void cpu_tile8_rows(void *to, const float *x, gm_dtype wt, int64_t R, int64_t blocks);
 
 #endif

@@ -77,8 +77,10 @@ const char *gm_cpu_products(char *buf, size_t size)
     const cpu_dots *dots = cpu_best_dots(0);
     const cpu_dots8 *dots8 = cpu_best_dots8(0);
     const cpu_products *products = cpu_best_products();
-    snprintf(buf, size, "%s for floats, %s for 8 bits, %s for bf16; AMX %s",
+    const cpu_products8 *products8 = cpu_best_products8();
+    snprintf(buf, size, "%s for floats, %s for 8 bits (%s for many rows), %s for bf16; AMX %s",
              dots ? dots->name : "plain C", dots8 ? dots8->name : "plain C",
-             products ? products->name : "sgemm", cpu_amx_state());
+             products8 ? products8->name : "the same", products ? products->name : "sgemm",
+             cpu_amx_state());
     return buf;
 }

@@ -7,4 +7,4 @@ const cpu_dots *cpu_best_dots(int i) { return (void)i, NULL; }
 const cpu_dots8 *cpu_best_dots8(int i) { return (void)i, NULL; }
 const cpu_products *cpu_best_products(void) { return NULL; }
 const char *cpu_amx_state(void) { return "not on this processor"; }
-cpu_product8 cpu_best_product8(void) { return NULL; }
+const cpu_products8 *cpu_best_products8(void) { return NULL; }

@@ -42,7 +42,11 @@ const cpu_products *cpu_best_products(void)
     return has_avx512() && __builtin_cpu_supports("avx512bf16") ? &bf16 : NULL;
 }
 
-cpu_product8 cpu_best_product8(void)
+const cpu_products8 *cpu_best_products8(void)
 {
-    return has_avx512() && __builtin_cpu_supports("avx512vnni") ? cpu_product_vnni : NULL;
+    static const cpu_products8 vnni = { "avx512-vnni", cpu_tile8_bytes, cpu_tile8_rows,
+                                        cpu_product_vnni };
+    const cpu_products8 *amx = cpu_products8_amx();
+    if (amx) return amx;
+    return has_avx512() && __builtin_cpu_supports("avx512vnni") ? &vnni : NULL;
 }

@@ -104,9 +104,10 @@ static inline void tile(float *out, const cpu_block8 *x, const panel8 *p, int64_
             _mm512_storeu_ps(out + r * CPU_PANEL + 16 * v, all[r][v]);
 }
 
-void cpu_product_vnni(float *out, const cpu_block8 *x, const uint8_t *w, gm_dtype wt, int64_t R,
+void cpu_product_vnni(float *out, const void *tiled, const uint8_t *w, gm_dtype wt, int64_t R,
                       int64_t columns, int64_t blocks)
 {
+    const cpu_block8 *x = tiled;
     panel8 p __attribute__((aligned(64)));
     int64_t row = blocks * gm_block_bytes(wt);
     for (int64_t k = 0; k < blocks; k += CPU_RUN8) {
