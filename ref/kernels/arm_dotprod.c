@@ -1,7 +1,7 @@
 /* 8-bit activations by the dot product of bytes (sdot: four sums of four products each): rows for
  * decoding, and the product of many rows.  There a vector of a panel holds four inputs of four
- * outputs; sixteen outputs meet three rows of x at a time: twelve whole numbers and twelve float
- * sums in registers.  Compiled with -march=armv8.2-a+dotprod (Makefile). */
+ * outputs; eight outputs meet three rows of x at a time: six vectors of whole numbers and six of
+ * float sums in registers.  Compiled with -march=armv8.2-a+dotprod (Makefile). */
 #include "arm_dots8.h"
 #include "cpu_panel8.h"
 
@@ -14,7 +14,8 @@ const cpu_dots8 cpu_dots8_dotprod = { "neon-dotprod", dot_q8_0, dot_q4_0, dot_q4
 
 /* ---- many rows ---- */
 
-enum { VECTORS = 4, STEP = 4 * VECTORS };                   /* outputs at a time */
+/* Outputs at a time; with sixteen gcc 12 does not keep all sums in registers. */
+enum { VECTORS = 2, STEP = 4 * VECTORS };
 
 /* Whole numbers of one block: sum[r][v] of rows and vectors of outputs n and on. */
 static inline void block_sums(int32x4_t sum[CPU_TILE8][VECTORS], const cpu_block8 *x,
@@ -22,14 +23,16 @@ static inline void block_sums(int32x4_t sum[CPU_TILE8][VECTORS], const cpu_block
 {
     for (int r = 0; r < CPU_TILE8; r++)
         for (int v = 0; v < VECTORS; v++) sum[r][v] = vdupq_n_s32(0);
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 8; i++) {
+        /* and four bytes of what follows */
+        int8x16_t rows = vld1q_s8((const int8_t *)x + i * (int)sizeof x->q[0]);
         for (int v = 0; v < VECTORS; v++) {
             int8x16_t w = vld1q_s8(q[i][n + 4 * v]);
-            for (int r = 0; r < CPU_TILE8; r++) {
-                int8x16_t four = vreinterpretq_s8_s32(vdupq_n_s32(x->q[i][r]));
-                sum[r][v] = vdotq_s32(sum[r][v], w, four);
-            }
+            sum[0][v] = vdotq_laneq_s32(sum[0][v], w, rows, 0);
+            sum[1][v] = vdotq_laneq_s32(sum[1][v], w, rows, 1);
+            sum[2][v] = vdotq_laneq_s32(sum[2][v], w, rows, 2);
         }
+    }
 }
 
 /* out += a tile's blocks times outputs n and on of the panel; at first out counts as 0. */

@@ -24,6 +24,12 @@ static inline eight eight_at(const void *w, gm_dtype wt, int64_t i)
                     vreinterpretq_f32_u32(vshll_high_n_u16(h, 16)) };
 }
 
+/* The totals of four vectors, by constant indices: a loop would keep the vectors in memory. */
+static inline float32x4_t totals(const float32x4_t *sum)
+{
+    return vpaddq_f32(vpaddq_f32(sum[0], sum[1]), vpaddq_f32(sum[2], sum[3]));
+}
+
 /* A cpu_rows for each type. */
 static inline void rows(float *y, const void *w, gm_dtype wt, const float *x, int64_t K)
 {
@@ -39,11 +45,11 @@ static inline void rows(float *y, const void *w, gm_dtype wt, const float *x, in
             sum[r] = vfmaq_f32(sum[r], q.high, v.high);
         }
     }
-    for (int r = 0; r < CPU_ROWS; r++) {
-        y[r] = vaddvq_f32(sum[r]);
-        for (int64_t i = k; i < K; i++)
-            y[r] += gm_typed((const uint8_t *)w + r * row, wt, i) * x[i];
-    }
+    vst1q_f32(y, totals(sum));
+    vst1q_f32(y + 4, totals(sum + 4));
+    for (; k < K; k++)
+        for (int r = 0; r < CPU_ROWS; r++)
+            y[r] += gm_typed((const uint8_t *)w + r * row, wt, k) * x[k];
 }
 
 static void rows_f32(float *y, const void *w, const float *x, int64_t K)
