@@ -12,6 +12,6 @@ says() {                                    # says CPU PATTERN: what `glamm info
 bash tests/tally.sh "$(says "$old" 'neon for floats, neon for 8 bits (the same')" \
     "$(says "$new" 'neon for floats, neon-dotprod for 8 bits (neon-dotprod')" \
     "$new $build/verify --backend cpu | tail -1" "$old $build/verify --backend cpu --op linear | tail -1" \
-    "CK_RUN_SUITE=quant $new $build/check" "CK_RUN_SUITE=activations $new $build/check" \
+    "CK_RUN_SUITE=cpu $new $build/check" "CK_RUN_SUITE=quant $new $build/check" "CK_RUN_SUITE=activations $new $build/check" \
     "CK_RUN_SUITE=activations $old $build/check" \
     "$new $build/golden --backend cpu --model golden/mini/model --case gcg golden/mini"
