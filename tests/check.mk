@@ -11,7 +11,7 @@ check: deps-check
 	    '$(B)/golden --model golden/mini/model --packed golden/mini' \
 	    'bash tests/golden_broken.sh $(B)/golden' \
 	    'bash tests/tokenize.sh $(B)/glamm' 'bash tests/bad_inputs.sh $(B)/glamm' \
-	    'bash tests/verify.sh $(B)/verify' 'bash tests/train.sh $(B)/glamm' 'bash tests/train_processes.sh $(B)/glamm' 'bash tests/emu.sh $(B)' 'bash tests/install.sh $(B)/installed' 'bash tests/docs.sh $(B)/glamm'
+	    'bash tests/verify.sh $(B)/verify' 'bash tests/train.sh $(B)/glamm' 'bash tests/train_processes.sh $(B)/glamm' 'bash tests/emu.sh $(B)' 'bash tests/install.sh $(B)/installed' 'bash tests/docs.sh $(B)/glamm' '$(MAKE) --no-print-directory check-arm'
 
 # The suite under both sanitizers; mini alone, the others take too long.  A length that no machine can
 # allocate must come back as an error, so malloc may return NULL.
