@@ -52,6 +52,13 @@ const cpu_dots8 *cpu_dots8_x86(void);
 /* x86_vnni.c, x86_avx2.c */
 extern const cpu_dots8 cpu_dots8_vnni, cpu_dots8_avx2;
 
+/* The same for blocks of 256. */
+typedef float (*cpu_dot_k8)(const uint8_t *w, const gm_k8_block *x, int64_t blocks);
+typedef struct { const char *name; cpu_dot_k8 q4_k, q5_k, q6_k; } cpu_dots_k8;
+const cpu_dots_k8 *cpu_dots_k8_x86(void);
+/* x86_avx2_k8.c, cpu_quant_k8.c */
+extern const cpu_dots_k8 cpu_dots_k8_avx2, cpu_dots_k8_plain;
+
 /* cpu_linear_q8.c: y (cpu_groups(blocks)) = x (blocks * GM_BLOCK floats), for weights of type
  * wt. */
 void cpu_pack8(cpu_group8 *y, const float *x, gm_dtype wt, int64_t blocks);

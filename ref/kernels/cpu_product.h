@@ -48,10 +48,11 @@ void cpu_tile_rows(void *to, const float *x, int64_t R, int64_t K);
 
 /* 8-bit activations (typed.h) of a block of 32 and three rows; a row that does not exist is 0.
  * q[i]: elements 4 i to 4 i + 3 of each row.  lift: what makes up for weights that are taken as
- * unsigned, -128 sum(q) for q8_0, -8 sum(q) for q4_0. */
+ * unsigned, -128, -8 times the sum for q8_0, q4_0, -32 times each half's for q6_K.  s: what a minimum is
+ * multiplied by, of blocks of 256 the sum of q. */
 enum { CPU_TILE8 = 3, CPU_RUN8 = 8 };                       /* rows; blocks of a run */
 typedef struct {
-    int32_t q[8][CPU_TILE8], lift[CPU_TILE8];
+    int32_t q[8][CPU_TILE8], lift[2][CPU_TILE8];
     float d[CPU_TILE8], s[CPU_TILE8];
 } cpu_block8;
 
