@@ -1,5 +1,6 @@
 /* Linear of a few rows by the processor's own products (cpu_few.h): x is laid out once, rows side by
  * side, and every sixteen outputs are one product. */
+#include "cpu_dots.h"
 #include "cpu_few.h"
 #include "cpu_table.h"
 #include "cpu_vec.h"
@@ -90,7 +91,7 @@ static void row_of_8(int32_t *y, const float *x, gm_dtype wt, int64_t c, int C, 
 {
     for (int64_t k = 0; k < K; k += GM_BLOCK, y += CPU_FEW_WORDS * C) {
         gm_q8_block q;
-        gm_round_q8(&q, x + k);
+        cpu_round_q8(&q, x + k, 1);
         int32_t less = wt == GM_Q8_0 ? 128 : wt == GM_Q4_0 ? 8 : 0;
         int32_t lift[2] = { less ? -less * sum_of(q.q, GM_BLOCK) : 0, 0 };
         block_row(y, c, C, q.q, lift, q.d, q.s);
@@ -102,7 +103,7 @@ static void row_of_k(int32_t *y, const float *x, gm_dtype wt, int64_t c, int C, 
     int32_t less = wt == GM_Q6_K ? 32 : 0;
     for (int64_t k = 0; k < K; k += GM_K_BLOCK) {
         gm_k8_block q;
-        gm_round_k8(&q, x + k);
+        cpu_round_k8(&q, x + k);
         for (int j = 0; j < 8; j++, y += CPU_FEW_WORDS * C) {
             const int16_t *sums = q.sums + 2 * j;
             int32_t lift[2] = { -less * sums[0], -less * sums[1] };
@@ -111,7 +112,7 @@ static void row_of_k(int32_t *y, const float *x, gm_dtype wt, int64_t c, int C, 
     }
 }
 
-GM_CLONES static void bytes(int32_t *y, const float *x, gm_dtype wt, int64_t rows, int C, int64_t K)
+static void bytes(int32_t *y, const float *x, gm_dtype wt, int64_t rows, int C, int64_t K)
 {
     for (int64_t c = 0; c < C; c++)
         if (c >= rows)

@@ -64,6 +64,19 @@ void cpu_tile_rows(void *tiled, const float *x, int64_t R, int64_t K)
 
 static size_t up64(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
+/* Rows of y are far apart, and the processor does not see the next one coming. */
+void cpu_place_panel(float *y, const float *out, const float *b, int64_t R, int64_t N, int64_t n)
+{
+    enum { AHEAD = 12 };
+    int64_t columns = cpu_min(CPU_PANEL, N - n);
+    for (int64_t r = 0; r < R; r++) {
+        for (int64_t i = 0; i < columns && r + AHEAD < R; i += 16)
+            GM_PREFETCH(&y[(r + AHEAD) * N + n + i], 1);
+        for (int64_t i = 0; i < columns; i++)
+            y[r * N + n + i] = out[r * CPU_PANEL + i] + (b ? b[n + i] : 0);
+    }
+}
+
 size_t cpu_panels_bytes(int64_t R)
 {
     return (size_t)(omp_get_max_threads() * cpu_panel_size(R)) * sizeof(float);

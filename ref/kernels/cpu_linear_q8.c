@@ -61,7 +61,14 @@ GM_CLONES static void round_blocks(gm_q8_block *restrict y, const float *restric
     for (int64_t b = 0; b < blocks; b++) gm_round_q8(&y[b], x + b * GM_BLOCK);
 }
 
-GM_CLONES static void round_wide(gm_k8_block *y, const float *x) { gm_round_k8(y, x); }
+void cpu_round_q8(gm_q8_block *y, const float *x, int64_t blocks)
+{
+    const cpu_dots8 *best = cpu_dots8_x86();
+    if (best && best->round) best->round(y, x, blocks);
+    else round_blocks(y, x, blocks);
+}
+
+GM_CLONES void cpu_round_k8(gm_k8_block *y, const float *x) { gm_round_k8(y, x); }
 
 static int32_t sum_of(const gm_q8_block *q)
 {
@@ -77,7 +84,7 @@ void cpu_pack8(cpu_group8 *y, const float *x, gm_dtype wt, int64_t blocks)
         cpu_group8 *g = &y[b / CPU_GROUP];
         int64_t i = b % CPU_GROUP;
         gm_q8_block q;
-        round_blocks(&q, x + b * GM_BLOCK, 1);
+        cpu_round_q8(&q, x + b * GM_BLOCK, 1);
         g->d[i] = q.d;
         g->s[i] = wt == GM_Q4_0 ? -8 * q.d * (float)sum_of(&q) : wt == GM_Q4_1 ? q.s : 0;
         if (wt == GM_Q8_0) {
@@ -133,7 +140,7 @@ static void pack_run(cpu_block8 *to, int64_t i, const float *x, gm_dtype wt, int
     int32_t less = wt == GM_Q8_0 ? 128 : wt == GM_Q4_0 ? 8 : wt == GM_Q6_K ? 32 : 0;
     if (gm_block_values(wt) == GM_K_BLOCK) {
         gm_k8_block q;
-        round_wide(&q, x);
+        cpu_round_k8(&q, x);
         for (int j = 0; j < CPU_RUN8; j++) {
             int32_t a = q.sums[2 * j], b = q.sums[2 * j + 1];
             pack_row(&to[j], i, q.q + GM_BLOCK * j, -less * a, -less * b, q.d, (float)(a + b));
@@ -141,7 +148,7 @@ static void pack_run(cpu_block8 *to, int64_t i, const float *x, gm_dtype wt, int
         return;
     }
     gm_q8_block q[CPU_RUN8];
-    round_blocks(q, x, blocks);
+    cpu_round_q8(q, x, blocks);
     for (int64_t b = 0; b < blocks; b++)
         pack_row(&to[b], i, q[b].q, less ? -less * sum_of(&q[b]) : 0, 0, q[b].d, q[b].s);
 }
@@ -186,7 +193,7 @@ static void plain(float *y, const float *x, const void *w, gm_dtype wt, const fl
 {
     int64_t blocks = K / GM_BLOCK, bytes = blocks * gm_block_bytes(wt);
     #pragma omp parallel for if (R * K > CPU_GRAIN)
-    for (int64_t i = 0; i < R * blocks; i++) round_blocks(&rounded[i], x + i * GM_BLOCK, 1);
+    for (int64_t i = 0; i < R * blocks; i++) cpu_round_q8(&rounded[i], x + i * GM_BLOCK, 1);
     #pragma omp parallel for if (R * N * K > 2 * CPU_GRAIN)
     for (int64_t n = 0; n < N; n++) {
         const uint8_t *row = (const uint8_t *)w + n * bytes;
@@ -209,7 +216,7 @@ static void plain_wide(float *y, const float *x, const void *w, gm_dtype wt, con
     if (!best) best = &cpu_dots_k8_plain;
     cpu_dot_k8 dot = wt == GM_Q4_K ? best->q4_k : wt == GM_Q5_K ? best->q5_k : best->q6_k;
     #pragma omp parallel for if (R * K > CPU_GRAIN)
-    for (int64_t i = 0; i < R * blocks; i++) round_wide(&rounded[i], x + i * GM_K_BLOCK);
+    for (int64_t i = 0; i < R * blocks; i++) cpu_round_k8(&rounded[i], x + i * GM_K_BLOCK);
     #pragma omp parallel for if (R * N * K > 2 * CPU_GRAIN)
     for (int64_t n = 0; n < N; n++)
         for (int64_t r = 0; r < R; r++)

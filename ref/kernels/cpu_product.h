@@ -16,15 +16,8 @@ typedef struct {
                  int64_t K);
 } cpu_products;
 
-/* y[:, n : n + CPU_PANEL] (R, N) = out + b, as many columns as there are. */
-static inline void cpu_place_panel(float *y, const float *out, const float *b, int64_t R, int64_t N,
-                                   int64_t n)
-{
-    int64_t columns = N - n < CPU_PANEL ? N - n : CPU_PANEL;
-    for (int64_t r = 0; r < R; r++)
-        for (int64_t i = 0; i < columns; i++)
-            y[r * N + n + i] = out[r * CPU_PANEL + i] + (b ? b[n + i] : 0);
-}
+/* y[:, n : n + CPU_PANEL] (R, N) = out + b, as many columns as there are (cpu_linear_bf16.c). */
+void cpu_place_panel(float *y, const float *out, const float *b, int64_t R, int64_t N, int64_t n);
 
 /* Floats of `out` for each thread; bytes for all of them (cpu_linear_bf16.c). */
 size_t cpu_panels_bytes(int64_t R);
