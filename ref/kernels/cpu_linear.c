@@ -16,10 +16,12 @@ enum { PANEL = 1024 };
 
 static int64_t panel_rows(int64_t N) { return cpu_min(N, PANEL); }
 
-/* The processor has its own product for R rows. */
+/* The processor has its own product for R rows; with more of them sgemm is faster than eight at a
+ * time. */
+enum { SOME_ROWS = 64 };
 static bool has_few(gm_dtype wt, int64_t R, int64_t N)
 {
-    return R > 1 && R <= CPU_FEW && N >= CPU_LANES && cpu_few_x86(wt);
+    return R > 1 && R <= SOME_ROWS && N >= CPU_LANES && cpu_few_x86(wt);
 }
 
 size_t cpu_linear_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K)

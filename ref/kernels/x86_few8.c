@@ -68,10 +68,11 @@ GM_ALWAYS void few_blocks_k(float *out, const int32_t *x, const uint8_t *w, gm_d
         x86_scales s;
         __m512 sum[CPU_SIDE];
         for (int c = 0; c < C; c++) sum[c] = _mm512_setzero_ps();
-        x86_ask(w, row, at, bytes);
         x86_scales_k(&s, w + at, wt, row);
         for (int j = 0; j < 4; j++) {
             __m512i q[16];
+            if (wt == GM_Q6_K) x86_ask(w, row, at + j * ((bytes + 3) / 4), (bytes + 3) / 4);
+            else if (j == 0) x86_ask(w, row, at, bytes);
             x86_parts_k(q, w + at, wt, j, row);
             for (int i = 0; i < 2; i++) {
                 int part = x86_part_at(wt, j, i);
