@@ -1,5 +1,5 @@
-/* Linear of a few rows by the processor's own products (cpu_few.h): x is laid out once, rows side by
- * side, and every sixteen outputs are one product. */
+/* Linear of a few rows by the processor's own products (cpu_few.h): x is laid out once, rows side
+ * by side, and every sixteen outputs are one product. */
 #include "cpu_dots.h"
 #include "cpu_few.h"
 #include "cpu_table.h"
@@ -63,11 +63,7 @@ void cpu_linear_few(float *y, const float *x, const void *w, gm_dtype wt, const 
 
 /* ---- 8 bits ---- */
 
-int64_t cpu_few8_row(gm_dtype wt, int64_t K)
-{
-    (void)wt;
-    return K / GM_BLOCK * CPU_FEW_WORDS;
-}
+int64_t cpu_few8_row(int64_t K) { return K / GM_BLOCK * CPU_FEW_WORDS; }
 
 static int32_t sum_of(const int8_t *q, int n)
 {
@@ -138,7 +134,7 @@ static void words(float *y, const int32_t *x, cpu_few8 product, int64_t each, co
 void cpu_linear_few8(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
                      int64_t R, int64_t N, int64_t K, void *scratch)
 {
-    int64_t each = cpu_few8_row(wt, K);
+    int64_t each = cpu_few8_row(K);
     layout_all(scratch, bytes, x, wt, R, K, each);
     words(y, scratch, cpu_few8_x86(wt), each, w, wt, b, R, N, K,
           K / gm_block_values(wt) * gm_block_bytes(wt));

@@ -1,5 +1,5 @@
-/* A few rows of x side by side: sixteen outputs, one a lane, times up to eight rows, so that a weight
- * is read and unpacked once for all of them.  Sequences decoded together, short prompts. */
+/* A few rows of x side by side: sixteen outputs, one a lane, times up to eight rows, so that a
+ * weight is read and unpacked once for all of them.  Sequences decoded together, short prompts. */
 #ifndef GM_CPU_FEW_H
 #define GM_CPU_FEW_H
 #include "typed.h"
@@ -40,7 +40,7 @@ void cpu_few_bf16(float *out, const int32_t *x, const uint8_t *w, gm_dtype wt, i
 /* cpu_few.c: linear of a few rows by these; x of R rows takes cpu_few_words(R, words) 32-bit words
  * of scratch, `words` being what a row of it takes.  N >= CPU_LANES. */
 int64_t cpu_few_words(int64_t R, int64_t words);
-int64_t cpu_few8_row(gm_dtype wt, int64_t K);
+int64_t cpu_few8_row(int64_t K);
 void cpu_linear_few(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
                     int64_t N, int64_t K, void *scratch);
 void cpu_linear_few8(float *y, const float *x, const void *w, gm_dtype wt, const float *b,

@@ -240,7 +240,7 @@ size_t cpu_linear_q8_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K)
 {
     switch (way_of(wt, R, N)) {
     case FLOATS: return cpu_linear_scratch(wt, R, N, K);
-    case FEW: return (size_t)cpu_few_words(R, cpu_few8_row(wt, K)) * sizeof(int32_t);
+    case FEW: return (size_t)cpu_few_words(R, cpu_few8_row(K)) * sizeof(int32_t);
     case MANY: return tiles_bytes(R, K) + cpu_panels_bytes(R);
     case GROUPS: return (size_t)(R * cpu_groups(K / GM_BLOCK)) * sizeof(cpu_group8);
     default: return ref_linear_q8_scratch(wt, R, N, K);

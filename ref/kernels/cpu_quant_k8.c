@@ -1,5 +1,5 @@
-/* Rows in blocks of 256 times 8-bit activations in plain C: a block's whole numbers are unpacked, and
- * multiplied sixteen at a time. */
+/* Rows in blocks of 256 times 8-bit activations in plain C: a block's whole numbers are unpacked,
+ * and multiplied sixteen at a time. */
 #include "cpu_dots.h"
 #include "cpu_vec.h"
 

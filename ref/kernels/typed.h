@@ -176,7 +176,7 @@ static inline void gm_round_q8(gm_q8_block *y, const float *x)
     y->s = gm_from_f16(gm_to_f16(d * (float)sum)) + bad;
 }
 
-/* 256 activations in 8 bits, for weights in blocks of 256: x is about d q; sums: of each 16 of q. */
+/* 256 activations in 8 bits, for weights in blocks of 256: x is about d q; sums: of 16 of q. */
 typedef struct { float d; int8_t q[GM_K_BLOCK]; int16_t sums[GM_K_BLOCK / 16]; } gm_k8_block;
 
 /* llama.cpp's quantize_row_q8_K: the element of the largest magnitude, the first of them, becomes

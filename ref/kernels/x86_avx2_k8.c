@@ -1,5 +1,5 @@
-/* Rows in blocks of 256 (kernels.h, typed.h) times 8-bit activations with AVX2: a block's scales are
- * whole numbers and multiply its parts' sums before anything becomes a float.  Compiled as
+/* Rows in blocks of 256 (kernels.h, typed.h) times 8-bit activations with AVX2: a block's scales
+ * are whole numbers and multiply its parts' sums before anything becomes a float.  Compiled as
  * x86_avx2.c is. */
 #include <immintrin.h>
 #include "cpu_dots.h"

@@ -106,5 +106,6 @@ void cpu_few_bf16(float *out, const int32_t *x, const uint8_t *w, gm_dtype wt, i
     (void)wt;
     if (C == 8) few(out, x, w, row, 8, K);
     else if (C == 4) few(out, x, w, row, 4, K);
-    else few(out, x, w, row, 2, K);
+    else if (C == 2) few(out, x, w, row, 2, K);
+    else few(out, x, w, row, 1, K);
 }

@@ -10,8 +10,8 @@ GM_ALWAYS void add_one(__m512 *sum, __m512 w, const float *x, int C)
     for (int c = 0; c < C; c++) sum[c] = _mm512_fmadd_ps(w, _mm512_set1_ps(x[c]), sum[c]);
 }
 
-/* Four weights of each output, unsigned bytes v: d v + m is the weight.  A byte where it stands is a
- * whole number times a power of two, which d is divided by. */
+/* Four weights of each output, unsigned bytes v: d v + m is the weight.  A byte where it stands is
+ * a whole number times a power of two, which d is divided by. */
 GM_ALWAYS void add_four(__m512 *sum, __m512i v, __m512 d, __m512 m, const float *x, int C)
 {
     for (int j = 0; j < 4; j++, x += C) {
@@ -120,7 +120,8 @@ GM_ALWAYS void few_of(float *out, const float *x, const uint8_t *w, gm_dtype wt,
 {
     if (C == 8) few(out, x, w, wt, row, 8, K);
     else if (C == 4) few(out, x, w, wt, row, 4, K);
-    else few(out, x, w, wt, row, 2, K);
+    else if (C == 2) few(out, x, w, wt, row, 2, K);
+    else few(out, x, w, wt, row, 1, K);
 }
 
 void cpu_few_avx512(float *out, const float *x, const uint8_t *w, gm_dtype wt, int64_t row, int C,

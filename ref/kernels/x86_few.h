@@ -47,7 +47,7 @@ GM_ALWAYS void x86_ask(const uint8_t *w, int64_t row, int64_t at, int64_t bytes)
         _mm_prefetch((const char *)(from + (uintptr_t)i), _MM_HINT_T1);
 }
 
-/* ---- blocks of 32: q (8) unsigned, four weights of each row a vector; d, m: weight d q + m ---- */
+/* ---- blocks of 32: q (8) unsigned, four weights of a row a word; the weight is d q + m ---- */
 
 /* What q is more than the weight's whole number. */
 GM_ALWAYS int x86_lift(gm_dtype wt)
@@ -131,24 +131,19 @@ GM_ALWAYS void x86_scales_k(x86_scales *s, const uint8_t *p, gm_dtype wt, int64_
     }
 }
 
-/* Parts 2 j and 2 j + 1 (of 8) of the blocks at p: q (16). */
+/* The j-th of four pairs of parts of 32 of the blocks at p, those that share bytes: q (16). */
 GM_ALWAYS void x86_parts_k(__m512i *q, const uint8_t *p, gm_dtype wt, int j, int64_t row)
 {
     __m512i v[8], h[8];
     const __m512i bit = _mm512_set1_epi8(16), two = _mm512_set1_epi8(48);
-    if (wt == GM_Q6_K) {
-        /* runs 0 and 2 of a half share the first 32 bytes, 1 and 3 the others; here 2 j are runs
-         * of the first kind (j even) or both of a pair in that order: see x86_part_at */
-        p += j / 2 * 64 + j % 2 * 32;
-    } else p += (wt == GM_Q5_K ? 48 : 16) + 32 * j;
-    x86_sixteen_rows(v, p, row);
-    x86_sixteen_rows(v + 4, p + 16, row);
+    int low = wt == GM_Q6_K ? 0 : wt == GM_Q5_K ? 48 : 16;          /* where four bits lie, */
+    int high = wt == GM_Q6_K ? 128 + j / 2 * 32 : 16;               /* and the others */
+    x86_sixteen_rows(v, p + low + 32 * j, row);
+    x86_sixteen_rows(v + 4, p + low + 32 * j + 16, row);
     x86_halves_apart(q, v, 8);
     if (wt == GM_Q4_K) return;
-    if (wt == GM_Q5_K) p += 16 - 48 - 32 * j;
-    else p += 128 + j / 2 * 32 - j / 2 * 64 - j % 2 * 32;
-    x86_sixteen_rows(h, p, row);
-    x86_sixteen_rows(h + 4, p + 16, row);
+    x86_sixteen_rows(h, p + high, row);
+    x86_sixteen_rows(h + 4, p + high + 16, row);
     for (int i = 0; i < 8; i++) {
         if (wt == GM_Q5_K) {
             __m512i first = _mm512_slli_epi16(_mm512_srli_epi16(h[i], (unsigned)(2 * j)), 4);
@@ -164,7 +159,7 @@ GM_ALWAYS void x86_parts_k(__m512i *q, const uint8_t *p, gm_dtype wt, int j, int
     }
 }
 
-/* Where part i (0, 1) of x86_parts_k's pair j lies in the block of 256, in parts of 32. */
+/* The number, of 8, of part i (0, 1) of pair j: neighbours; in q6_K two apart. */
 GM_ALWAYS int x86_part_at(gm_dtype wt, int j, int i)
 {
     return wt == GM_Q6_K ? j / 2 * 4 + j % 2 + 2 * i : 2 * j + i;

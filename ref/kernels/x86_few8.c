@@ -3,7 +3,10 @@
 #include "cpu_few.h"
 #include "x86_few.h"
 
-GM_ALWAYS __m512 float_at(const int32_t *x) { return _mm512_set1_ps(gm_float_of_bits((uint32_t)*x)); }
+GM_ALWAYS __m512 float_at(const int32_t *x)
+{
+    return _mm512_set1_ps(gm_float_of_bits((uint32_t)*x));
+}
 
 /* whole (C) += four vectors of weights times words i .. i + 3 of x. */
 GM_ALWAYS void add_words(__m512i *whole, const __m512i *q, const int32_t *x, int C)
@@ -22,8 +25,8 @@ GM_ALWAYS void add_block(__m512 *sum, const __m512i *q, __m512 d, __m512 m, cons
     add_words(whole, q, x, C);
     add_words(whole, q + 4, x + 4 * C, C);
     for (int c = 0; c < C; c++) {
-        __m512 step = gm_block_values(wt) == GM_K_BLOCK ? d
-                                                        : _mm512_mul_ps(d, float_at(x + 10 * C + c));
+        __m512 step = d;
+        if (gm_block_values(wt) != GM_K_BLOCK) step = _mm512_mul_ps(d, float_at(x + 10 * C + c));
         sum[c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(whole[c]), step, sum[c]);
         if (wt == GM_Q4_1 || wt == GM_Q4_K || wt == GM_Q5_K)
             sum[c] = _mm512_fmadd_ps(m, float_at(x + 11 * C + c), sum[c]);
