@@ -5,22 +5,27 @@
 
 enum { LAYERS = 2, WIDTH = 4096, INNER = 11008, READ = 640, ROOM = 704, SEQUENCES = 8, STEPS = 5 };
 
-static gm_tensor matrix(int64_t out, int64_t in)
+static const struct { const char *activations; gm_dtype type; } CASE[] = {
+    { "f32", GM_BF16 }, { "q8", GM_Q8_0 }, { "q8", GM_Q4_0 }, { "q8", GM_Q4_K },
+};
+
+static gm_tensor matrix(gm_dtype type, int64_t out, int64_t in)
 {
-    return bench_random(GM_BF16, 2, GM_DIMS(out, in), 0.02f);
+    return (gm_tensor){ bench_weights(type, out, in), { out, in }, 2, type };
 }
 
-static void make_layers(llama *m, llama_layer *layer)
+static void make_layers(llama *m, llama_layer *layer, gm_dtype type)
 {
-    *m = (llama){ .L = LAYERS, .NH = 32, .NKV = 32, .HD = 128, .eps = 1e-5f, .layer = layer };
+    *m = (llama){ .L = LAYERS, .NH = 32, .NKV = 32, .HD = 128, .eps = 1e-5f,
+                  .theta = 10000, .layer = layer };
     m->norm = bench_random(GM_F32, 1, GM_DIMS(WIDTH), 1);
     for (int l = 0; l < LAYERS; l++)
         layer[l] = (llama_layer){
             .input_norm = m->norm, .post_norm = m->norm,
-            .q_w = matrix(WIDTH, WIDTH), .k_w = matrix(WIDTH, WIDTH),
-            .v_w = matrix(WIDTH, WIDTH), .o_w = matrix(WIDTH, WIDTH),
-            .gate_w = matrix(INNER, WIDTH), .up_w = matrix(INNER, WIDTH),
-            .down_w = matrix(WIDTH, INNER),
+            .q_w = matrix(type, WIDTH, WIDTH), .k_w = matrix(type, WIDTH, WIDTH),
+            .v_w = matrix(type, WIDTH, WIDTH), .o_w = matrix(type, WIDTH, WIDTH),
+            .gate_w = matrix(type, INNER, WIDTH), .up_w = matrix(type, INNER, WIDTH),
+            .down_w = matrix(type, WIDTH, INNER),
         };
 }
 
@@ -44,16 +49,16 @@ static double step_seconds(gm_ctx *c, const llama *m, llama_cache *kv, int64_t n
     return bench_median(seconds, STEPS);
 }
 
-int bench_batch(bench_result *r, bool quick)
+int bench_batch(bench_result *r, int i, bool quick)
 {
     static gm_kernels kernels;
     static llama m;
     static llama_layer layer[LAYERS];
     llama_cache kv[SEQUENCES];
-    gm_error e = { "" };
-    gm_ctx *c = gm_backend(&kernels, "cpu", &e) ? NULL : gm_ctx_new(&kernels, NULL);
     (void)quick;
-    if (c) make_layers(&m, layer);
+    if (bench_table(&kernels, CASE[i].activations, r)) return -1;
+    gm_ctx *c = gm_ctx_new(&kernels, NULL);
+    if (c) make_layers(&m, layer, CASE[i].type);
     for (int b = 0; c && b < SEQUENCES; b++) {
         gm_llama_cache_new(c, &kv[b], &m, 1, ROOM);
         for (int l = 0; gm_ok(c) && l < LAYERS; l++) gm_zero(c, kv[b].k[l]), gm_zero(c, kv[b].v[l]);
@@ -68,6 +73,7 @@ int bench_batch(bench_result *r, bool quick)
     r->gflop = 2e-9 * SEQUENCES * values;
     snprintf(r->note, sizeof r->note,
              "%.2f times the tokens of one sequence (wanted 4), which reads %.1f GB/s of weights",
-             SEQUENCES * one / r->seconds, 2e-9 * values / one);
+             SEQUENCES * one / r->seconds,
+             1e-9 * (double)gm_type_bytes(CASE[i].type, (int64_t)values) / one);
     return 0;
 }

@@ -43,9 +43,10 @@ int bench_lora(bench_result *r, bool quick);
 int bench_attention_back(bench_result *r, bool quick);
 int bench_conv_back(bench_result *r, bool quick);
 
-/* batch.c, nano.c, shapes.c, lora.c: a row each. */
+/* batch.c: weights of a type, by number. */
+int bench_batch(bench_result *r, int i, bool quick);
+/* nano.c, shapes.c, lora.c: a row each. */
 int bench_lora_step(bench_result *r, bool quick);
-int bench_batch(bench_result *r, bool quick);
 int bench_nano(bench_result *r, bool quick);
 int bench_shapes(bench_result *r, bool quick);
 
@@ -54,10 +55,11 @@ int bench_shapes(bench_result *r, bool quick);
 int bench_decode(bench_result *r, int i, bool quick);
 int bench_decode_long(bench_result *r, int i, bool quick);
 int bench_mm_bf16(bench_result *r, bool quick);
-int bench_mm_q8(bench_result *r, bool quick);
-int bench_mm_q4(bench_result *r, bool quick);
+int bench_mm_8(bench_result *r, gm_dtype type, bool quick);
 /* Random weights (N, K) of any type, about 0.02 large, for free(). */
 void *bench_weights(gm_dtype type, int64_t N, int64_t K);
+/* The cpu table with these activations, or the reason to r's note. */
+int bench_table(gm_kernels *k, const char *activations, bench_result *r);
 /* peak_x86.c, peak_none.c: operations in 1e9 a second of one core with "vdpbf16ps" or "vpdpbusd"
  * alone; 0 where it has none. */
 double bench_peak(const char *instruction);

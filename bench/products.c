@@ -64,9 +64,12 @@ static const decode_case DECODE[] = {
     { "q4_0", "q8", GM_Q4_0, 0.80 },
     { "q4_1", "f32", GM_Q4_1, 0 },
     { "q4_1", "q8", GM_Q4_1, 0.80 },
+    { "q4_K", "q8", GM_Q4_K, 0.80 },
+    { "q5_K", "q8", GM_Q5_K, 0 },
+    { "q6_K", "q8", GM_Q6_K, 0 },
 };
 
-static int table(gm_kernels *k, const char *activations, bench_result *r)
+int bench_table(gm_kernels *k, const char *activations, bench_result *r)
 {
     gm_error e = { "" };
     gm_engine none = { 0 };
@@ -80,7 +83,7 @@ static int decode(bench_result *r, const decode_case *c, int64_t N, int64_t K)
     gm_kernels k;
     double seconds[ROUNDS], ratio[ROUNDS], rate[ROUNDS];
     size_t bytes = gm_type_bytes(c->type, N * K);
-    if (table(&k, c->activations, r)) return -1;
+    if (bench_table(&k, c->activations, r)) return -1;
     void *w = bench_weights(c->type, N, K), *scratch = gm_aligned_alloc(
         k.linear_scratch(c->type, 1, N, K));
     gm_tensor x = bench_random(GM_F32, 1, &K, 1), y = bench_random(GM_F32, 1, &N, 1);
@@ -149,7 +152,7 @@ static int prefill(bench_result *r, gm_dtype type, const char *activations, cons
                    bool quick)
 {
     gm_kernels k;
-    if (table(&k, activations, r)) return -1;
+    if (bench_table(&k, activations, r)) return -1;
     r->ratio = 10;
     for (int i = 0; i < (quick ? 1 : 4); i++) {
         double share = product(r, &k, type, instruction, SHAPE[i], quick ? 3 : 5);
@@ -164,12 +167,7 @@ int bench_mm_bf16(bench_result *r, bool quick)
     return prefill(r, GM_BF16, "bf16", "vdpbf16ps", quick);
 }
 
-int bench_mm_q8(bench_result *r, bool quick)
+int bench_mm_8(bench_result *r, gm_dtype type, bool quick)
 {
-    return prefill(r, GM_Q8_0, "q8", "vpdpbusd", quick);
-}
-
-int bench_mm_q4(bench_result *r, bool quick)
-{
-    return prefill(r, GM_Q4_0, "q8", "vpdpbusd", quick);
+    return prefill(r, type, "q8", "vpdpbusd", quick);
 }

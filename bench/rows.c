@@ -246,9 +246,20 @@ static int row_decode_q4_0_f32(bench_result *r, bool quick) { return bench_decod
 static int row_decode_q4_0_q8(bench_result *r, bool quick) { return bench_decode(r, 4, quick); }
 static int row_decode_q4_1_f32(bench_result *r, bool quick) { return bench_decode(r, 5, quick); }
 static int row_decode_q4_1_q8(bench_result *r, bool quick) { return bench_decode(r, 6, quick); }
+static int row_decode_q4_k_q8(bench_result *r, bool quick) { return bench_decode(r, 7, quick); }
+static int row_decode_q5_k_q8(bench_result *r, bool quick) { return bench_decode(r, 8, quick); }
+static int row_decode_q6_k_q8(bench_result *r, bool quick) { return bench_decode(r, 9, quick); }
 static int row_long_bf16(bench_result *r, bool quick) { return bench_decode_long(r, 0, quick); }
 static int row_long_q8_0(bench_result *r, bool quick) { return bench_decode_long(r, 2, quick); }
 static int row_long_q4_0(bench_result *r, bool quick) { return bench_decode_long(r, 4, quick); }
+static int row_mm_q8_0(bench_result *r, bool quick) { return bench_mm_8(r, GM_Q8_0, quick); }
+static int row_mm_q4_0(bench_result *r, bool quick) { return bench_mm_8(r, GM_Q4_0, quick); }
+static int row_mm_q4_k(bench_result *r, bool quick) { return bench_mm_8(r, GM_Q4_K, quick); }
+static int row_mm_q6_k(bench_result *r, bool quick) { return bench_mm_8(r, GM_Q6_K, quick); }
+static int row_batch_bf16(bench_result *r, bool quick) { return bench_batch(r, 0, quick); }
+static int row_batch_q8_0(bench_result *r, bool quick) { return bench_batch(r, 1, quick); }
+static int row_batch_q4_0(bench_result *r, bool quick) { return bench_batch(r, 2, quick); }
+static int row_batch_q4_k(bench_result *r, bool quick) { return bench_batch(r, 3, quick); }
 
 const bench_row bench_rows[] = {
     { "sgemm", "cblas_sgemm 4096 x 5120 x 1280, the yardstick", row_sgemm },
@@ -263,14 +274,22 @@ const bench_row bench_rows[] = {
     { "dec-q4_0-i8", "one row times 44032 x 4096 in q4_0, activations q8", row_decode_q4_0_q8 },
     { "dec-q4_1", "one row times 44032 x 4096 in q4_1, activations f32", row_decode_q4_1_f32 },
     { "dec-q4_1-i8", "one row times 44032 x 4096 in q4_1, activations q8", row_decode_q4_1_q8 },
+    { "dec-q4_K-i8", "one row times 44032 x 4096 in q4_K, activations q8", row_decode_q4_k_q8 },
+    { "dec-q5_K-i8", "one row times 44032 x 4096 in q5_K, activations q8", row_decode_q5_k_q8 },
+    { "dec-q6_K-i8", "one row times 44032 x 4096 in q6_K, activations q8", row_decode_q6_k_q8 },
     { "long-bf16", "one row times 16384 x 11008 in bf16, activations f32", row_long_bf16 },
     { "long-q8_0-i8", "one row times 16384 x 11008 in q8_0, activations q8", row_long_q8_0 },
     { "long-q4_0-i8", "one row times 16384 x 11008 in q4_0, activations q8", row_long_q4_0 },
     { "mm-bf16", "LLaMA-7B's products, bf16 weights and activations, of vdpbf16ps's peak",
       bench_mm_bf16 },
-    { "mm-q8_0", "the same, q8_0 weights, 8-bit activations, of vpdpbusd's peak", bench_mm_q8 },
-    { "mm-q4_0", "the same, q4_0 weights", bench_mm_q4 },
-    { "batch", "a step of 8 sequences through two LLaMA-7B layers in bf16", bench_batch },
+    { "mm-q8_0", "the same, q8_0 weights, 8-bit activations, of vpdpbusd's peak", row_mm_q8_0 },
+    { "mm-q4_0", "the same, q4_0 weights", row_mm_q4_0 },
+    { "mm-q4_K", "the same, q4_K weights", row_mm_q4_k },
+    { "mm-q6_K", "the same, q6_K weights", row_mm_q6_k },
+    { "batch", "a step of 8 sequences through two LLaMA-7B layers in bf16", row_batch_bf16 },
+    { "batch-q8_0", "the same in q8_0, activations q8", row_batch_q8_0 },
+    { "batch-q4_0", "the same in q4_0, activations q8", row_batch_q4_0 },
+    { "batch-q4_K", "the same in q4_K, activations q8", row_batch_q4_k },
     { "nano", "glamm run models/nano, start to written overlay", bench_nano },
     { "lin-dx", "linear_backward, dx of LLaMA-7B's shapes in bf16, 640 rows", bench_linear_dx },
     { "lin-dw", "linear_backward, dw of LLaMA-7B's shapes, 640 rows", bench_linear_dw },

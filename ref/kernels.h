@@ -219,8 +219,8 @@ typedef struct gm_kernels {
 const gm_kernels *gm_kernels_ref(void);      /* the oracle: double accumulators, textbook loops */
 const gm_kernels *gm_kernels_cpu(void);      /* OpenBLAS and OpenMP where it pays; the rest NULL */
 
-/* To lie over them: linear with 8-bit activations (docs/OPS.md).  x is rounded in blocks of 32 where
- * w is q8_0, q4_0 or q4_1; other weights are as before. */
+/* To lie over them: linear with 8-bit activations (docs/OPS.md).  x is rounded in blocks as w is
+ * quantised; other weights are as before. */
 const gm_kernels *gm_kernels_ref_q8(void);
 const gm_kernels *gm_kernels_cpu_q8(void);
 /* Likewise: x is rounded to bfloat16 where w is bf16. */

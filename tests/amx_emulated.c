@@ -103,4 +103,5 @@ static void _tile_dpbssd(int to, int first, int second)
 #include "../ref/kernels/amx_product8.h"
 
 const cpu_products amx_emulated = { "emulated", amx_bytes, amx_pack, amx_product };
-const cpu_products8 amx_emulated8 = { "emulated", amx_bytes8, amx_pack8, amx_product8 };
+const cpu_products8 amx_emulated8 = { "emulated", amx_bytes8, amx_pack8, amx_product8,
+                                       0 };

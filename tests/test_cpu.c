@@ -30,16 +30,20 @@ START_TEST(linear_panels)
 }
 END_TEST
 
+/* Every number of rows up to where sgemm begins; a rest of 16 outputs, of 32 inputs. */
 START_TEST(linear_of_few_rows)
 {
-    const int64_t R = 3, N = 19, K = 77;                        /* groups of 8 rows, 32 columns */
-    float *x = numbers(R * K, 1), *w = numbers(N * K, 2), *b = numbers(N, 3), *got = unset(R * N),
-          *want = unset(R * N);
-    void *typed = narrow(w, TYPES[_i], N * K);
-    ck_assert_int_eq(cpu.linear(got, x, typed, TYPES[_i], b, R, N, K, NULL), 0);
-    ck_assert_int_eq(ref->linear(want, x, typed, TYPES[_i], b, R, N, K, NULL), 0);
-    equal(got, want, R * N, (double)K + 1);
-    free(x), free(w), free(b), free(typed);
+    const int64_t N = 19, K = 77;
+    for (int64_t R = 1; R <= 66; R++) {
+        float *x = numbers(R * K, 1), *w = numbers(N * K, 2), *b = numbers(N, 3),
+              *got = unset(R * N), *want = unset(R * N);
+        void *typed = narrow(w, TYPES[_i], N * K),
+             *scratch = scratch_of(cpu.linear_scratch(TYPES[_i], R, N, K));
+        ck_assert_int_eq(cpu.linear(got, x, typed, TYPES[_i], b, R, N, K, scratch), 0);
+        ck_assert_int_eq(ref->linear(want, x, typed, TYPES[_i], b, R, N, K, NULL), 0);
+        equal(got, want, R * N, (double)K + 1);
+        free(x), free(w), free(b), free(typed), free(scratch);
+    }
 }
 END_TEST
 

@@ -64,7 +64,7 @@ START_TEST(linear_agrees_with_the_oracle)
 {
     static const int64_t sizes[][3] = {
         { 1, 1, 32 }, { 1, 7, 64 }, { 2, 5, 96 }, { 4, 33, 4096 }, { 5, 9, 160 }, { 70, 40, 224 },
-        { 6, 1100, 64 },
+        { 6, 1100, 64 }, { 19, 33, 96 }, { 2, 16, 544 }, { 9, 29, 64 },
     };
     const int64_t *s = sizes[_i / NTYPES], each = gm_block_values(TYPES[_i % NTYPES]);
     gm_kernels k;
@@ -169,7 +169,7 @@ Suite *test_quant(void)
 {
     Suite *s = suite_create("quant");
     TCase *t = tcase_create("quant");
-    tcase_add_loop_test(t, linear_agrees_with_the_oracle, 0, 7 * NTYPES);
+    tcase_add_loop_test(t, linear_agrees_with_the_oracle, 0, 10 * NTYPES);
     tcase_add_loop_test(t, each_processor_s_product, 0, NTYPES);
     tcase_add_loop_test(t, an_infinite_input, 0, NTYPES);
     tcase_add_loop_test(t, gather_unpacks_rows, 0, NTYPES);

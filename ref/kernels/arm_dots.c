@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <sys/auxv.h>
 #include "arm_dots.h"
+#include "cpu_few.h"
 #include "cpu_product.h"
 
 enum { DOT_PRODUCT = 1 << 20 };         /* asm/hwcap.h: HWCAP_ASIMDDP */
@@ -19,12 +20,16 @@ const cpu_dots8 *cpu_best_dots8(int i)
     return i < n ? here[i] : NULL;
 }
 
+const cpu_dots_k8 *cpu_best_dots_k8(void) { return NULL; }
+cpu_few cpu_best_few(gm_dtype wt) { return (void)wt, NULL; }
+cpu_few8 cpu_best_few8(gm_dtype wt) { return (void)wt, NULL; }
+cpu_few8 cpu_best_few16(void) { return NULL; }
 const cpu_products *cpu_best_products(void) { return NULL; }
 
 const cpu_products8 *cpu_best_products8(void)
 {
     static const cpu_products8 dotprod = { "neon-dotprod", cpu_tile8_bytes, cpu_tile8_rows,
-                                           cpu_product_dotprod };
+                                           cpu_product_dotprod, 0 };
     return has_dotprod() ? &dotprod : NULL;
 }
 

@@ -46,11 +46,27 @@ typedef struct { float d[CPU_GROUP], s[CPU_GROUP]; int8_t q[CPU_GROUP * GM_BLOCK
 
 /* A quantised row times a row of groups, the last of which is filled up with zeros. */
 typedef float (*cpu_dot8)(const uint8_t *w, const cpu_group8 *x, int64_t blocks);
-typedef struct { const char *name; cpu_dot8 q8_0, q4_0, q4_1; } cpu_dots8;
+/* round: gm_round_q8 of many blocks, or NULL. */
+typedef struct {
+    const char *name;
+    cpu_dot8 q8_0, q4_0, q4_1;
+    void (*round)(gm_q8_block *y, const float *x, int64_t blocks);
+} cpu_dots8;
 
 const cpu_dots8 *cpu_best_dots8(int i);                     /* likewise */
 /* x86_vnni.c, x86_avx2.c */
 extern const cpu_dots8 cpu_dots8_vnni, cpu_dots8_avx2;
+
+/* The same for blocks of 256. */
+typedef float (*cpu_dot_k8)(const uint8_t *w, const gm_k8_block *x, int64_t blocks);
+typedef struct { const char *name; cpu_dot_k8 q4_k, q5_k, q6_k; } cpu_dots_k8;
+const cpu_dots_k8 *cpu_best_dots_k8(void);
+/* x86_avx2_k8.c, cpu_quant_k8.c */
+extern const cpu_dots_k8 cpu_dots_k8_avx2, cpu_dots_k8_plain;
+
+/* cpu_linear_q8.c: rounded as fast as the processor can. */
+void cpu_round_q8(gm_q8_block *y, const float *x, int64_t blocks);
+void cpu_round_k8(gm_k8_block *y, const float *x);
 
 /* cpu_linear_q8.c: y (cpu_groups(blocks)) = x (blocks * GM_BLOCK floats), for weights of type
  * wt. */

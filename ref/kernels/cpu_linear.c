@@ -1,7 +1,9 @@
 /* Linear: many rows through sgemm, few rows by dot products over the weights as they are stored.
  * Backward likewise; with few rows each row of w is read once, and added to dx. */
 #include <cblas.h>
+#include <stdbool.h>
 #include "cpu_dots.h"
+#include "cpu_few.h"
 #include "cpu_table.h"
 #include "cpu_vec.h"
 
@@ -14,8 +16,17 @@ enum { PANEL = 1024 };
 
 static int64_t panel_rows(int64_t N) { return cpu_min(N, PANEL); }
 
+/* The processor has its own product for R rows; with more of them sgemm is faster than eight at a
+ * time. */
+enum { SOME_ROWS = 64 };
+static bool has_few(gm_dtype wt, int64_t R, int64_t N)
+{
+    return R > 1 && R <= SOME_ROWS && N >= CPU_LANES && cpu_best_few(wt);
+}
+
 size_t cpu_linear_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K)
 {
+    if (has_few(wt, R, N)) return (size_t)cpu_few_words(R, K) * sizeof(float);
     return wt == GM_F32 || R <= CPU_FEW ? 0 : (size_t)(panel_rows(N) * K) * sizeof(float);
 }
 
@@ -136,6 +147,10 @@ int cpu_linear(float *y, const float *x, const void *w, gm_dtype wt, const float
                int64_t N, int64_t K, void *scratch)
 {
     if (!gm_is_matrix_type(wt, K) || R > INT32_MAX || N > INT32_MAX || K > INT32_MAX) return 1;
+    if (has_few(wt, R, N)) {
+        cpu_linear_few(y, x, w, wt, b, R, N, K, scratch);
+        return 0;
+    }
     if (R == 1 || (R <= FEW_ROWS && gm_block_bytes(wt))) {
         few_rows(y, x, w, wt, b, R, N, K);
         return 0;

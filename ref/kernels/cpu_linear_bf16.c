@@ -2,16 +2,20 @@
  * weights are as before.  Many rows through the processor's own product where it has one; sums are
  * float32 in all cases. */
 #include <omp.h>
+#include "cpu_few.h"
 #include "cpu_product.h"
 #include "cpu_table.h"
 #include "cpu_vec.h"
 
-/* Up to so many rows the weights' reading takes longer than their product. */
-enum { FEW_ROWS = 4 };
-
 static const cpu_products *product_for(int64_t R)
 {
-    return R > FEW_ROWS ? cpu_best_products() : NULL;
+    return R > CPU_FEW ? cpu_best_products() : NULL;
+}
+
+/* The processor has its own product for R rows. */
+static int has_few(int64_t R, int64_t N)
+{
+    return R > 1 && R <= CPU_FEW && N >= CPU_LANES && cpu_best_few16();
 }
 
 size_t cpu_tile_bytes(int64_t R, int64_t K)
@@ -60,6 +64,19 @@ void cpu_tile_rows(void *tiled, const float *x, int64_t R, int64_t K)
 
 static size_t up64(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
+/* Rows of y are far apart, and the processor does not see the next one coming. */
+void cpu_place_panel(float *y, const float *out, const float *b, int64_t R, int64_t N, int64_t n)
+{
+    enum { AHEAD = 12 };
+    int64_t columns = cpu_min(CPU_PANEL, N - n);
+    for (int64_t r = 0; r < R; r++) {
+        for (int64_t i = 0; i < columns && r + AHEAD < R; i += 16)
+            GM_PREFETCH(&y[(r + AHEAD) * N + n + i], 1);
+        for (int64_t i = 0; i < columns; i++)
+            y[r * N + n + i] = out[r * CPU_PANEL + i] + (b ? b[n + i] : 0);
+    }
+}
+
 size_t cpu_panels_bytes(int64_t R)
 {
     return (size_t)(omp_get_max_threads() * cpu_panel_size(R)) * sizeof(float);
@@ -68,6 +85,7 @@ size_t cpu_panels_bytes(int64_t R)
 size_t cpu_linear_bf16_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K)
 {
     if (wt != GM_BF16) return cpu_linear_scratch(wt, R, N, K);
+    if (has_few(R, N)) return (size_t)cpu_few_words(R, (K + 1) / 2) * sizeof(int32_t);
     if (product_for(R)) return up64(product_for(R)->bytes(R, K)) + cpu_panels_bytes(R);
     return up64((size_t)(R * K) * sizeof(float)) + cpu_linear_scratch(wt, R, N, K);
 }
@@ -77,6 +95,10 @@ int cpu_linear_bf16(float *y, const float *x, const void *w, gm_dtype wt, const 
 {
     if (wt != GM_BF16) return cpu_linear(y, x, w, wt, b, R, N, K, scratch);
     const cpu_products *best = product_for(R);
+    if (has_few(R, N)) {
+        cpu_linear_few16(y, x, w, b, R, N, K, scratch);
+        return 0;
+    }
     if (!best) {
         float *rounded = scratch;
         for (int64_t i = 0; i < R * K; i++) rounded[i] = gm_from_bf16(gm_to_bf16(x[i]));

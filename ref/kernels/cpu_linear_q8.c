@@ -1,7 +1,9 @@
 /* Linear with 8-bit activations (ref_quant.c has the definition): rows of x rounded once, whole
  * numbers multiplied, a block's scales applied to its sum. */
 #include <omp.h>
+#include <stdbool.h>
 #include "cpu_dots.h"
+#include "cpu_few.h"
 #include "cpu_product.h"
 #include "cpu_table.h"
 #include "cpu_vec.h"
@@ -59,6 +61,15 @@ GM_CLONES static void round_blocks(gm_q8_block *restrict y, const float *restric
     for (int64_t b = 0; b < blocks; b++) gm_round_q8(&y[b], x + b * GM_BLOCK);
 }
 
+void cpu_round_q8(gm_q8_block *y, const float *x, int64_t blocks)
+{
+    const cpu_dots8 *best = cpu_best_dots8(0);
+    if (best && best->round) best->round(y, x, blocks);
+    else round_blocks(y, x, blocks);
+}
+
+GM_CLONES void cpu_round_k8(gm_k8_block *y, const float *x) { gm_round_k8(y, x); }
+
 static int32_t sum_of(const gm_q8_block *q)
 {
     int32_t sum = 0;
@@ -73,7 +84,7 @@ void cpu_pack8(cpu_group8 *y, const float *x, gm_dtype wt, int64_t blocks)
         cpu_group8 *g = &y[b / CPU_GROUP];
         int64_t i = b % CPU_GROUP;
         gm_q8_block q;
-        round_blocks(&q, x + b * GM_BLOCK, 1);
+        cpu_round_q8(&q, x + b * GM_BLOCK, 1);
         g->d[i] = q.d;
         g->s[i] = wt == GM_Q4_0 ? -8 * q.d * (float)sum_of(&q) : wt == GM_Q4_1 ? q.s : 0;
         if (wt == GM_Q8_0) {
@@ -112,21 +123,34 @@ static void fast(float *y, const float *x, const void *w, gm_dtype wt, const flo
         some_rows(y, packed, w, dot, b, R, N, n, blocks, bytes);
 }
 
-/* Up to so many rows the weights' reading takes longer than their product. */
-enum { FEW_ROWS = 4 };
-
-static const cpu_products8 *product_for(int64_t R)
+/* Row i of a tile's block. */
+static void pack_row(cpu_block8 *y, int64_t i, const int8_t *q, int32_t lift, int32_t second,
+                     float d, float s)
 {
-    return R > FEW_ROWS ? cpu_best_products8() : NULL;
+    for (int k = 0; k < 8; k++) memcpy(&y->q[k][i], q + 4 * k, 4);
+    y->lift[0][i] = lift;
+    y->lift[1][i] = second;
+    y->d[i] = d;
+    y->s[i] = s;
 }
 
-/* Row i of a tile's block. */
-static void pack_row(cpu_block8 *y, int64_t i, const gm_q8_block *q, gm_dtype wt)
+/* A run of blocks of row i of a tile. */
+static void pack_run(cpu_block8 *to, int64_t i, const float *x, gm_dtype wt, int64_t blocks)
 {
-    for (int k = 0; k < 8; k++) memcpy(&y->q[k][i], q->q + 4 * k, 4);
-    y->lift[i] = (wt == GM_Q8_0 ? -128 : wt == GM_Q4_0 ? -8 : 0) * sum_of(q);
-    y->d[i] = q->d;
-    y->s[i] = q->s;
+    int32_t less = wt == GM_Q8_0 ? 128 : wt == GM_Q4_0 ? 8 : wt == GM_Q6_K ? 32 : 0;
+    if (gm_block_values(wt) == GM_K_BLOCK) {
+        gm_k8_block q;
+        cpu_round_k8(&q, x);
+        for (int j = 0; j < CPU_RUN8; j++) {
+            int32_t a = q.sums[2 * j], b = q.sums[2 * j + 1];
+            pack_row(&to[j], i, q.q + GM_BLOCK * j, -less * a, -less * b, q.d, (float)(a + b));
+        }
+        return;
+    }
+    gm_q8_block q[CPU_RUN8];
+    cpu_round_q8(q, x, blocks);
+    for (int64_t b = 0; b < blocks; b++)
+        pack_row(&to[b], i, q[b].q, less ? -less * sum_of(&q[b]) : 0, 0, q[b].d, q[b].s);
 }
 
 static int64_t tiles_of(int64_t R) { return (R + CPU_TILE8 - 1) / CPU_TILE8; }
@@ -145,12 +169,9 @@ void cpu_tile8_rows(void *tiled, const float *x, gm_dtype wt, int64_t R, int64_t
         for (int64_t run = 0; run < blocks; run += CPU_RUN8) {
             int64_t here = cpu_min(CPU_RUN8, blocks - run);
             cpu_block8 *to = y + run * tiles + t * here;
-            gm_q8_block q[CPU_RUN8];
             memset(to, 0, (size_t)here * sizeof *to);
-            for (int64_t r = t * CPU_TILE8; r < cpu_min(R, (t + 1) * CPU_TILE8); r++) {
-                round_blocks(q, x + (r * blocks + run) * GM_BLOCK, here);
-                for (int64_t b = 0; b < here; b++) pack_row(to + b, r % CPU_TILE8, &q[b], wt);
-            }
+            for (int64_t r = t * CPU_TILE8; r < cpu_min(R, (t + 1) * CPU_TILE8); r++)
+                pack_run(to, r % CPU_TILE8, x + (r * blocks + run) * GM_BLOCK, wt, here);
         }
 }
 
@@ -163,7 +184,7 @@ static size_t packed_bytes(const cpu_products8 *best, int64_t R, int64_t K)
 static void many_rows(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
                       int64_t R, int64_t N, int64_t K, void *packed, const cpu_products8 *best)
 {
-    int64_t blocks = K / GM_BLOCK, bytes = blocks * gm_block_bytes(wt);
+    int64_t blocks = K / GM_BLOCK, bytes = K / gm_block_values(wt) * gm_block_bytes(wt);
     float *out = (float *)((char *)packed + packed_bytes(best, R, K));
     best->pack(packed, x, wt, R, blocks);
     #pragma omp parallel for if (R * N * K > 2 * CPU_GRAIN)
@@ -180,7 +201,7 @@ static void plain(float *y, const float *x, const void *w, gm_dtype wt, const fl
 {
     int64_t blocks = K / GM_BLOCK, bytes = blocks * gm_block_bytes(wt);
     #pragma omp parallel for if (R * K > CPU_GRAIN)
-    for (int64_t i = 0; i < R * blocks; i++) gm_round_q8(&rounded[i], x + i * GM_BLOCK);
+    for (int64_t i = 0; i < R * blocks; i++) cpu_round_q8(&rounded[i], x + i * GM_BLOCK, 1);
     #pragma omp parallel for if (R * N * K > 2 * CPU_GRAIN)
     for (int64_t n = 0; n < N; n++) {
         const uint8_t *row = (const uint8_t *)w + n * bytes;
@@ -194,25 +215,67 @@ static void plain(float *y, const float *x, const void *w, gm_dtype wt, const fl
     }
 }
 
+/* Blocks of 256, row by row. */
+static void plain_wide(float *y, const float *x, const void *w, gm_dtype wt, const float *b,
+                       int64_t R, int64_t N, int64_t K, gm_k8_block *rounded)
+{
+    const cpu_dots_k8 *best = cpu_best_dots_k8();
+    int64_t blocks = K / GM_K_BLOCK, bytes = blocks * gm_block_bytes(wt);
+    if (!best) best = &cpu_dots_k8_plain;
+    cpu_dot_k8 dot = wt == GM_Q4_K ? best->q4_k : wt == GM_Q5_K ? best->q5_k : best->q6_k;
+    #pragma omp parallel for if (R * K > CPU_GRAIN)
+    for (int64_t i = 0; i < R * blocks; i++) cpu_round_k8(&rounded[i], x + i * GM_K_BLOCK);
+    #pragma omp parallel for if (R * N * K > 2 * CPU_GRAIN)
+    for (int64_t n = 0; n < N; n++)
+        for (int64_t r = 0; r < R; r++)
+            y[r * N + n] = dot((const uint8_t *)w + n * bytes, rounded + r * blocks, blocks) +
+                           (b ? b[n] : 0);
+}
+
+/* Up to so many rows the weights' reading takes longer than their product. */
+enum { FEW_ROWS = 4 };
+
+static const cpu_products8 *product_for(gm_dtype wt, int64_t R)
+{
+    const cpu_products8 *best = R > FEW_ROWS ? cpu_best_products8() : NULL;
+    return best && (best->wide || gm_block_values(wt) != GM_K_BLOCK) ? best : NULL;
+}
+
+/* How a product is done.  Blocks of 256 have no product of a single row of their own. */
+typedef enum { FLOATS, FEW, MANY, GROUPS, WIDE, PLAIN } way;
+
+static way way_of(gm_dtype wt, int64_t R, int64_t N)
+{
+    bool wide = gm_block_values(wt) == GM_K_BLOCK;
+    if (!gm_block_bytes(wt)) return FLOATS;
+    if (R <= CPU_FEW && (R > 1 || wide) && N >= CPU_LANES && cpu_best_few8(wt)) return FEW;
+    if (product_for(wt, R)) return MANY;
+    return wide ? WIDE : cpu_best_dots8(0) ? GROUPS : PLAIN;
+}
+
 size_t cpu_linear_q8_scratch(gm_dtype wt, int64_t R, int64_t N, int64_t K)
 {
-    size_t rounded = ref_linear_q8_scratch(wt, R, N, K);
-    if (!rounded) return cpu_linear_scratch(wt, R, N, K);
-    if (product_for(R)) return packed_bytes(product_for(R), R, K) + cpu_panels_bytes(R);
-    if (!cpu_best_dots8(0)) return rounded;
-    return (size_t)(R * cpu_groups(K / GM_BLOCK)) * sizeof(cpu_group8);
+    switch (way_of(wt, R, N)) {
+    case FLOATS: return cpu_linear_scratch(wt, R, N, K);
+    case FEW: return (size_t)cpu_few_words(R, cpu_few8_row(K)) * sizeof(int32_t);
+    case MANY: return packed_bytes(product_for(wt, R), R, K) + cpu_panels_bytes(R);
+    case GROUPS: return (size_t)(R * cpu_groups(K / GM_BLOCK)) * sizeof(cpu_group8);
+    default: return ref_linear_q8_scratch(wt, R, N, K);
+    }
 }
 
 int cpu_linear_q8(float *y, const float *x, const void *w, gm_dtype wt, const float *b, int64_t R,
                   int64_t N, int64_t K, void *scratch)
 {
-    const cpu_dots8 *best = cpu_best_dots8(0);
-    if (!ref_linear_q8_scratch(wt, R, N, K)) return cpu_linear(y, x, w, wt, b, R, N, K, scratch);
-    if (K % GM_BLOCK) return 1;
-    if (product_for(R)) many_rows(y, x, w, wt, b, R, N, K, scratch, product_for(R));
-    else if (best) fast(y, x, w, wt, b, R, N, K, scratch, best);
-    else plain(y, x, w, wt, b, R, N, K, scratch);
-    return 0;
+    if (K % gm_block_values(wt)) return 1;
+    switch (way_of(wt, R, N)) {
+    case FLOATS: return cpu_linear(y, x, w, wt, b, R, N, K, scratch);
+    case FEW: cpu_linear_few8(y, x, w, wt, b, R, N, K, scratch); return 0;
+    case MANY: many_rows(y, x, w, wt, b, R, N, K, scratch, product_for(wt, R)); return 0;
+    case GROUPS: fast(y, x, w, wt, b, R, N, K, scratch, cpu_best_dots8(0)); return 0;
+    case WIDE: plain_wide(y, x, w, wt, b, R, N, K, scratch); return 0;
+    default: plain(y, x, w, wt, b, R, N, K, scratch); return 0;
+    }
 }
 
 const gm_kernels *gm_kernels_cpu_q8(void)

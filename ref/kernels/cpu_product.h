@@ -16,15 +16,8 @@ typedef struct {
                  int64_t K);
 } cpu_products;
 
-/* y[:, n : n + CPU_PANEL] (R, N) = out + b, as many columns as there are. */
-static inline void cpu_place_panel(float *y, const float *out, const float *b, int64_t R, int64_t N,
-                                   int64_t n)
-{
-    int64_t columns = N - n < CPU_PANEL ? N - n : CPU_PANEL;
-    for (int64_t r = 0; r < R; r++)
-        for (int64_t i = 0; i < columns; i++)
-            y[r * N + n + i] = out[r * CPU_PANEL + i] + (b ? b[n + i] : 0);
-}
+/* y[:, n : n + CPU_PANEL] (R, N) = out + b, as many columns as there are (cpu_linear_bf16.c). */
+void cpu_place_panel(float *y, const float *out, const float *b, int64_t R, int64_t N, int64_t n);
 
 /* Floats of `out` for each thread; bytes for all of them (cpu_linear_bf16.c). */
 size_t cpu_panels_bytes(int64_t R);
@@ -46,13 +39,15 @@ enum { CPU_TILE = 6, CPU_DEPTH = 192 };
 size_t cpu_tile_bytes(int64_t R, int64_t K);
 void cpu_tile_rows(void *to, const float *x, int64_t R, int64_t K);
 
-/* Likewise with 8-bit activations (typed.h); w (columns, blocks) quantised. */
+/* Likewise with 8-bit activations (typed.h); w (columns, blocks of 32) quantised.  wide: also types
+ * with blocks of 256. */
 typedef struct {
     const char *name;
     size_t (*bytes)(int64_t R, int64_t blocks);             /* of packed x, for any type */
     void (*pack)(void *to, const float *x, gm_dtype wt, int64_t R, int64_t blocks);
     void (*product)(float *out, const void *x, const uint8_t *w, gm_dtype wt, int64_t R,
                     int64_t columns, int64_t blocks);
+    int wide;
 } cpu_products8;
 
 const cpu_products8 *cpu_best_products8(void);
@@ -65,11 +60,12 @@ void cpu_product_dotprod(float *out, const void *x, const uint8_t *w, gm_dtype w
                          int64_t columns, int64_t blocks);
 
 /* A block of 32 and three rows; a row that does not exist is 0.  q[i]: elements 4 i to 4 i + 3 of
- * each row.  lift: what makes up for weights that are taken as unsigned, -128 sum(q) for q8_0,
- * -8 sum(q) for q4_0. */
+ * each row.  lift: what makes up for weights that are taken as unsigned, -128, -8 times the sum for
+ * q8_0, q4_0, -32 times each half's for q6_K.  s: what a minimum is multiplied by, of blocks of 256
+ * the sum of q. */
 enum { CPU_TILE8 = 3, CPU_RUN8 = 8 };                       /* rows; blocks of a run */
 typedef struct {
-    int32_t q[8][CPU_TILE8], lift[CPU_TILE8];
+    int32_t q[8][CPU_TILE8], lift[2][CPU_TILE8];
     float d[CPU_TILE8], s[CPU_TILE8];
 } cpu_block8;
 

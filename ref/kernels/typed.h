@@ -107,24 +107,32 @@ static inline int gm_k_least(const uint8_t *p, int64_t j)
     return j < 4 ? p[j + 4] & 63 : p[j + 4] >> 4 | p[j] >> 6 << 4;
 }
 
-/* Element k of a block of 256.  Every product is exact in float, so that only the difference is
- * rounded.  Two parts of 32 share 32 bytes of half bytes; the fifth bits of part j are bits j of 32
- * bytes; in q6_K, runs of 32 elements 64 apart share bytes, and four such runs those of the upper
- * two bits.  ggml-quants.c, dequantize_row_q4_K, _q5_K, _q6_K. */
-static inline float gm_k_quantised(const uint8_t *b, gm_dtype t, int64_t k)
+/* The whole number of element k of a block of 256.  Two parts of 32 share 32 bytes of half bytes;
+ * the fifth bits of part j are bits j of 32 bytes; in q6_K, runs of 32 elements 64 apart share
+ * bytes, and four such runs those of the upper two bits. */
+static inline int gm_k_whole(const uint8_t *b, gm_dtype t, int64_t k)
 {
     if (t == GM_Q6_K) {
         int64_t half = k / 128, run = k % 128 / 32, l = k % 32;
         int low = b[64 * half + run % 2 * 32 + l] >> run / 2 * 4 & 15;
         int high = b[128 + 32 * half + l] >> 2 * run & 3;
-        return gm_half_at(b + 208) * (float)(int8_t)b[192 + k / 16] *
-               (float)((low | high << 4) - 32);
+        return (low | high << 4) - 32;
     }
     int64_t part = k / 32, l = k % 32;
     const uint8_t *q = b + (t == GM_Q5_K ? 48 : 16);
     int v = q[part / 2 * 32 + l] >> part % 2 * 4 & 15;
     if (t == GM_Q5_K) v |= (b[16 + l] >> part & 1) << 4;
-    return gm_half_at(b) * (float)gm_k_scale(b + 4, part) * (float)v -
+    return v;
+}
+
+/* Element k of a block of 256.  Every product is exact in float, so that only the difference is
+ * rounded.  ggml-quants.c, dequantize_row_q4_K, _q5_K, _q6_K. */
+static inline float gm_k_quantised(const uint8_t *b, gm_dtype t, int64_t k)
+{
+    float v = (float)gm_k_whole(b, t, k);
+    if (t == GM_Q6_K) return gm_half_at(b + 208) * (float)(int8_t)b[192 + k / 16] * v;
+    int64_t part = k / 32;
+    return gm_half_at(b) * (float)gm_k_scale(b + 4, part) * v -
            gm_half_at(b + 2) * (float)gm_k_least(b + 4, part);
 }
 
@@ -166,6 +174,35 @@ static inline void gm_round_q8(gm_q8_block *y, const float *x)
     }
     y->d = gm_from_f16(gm_to_f16(d)) + bad;
     y->s = gm_from_f16(gm_to_f16(d * (float)sum)) + bad;
+}
+
+/* 256 activations in 8 bits, for weights in blocks of 256: x is about d q; sums: of 16 of q. */
+typedef struct { float d; int8_t q[GM_K_BLOCK]; int16_t sums[GM_K_BLOCK / 16]; } gm_k8_block;
+
+/* llama.cpp's quantize_row_q8_K: the element of the largest magnitude, the first of them, becomes
+ * -127; halves go to the even neighbour.  A NaN or Inf in x makes the block NaN. */
+static inline void gm_round_k8(gm_k8_block *y, const float *x)
+{
+    float most = 0, bad = 0, first = 0;
+    #pragma omp simd reduction(max:most) reduction(+:bad)
+    for (int i = 0; i < GM_K_BLOCK; i++) {
+        float a = fabsf(x[i]);
+        most = a > most ? a : most;
+        bad += x[i] * 0.0f;
+    }
+    for (int i = 0; i < GM_K_BLOCK && first == 0; i++)
+        if (fabsf(x[i]) == most) first = x[i];
+    float id = -127 / first;
+    if (!(fabsf(id) < INFINITY) || bad != 0) id = 0;
+    #pragma omp simd
+    for (int i = 0; i < GM_K_BLOCK; i++)
+        y->q[i] = bad == 0 ? (int8_t)rintf(x[i] * id) : 0;
+    for (int j = 0; j < GM_K_BLOCK / 16; j++) {
+        int sum = 0;
+        for (int i = 0; i < 16; i++) sum += y->q[16 * j + i];
+        y->sums[j] = (int16_t)sum;
+    }
+    y->d = (id != 0 ? 1 / id : 0) + bad;
 }
 
 /* Element i of an array of type t, one of the weight or quantised types. */

@@ -49,6 +49,6 @@ const cpu_products *cpu_products_amx(void)
 
 const cpu_products8 *cpu_products8_amx(void)
 {
-    static const cpu_products8 amx = { "amx-int8", amx_bytes8, amx_pack8, amx_product8 };
+    static const cpu_products8 amx = { "amx-int8", amx_bytes8, amx_pack8, amx_product8, 0 };
     return ready(INT8) ? &amx : NULL;
 }

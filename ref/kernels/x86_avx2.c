@@ -145,4 +145,4 @@ static float dot8_q4_1(const uint8_t *w, const cpu_group8 *x, int64_t blocks)
     return dot8_q4(w, Q4_MIN, 2, x, blocks);
 }
 
-const cpu_dots8 cpu_dots8_avx2 = { "avx2", dot8_q8_0, dot8_q4_0, dot8_q4_1 };
+const cpu_dots8 cpu_dots8_avx2 = { "avx2", dot8_q8_0, dot8_q4_0, dot8_q4_1, NULL };

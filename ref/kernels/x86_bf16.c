@@ -3,7 +3,9 @@
  * in the first-level cache), and meets six rows of x at a time: 24 sums in registers.  Weights
  * are read once, as they are stored.  Compiled with -mavx512bf16 and what it stands on
  * (Makefile). */
+#include "cpu_few.h"
 #include "cpu_product.h"
+#include "x86_few.h"
 #include "x86_turn.h"
 
 enum { VECTORS = CPU_PANEL / 16, RUN = CPU_DEPTH / 2 };     /* pairs of a run */
@@ -58,4 +60,52 @@ void cpu_product_bf16(float *out, const void *tiles, const uint16_t *w, int64_t 
         for (int64_t r = 0; r < R; r += CPU_TILE, x += pairs * CPU_TILE)
             tile(out + r * CPU_PANEL, x, panel, pairs, k == 0);
     }
+}
+
+/* ---- a few rows of x (cpu_few.h) ---- */
+
+/* sum (C) += four pairs of inputs of sixteen outputs times x (4, C). */
+GM_ALWAYS void add_pairs(__m512 *sum, const __m512i *v, const int32_t *x, int C)
+{
+    for (int i = 0; i < 4; i++)
+        for (int c = 0; c < C; c++)
+            sum[c] = _mm512_dpbf16_ps(sum[c], (__m512bh)v[i],
+                                      (__m512bh)_mm512_set1_epi32(x[i * C + c]));
+}
+
+/* 32 inputs at a time; of the rest as much as there is, and zeros, which x is not read for. */
+GM_ALWAYS void few(float *out, const int32_t *x, const uint8_t *w, int64_t row, int C, int64_t K)
+{
+    __m512 sum[CPU_SIDE];
+    for (int c = 0; c < C; c++) sum[c] = _mm512_setzero_ps();
+    int64_t k = 0;
+    for (; k + 32 <= K; k += 32, x += 16 * C) {
+        __m512i a[4][4], v[4];
+        x86_ask(w, row, 2 * k, 64);
+        for (int i = 0; i < 4; i++)
+            for (int j = 0; j < 4; j++) a[j][i] = x86_four_rows(w + 2 * k + i * row + 16 * j, row);
+        for (int j = 0; j < 4; j++) {
+            x86_turn_lanes(v, a[j]);
+            add_pairs(sum, v, x + 4 * j * C, C);
+        }
+    }
+    if (k < K) {
+        __m512i v[16];
+        x86_rows16(v, w + 2 * k, row, (int)(K - k));
+        for (int i = 0; i < (int)(K - k + 1) / 2; i++)
+            for (int c = 0; c < C; c++)
+                sum[c] = _mm512_dpbf16_ps(sum[c], (__m512bh)v[i],
+                                          (__m512bh)_mm512_set1_epi32(x[i * C + c]));
+    }
+    for (int c = 0; c < C; c++) _mm512_storeu_ps(out + c * CPU_LANES, sum[c]);
+}
+
+void cpu_few_bf16(float *out, const int32_t *x, const uint8_t *w, gm_dtype wt, int64_t row, int C,
+                  int64_t K)
+{
+    (void)wt;
+    if (C == 8) few(out, x, w, row, 8, K);
+    else if (C == 4) few(out, x, w, row, 4, K);
+    else if (C == 2) few(out, x, w, row, 2, K);
+    else few(out, x, w, row, 1, K);
 }

@@ -32,4 +32,12 @@ static inline void x86_turn(__m512i *v)
     }
 }
 
+/* v[i]: inputs 2 i and 2 i + 1 of sixteen rows of 16-bit weights, n of them at p, at most 32. */
+static inline void x86_rows16(__m512i *v, const uint8_t *p, int64_t row, int n)
+{
+    __mmask32 some = (__mmask32)(0xffffffffu >> (32 - n));
+    for (int j = 0; j < 16; j++) v[j] = _mm512_maskz_loadu_epi16(some, p + j * row);
+    x86_turn(v);
+}
+
 #endif

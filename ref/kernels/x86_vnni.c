@@ -123,6 +123,33 @@ static inline void group_q4_1(sums *s, const uint8_t *w, const cpu_group8 *x)
     group_q4(s, w, Q4_MIN, _mm512_castsi512_si256(words), x);
 }
 
+/* ---- x ---- */
+
+/* gm_round_q8 of a block, the same bits. */
+static inline void round_block(gm_q8_block *y, const float *x)
+{
+    enum { NOT_FINITE = 0x99 };                 /* NaN of both kinds, infinities */
+    __m512 a = _mm512_loadu_ps(x), b = _mm512_loadu_ps(x + 16);
+    __mmask16 bad = (__mmask16)(_mm512_fpclass_ps_mask(a, NOT_FINITE) |
+                                _mm512_fpclass_ps_mask(b, NOT_FINITE));
+    float most = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b)));
+    float d = most / 127, id = 127 / most, nothing = bad ? NAN : 0;
+    if (bad || !(id < INFINITY)) id = 0;
+    __m512 by = _mm512_set1_ps(id), zero = _mm512_setzero_ps();
+    a = bad ? zero : _mm512_mul_ps(a, by), b = bad ? zero : _mm512_mul_ps(b, by);
+    __m512i p = _mm512_cvtps_epi32(a), q = _mm512_cvtps_epi32(b);
+    _mm_storeu_si128((void *)y->q, _mm512_cvtepi32_epi8(p));
+    _mm_storeu_si128((void *)(y->q + 16), _mm512_cvtepi32_epi8(q));
+    int32_t sum = _mm512_reduce_add_epi32(_mm512_add_epi32(p, q));
+    y->d = _cvtsh_ss(_cvtss_sh(d, _MM_FROUND_TO_NEAREST_INT)) + nothing;
+    y->s = _cvtsh_ss(_cvtss_sh(d * (float)sum, _MM_FROUND_TO_NEAREST_INT)) + nothing;
+}
+
+static void round_blocks(gm_q8_block *y, const float *x, int64_t blocks)
+{
+    for (int64_t b = 0; b < blocks; b++) round_block(&y[b], x + b * GM_BLOCK);
+}
+
 /* ---- rows ---- */
 
 /* A row's last blocks, with zeros behind them. */
@@ -169,4 +196,4 @@ static float dot_q4_1(const uint8_t *w, const cpu_group8 *x, int64_t blocks)
     return total(&s);
 }
 
-const cpu_dots8 cpu_dots8_vnni = { "avx512-vnni", dot_q8_0, dot_q4_0, dot_q4_1 };
+const cpu_dots8 cpu_dots8_vnni = { "avx512-vnni", dot_q8_0, dot_q4_0, dot_q4_1, round_blocks };
