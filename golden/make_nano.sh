@@ -9,6 +9,7 @@ trap 'rm -rf "$new"' EXIT
 "$python" golden/oracle/nano_cases.py models/nano "$new"
 rm -rf golden/nano/cases
 cp -r "$new"/. golden/nano/
+golden/link.sh
 make --no-print-directory all
 "$python" golden/quote.py build/glamm
 make --no-print-directory manifest
