@@ -138,4 +138,7 @@ def main(folder, out, scenes=60):
     print(q)
 
 
-if __name__ == "__main__": main(*sys.argv[1:3], *map(int, sys.argv[3:]))
+if __name__ == "__main__":
+    # shapeworld.py goes through a set of strings while it draws, whose order Python shuffles anew in every process: as make_set_a.py has it.
+    if os.environ.get("PYTHONHASHSEED") != "0": os.execve(sys.executable, [sys.executable, *sys.argv], dict(os.environ, PYTHONHASHSEED="0"))
+    main(*sys.argv[1:3], *map(int, sys.argv[3:]))
