@@ -27,5 +27,5 @@ eval-nano-sheet:
 # The measures themselves: PyTorch's on the golden's model and scenes.
 check-eval-nano: $(B)/glamm
 	@mkdir -p $(B)/eval-nano
-	@bash bench/eval/nano.sh bench/eval/nano.py $(B)/glamm $(B)/eval-nano --model golden/nano/model --check golden/nano/quality.json
+	@bash bench/eval/nano.sh bench/eval/nano.py $(B)/glamm $(B)/eval-nano --model models/nano --check golden/nano/quality.json
 .PHONY: eval-nano eval-nano-sheet check-eval-nano

@@ -20,7 +20,7 @@ void gm_texts_free(gm_texts *t);
 const char *gm_id_text(const json_t *id, char number[32]);
 
 /* Equal but for case, the width of white space, and white space beside "." and ",": where it stands
- * depends on the tokenizer (golden/oracle/export_nano.py norm). */
+ * depends on the tokenizer (golden/oracle/nano_cases.py norm). */
 bool gm_texts_same(const char *a, const char *b);
 
 /* Finds ids: places of a list, sorted by text. */

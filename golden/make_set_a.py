@@ -1,5 +1,5 @@
 """Set A, by which the default model is judged: scenes and questions of oracle/shapeworld.py and oracle/nano_data.py, seed 4242, which training never saw.
-usage: make_set_a.py OUT [SCENES [MOST [SKIP]]]     (200 scenes of any number of objects; MOST: of at most so many; SKIP: the first so many of these left out)
+usage: make_set_a.py OUT [SCENES]     (200 scenes of one to four objects)
 OUT/images/NNNNNN.png, NNNNNN the scene's number; gcg_caption.json, gcg_mask.json: GranD_f's truth of every scene; refer.jsonl, region.json, vqa.jsonl: the first
 expression, region and question of every scene's conversation.  What is asked stands with each as `prompt` (docs/EVAL.md).  Needs numpy and Pillow."""
 import json, os, sys
@@ -48,17 +48,13 @@ def check_draws():
     if not np.array_equal(want, nd.scene(SEED, 0)[0]): sys.exit(f"numpy {np.__version__} draws other scenes than 1.24 did")
 
 
-def main(out, count=200, most=4, skip=0):
+def main(out, count=200):
     check_draws()
     os.makedirs(f"{out}/images", exist_ok=True)
     gcg, masks, boxes = (dict(images=[], annotations=[]) for _ in range(3))
-    refer, vqa, i, seen = [], [], -1, 0
-    while len(vqa) < count:
-        i += 1
+    refer, vqa = [], []
+    for i in range(count):
         drawn = nd.scene(SEED, i)
-        if len(drawn[1]) > most: continue
-        seen += 1
-        if seen <= skip: continue
         name, file = f"{i:06d}", f"{i:06d}.png"
         image = dict(id=name, file_name=file, height=SIDE, width=SIDE)
         Image.fromarray(drawn[0]).save(f"{out}/images/{file}")

@@ -50,5 +50,6 @@ for i in range(SCENES):
     for t in nd.TASKS[:-1]:                                                        # phrase: too many of them
         for turn in nd.sample(SEED, i, t, s)["turns"]: templates[t] |= {template(x) for x in turn}
 json.dump(dict(scenes=[scene(i) for i in pick], templates={k: sorted(v) for k, v in templates.items() if v},
+               prompts=dict(system=nd.SYSTEM, begin=nd.BEGIN, gcg=nd.GCG_Q, refer=nd.REFER_Q, refer_answers=nd.REFER_A, region=nd.REGION_Q, caption=nd.CAPTION_Q, phrase=[nd.PHRASE_Q]),
                numbers={k: [float(np.mean(v)), float(np.std(v) / SCENES ** .5)] for k, v in stats.items()}), open(sys.argv[1], "w"), indent=0)
 print(len(pick), "scenes;", {k: len(v) for k, v in templates.items()}, {k: round(float(np.mean(v)), 3) for k, v in stats.items()})

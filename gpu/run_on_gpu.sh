@@ -39,7 +39,7 @@ case ${1:-} in
 build)
     nvidia-smi
     runs "everything builds" make -s -j"$(nproc)" CUDA=1 WARN=-Wall all build/verify build/golden build/glamm-bench
-    runs "info" build/glamm info golden/nano/model --backend cuda
+    runs "info" build/glamm info models/nano --backend cuda
     counts "kernel cases" build/verify --backend cuda --limit 120
     counts "kernel cases, bf16" build/verify --backend cuda-bf16 --limit 120
     counts "the template" make -s verify KERNELS=tests/example_kernels.cu
@@ -55,7 +55,7 @@ goldens)
     counts "golden/nano, decoding as graphs" env GLAMM_CUDA_GRAPHS=1 build/golden --backend cuda golden/nano
     mkdir -p out
     for b in cpu cuda cuda-bf16; do
-        build/glamm run golden/nano/model golden/nano/scenes/*.png --backend $b --redo --quiet --out out/gpu-$b > out/gpu-$b.txt 2>&1 || true
+        build/glamm run models/nano golden/nano/scenes/*.png --backend $b --redo --quiet --out out/gpu-$b > out/gpu-$b.txt 2>&1 || true
     done
     runs "nano answers as on the CPU" diff out/gpu-cpu.txt out/gpu-cuda.txt
     runs "nano answers as on the CPU, bf16" diff out/gpu-cpu.txt out/gpu-cuda-bf16.txt ;;

@@ -5,7 +5,7 @@ PROOF   := $(B)/check $(B)/golden $(B)/glamm $(B)/verify
 
 check: deps-check
 	@$(MAKE) --no-print-directory all $(PROOF) $(EMU_PROOF)
-	@bash tests/tally.sh '$(MAKE) --no-print-directory manifest-check' $(B)/check \
+	@bash tests/tally.sh '$(MAKE) --no-print-directory manifest-check' 'bash tests/size.sh' $(B)/check \
 	    '$(B)/golden golden/tiny golden/mini golden/nano golden/wide golden/bf16' \
 	    '$(B)/golden --backend cpu --model golden/mini/model --checkpoint golden/mini' \
 	    '$(B)/golden --model golden/mini/model --packed golden/mini' \

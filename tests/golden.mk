@@ -15,7 +15,7 @@ endif
 	$(if $(filter cuda,$(BACKEND)),$(GPU_RUN)) $(B)/golden $(GOLDEN_ARGS)
 
 # SHA-256 of every golden; one missing, changed or unlisted file fails.
-MANIFEST_FILES = find golden -type f ! -path golden/MANIFEST | LC_ALL=C sort
+MANIFEST_FILES = find golden -xtype f ! -path golden/MANIFEST | LC_ALL=C sort
 manifest-check:
 	@sha256sum --quiet -c golden/MANIFEST
 	@$(MANIFEST_FILES) | cmp -s - <(sed 's/^[^ ]*  //' golden/MANIFEST) || \

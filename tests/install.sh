@@ -25,8 +25,8 @@ shown() { nm -D --defined-only "$prefix/lib/libglamm.so" | sed 's/.* //' | sort;
 declared() { sed -nE 's/^[a-z].*[ *](gm_[a-z_0-9]+)\(.*/\1/p' ref/glamm.h ref/kernels.h | sort; }
 ok "shows what its headers declare" diff <(declared) <(shown)
 ok "soname" grep -q libglamm.so.0 <(readelf -d "$dir/segment")
-ok "run, shared" "$dir/segment" golden/nano/model "$image" "$dir/shared.png"
-ok "run, static" "$dir/segment-static" golden/nano/model "$image" "$dir/static.png"
+ok "run, shared" "$dir/segment" models/nano "$image" "$dir/shared.png"
+ok "run, static" "$dir/segment-static" models/nano "$image" "$dir/static.png"
 ok "same result" cmp "$dir/shared.png" "$dir/static.png"
 ok "program" "$prefix/bin/glamm" --version
 ok "kernels.h alone" "$cc" -std=c11 -Wall -Werror -x c -fsyntax-only "$prefix/include/glamm/kernels.h"

@@ -166,7 +166,7 @@ static const struct { const char *folder, *file; int clip; } texts[] = {
     { MINI, "added_tokens.json", 0 },    { MINI, "config.json", 1 },
     { MINI, "preprocessor_config.json", 1 },
     { RELEASED, "pytorch_model.bin.index.json", 0 },
-    { "golden/nano/model", "prompts.json", 0 },
+    { "models/nano", "prompts.json", 0 },
 };
 enum { TEXTS = sizeof texts / sizeof *texts };
 
@@ -221,7 +221,7 @@ START_TEST(texts_cut_short)
     gm_error e = { "" };
     size_t n;
     char model[100], tower[100], whole[300];
-    int nano = strcmp(texts[_i].folder, "golden/nano/model") == 0;
+    int nano = strcmp(texts[_i].folder, "models/nano") == 0;
     snprintf(model, sizeof model, "%s-model", scratch);
     snprintf(tower, sizeof tower, "%s-clip", scratch);
     copy_folder(texts[_i].folder, model);

@@ -8,7 +8,7 @@
 #include "../ref/model_open.h"
 
 #define DIR "build/tests/embeddings"
-#define NANO "golden/nano/model"
+#define NANO "models/nano"
 
 static void on_stage(void *user, const char *stage, double done)
 {

@@ -16,7 +16,7 @@
 #define SMALL "golden/gguf/small.gguf"
 #define LARGE "golden/gguf/k.gguf"
 #define DIR "build/tests/gguf"
-#define NANO "golden/nano/model"
+#define NANO "models/nano"
 #define SCENE "golden/nano/scenes/demo.png"
 
 static gm_file *open_good(const char *path)

@@ -64,7 +64,7 @@ static double number_of(const json_t *rows, size_t i, const char *key)
 static json_t *report(const char *arguments)
 {
     clean_output();
-    ck_assert_int_eq(shell("mkdir -p " OUTPUT " && $G quantize golden/nano/model %s --json -q "
+    ck_assert_int_eq(shell("mkdir -p " OUTPUT " && $G quantize models/nano %s --json -q "
                            "--scratch " OUTPUT, arguments), 0);
     json_t *all = json_loads(said(), 0, NULL);
     ck_assert_msg(json_array_size(json_object_get(all, "types")) > 1, "%s", said());

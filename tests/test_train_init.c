@@ -9,7 +9,7 @@
 #include "../train/init.h"
 
 #define OUT "build/tests/init"
-#define NANO "golden/nano/model"
+#define NANO "models/nano"
 
 static gm_model *open_model(const char *path)
 {
@@ -68,11 +68,13 @@ START_TEST(values_start_as_asked)
     double mean, std;
     const char *up = "model.layers.3.mlp.up_proj.weight", *embed = "model.embed_tokens.weight";
     gm_model *m = made(NANO, "fan_in", 1);
+    const double hidden = (double)m->net.config.llm.hidden, inter = (double)m->net.config.llm.inter;
+    const double sums = 2 * (double)m->net.config.llm.layers;           /* into one residual stream */
     moments(m, up, &mean, &std);
     ck_assert_double_eq_tol(mean, 0, 0.002);
-    ck_assert_double_eq_tol(std, 1 / sqrt(160), 0.002);
+    ck_assert_double_eq_tol(std, 1 / sqrt(hidden), 0.002);
     moments(m, "model.layers.3.mlp.down_proj.weight", &mean, &std);
-    ck_assert_double_eq_tol(std, 1 / sqrt(448 * 12), 0.001);
+    ck_assert_double_eq_tol(std, 1 / sqrt(inter * sums), 0.001);
     moments(m, embed, &mean, &std);
     ck_assert_double_eq_tol(std, 0.5, 0.01);
     moments(m, "model.norm.weight", &mean, &std);

@@ -3,7 +3,7 @@
 # status.  The ids are those of golden/tokenizer/nano_vectors.json.
 set -u
 glamm=$1
-model=golden/nano/model
+model=models/nano
 passed=0 failed=0
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include "../ref/error.h"
 
-/* sizes: a sizes.json with every key that golden/nano/model/sizes.json has; the vocabulary is the
+/* sizes: a sizes.json with every key that models/nano/sizes.json has; the vocabulary is the
  * tokenizer's.  tokenizer: a folder with tokenizer.model and added tokens, which are copied
  * together with its prompts.json.  start: "fan_in", normal with 1 / sqrt(fan-in), the branches that
  * end in a sum scaled down by the depth, embeddings 0.5 (golden/oracle/pretrain_llm.py); or

@@ -1,6 +1,6 @@
 """make eval-nano: a model on scenes that training never saw, by free generation, all tasks, one table (docs/EVAL.md).
 usage: nano.py GLAMM DIR [--model M] [--scenes N] [--sets ab] [OPTION of glamm eval ..]
-       nano.py GLAMM DIR --model golden/nano/model --check golden/nano/quality.json: the same numbers as PyTorch's (golden/oracle/export_nano.py), or status 1
+       nano.py GLAMM DIR --model models/nano --check golden/nano/quality.json: the same numbers as PyTorch's (golden/oracle/nano_cases.py), or status 1
 Set a: golden/make_set_a.py.  Set b: glamm shapes, world b, of every scene its caption and one expression, region and question, in the words of its prompts.json;
 set d: the same of world a (beside set a: the same world, drawn here).
 Writes DIR/set-S in set A's layout, DIR/found-S/TASK (predictions; what is there from the same model is not asked again) and DIR/table.json."""
@@ -120,9 +120,9 @@ def answer(glamm, folder, found, model, more, limit={}):
 
 
 def check(a, more):
-    """export_nano.py's scenes (after ten that became cases) and limits; its numbers but for the rounding of sums."""
+    """nano_cases.py's scenes and limits; its numbers but for the rounding of sums."""
     q = read(a.check)
-    make_set_a.main(f"{a.dir}/set-check", q["scenes"], q["at_most_objects"], 10)
+    make_set_a.main(f"{a.dir}/set-check", q["scenes"])
     r = answer(a.glamm, f"{a.dir}/set-check", f"{a.dir}/found-check", a.model, more, dict(gcg=60, refseg=12, region=12, vqa=16))
     bad = 0
     for (task, key, words, _), theirs in zip(ROWS, ["gcg_miou", "gcg_masks_matched", None, "refer_ciou", "region_exact", "vqa_exact"]):
