@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "kernels/typed.h"
+
 const char *gm_size_text(double bytes, char *buf)
 {
     static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB" };
@@ -115,15 +117,22 @@ gm_plan gm_plan_memory(const glamm *m, const gm_kernels *k, const gm_weight_byte
     return p;
 }
 
+/* Bytes of a matrix's values in a type, whose blocks may be too long for some rows (io/convert.c). */
+static double stored(const gm_weight_bytes *w, gm_dtype type)
+{
+    gm_dtype short_rows = gm_block_values(type) > 32 ? GM_Q8_0 : type;
+    return w->values_256 * (double)gm_type_bytes(type, 256) / 256 +
+           w->values_32 * (double)gm_type_bytes(short_rows, 32) / 32;
+}
+
 const char *gm_plan_type(const gm_plan *p, double bytes, double *total)
 {
-    static const struct { const char *name; double bytes; } type[] = {
-        { "bf16", 2 }, { "q8_0", 34.0 / 32 }, { "q4_1", 20.0 / 32 }, { "q4_0", 18.0 / 32 }
-    };
+    /* What loses least comes first.  The last two are for rows that blocks of 256 do not divide. */
+    static const gm_dtype type[] = { GM_BF16, GM_Q8_0, GM_Q6_K, GM_Q5_K, GM_Q4_K, GM_Q4_1, GM_Q4_0 };
     for (size_t i = 0; p->total > bytes && i < sizeof type / sizeof *type; i++) {
-        double stored = p->weights.values * type[i].bytes;
-        *total = p->total - p->weights.matrices + stored;
-        if (stored < p->weights.matrices && *total <= bytes) return type[i].name;
+        double then = stored(&p->weights, type[i]);
+        *total = p->total - p->weights.matrices + then;
+        if (then < p->weights.matrices && *total <= bytes) return gm_type_name(type[i]);
     }
     return NULL;
 }
