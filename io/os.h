@@ -56,6 +56,7 @@ void gm_release(const char *path);
 void gm_sleep(double seconds);
 
 double gm_seconds(void);                    /* monotonic */
+double gm_wall_seconds(void);               /* since 1970, as files' times */
 size_t gm_peak_rss(void);                   /* bytes, this process so far */
 size_t gm_installed_memory(void);           /* bytes of RAM */
 /* limits.c: bytes of RAM that this process may have, and what of them is available now.  Control

@@ -38,7 +38,10 @@ static void took(run *r, const char *name, double since)
 static void stage(run *r, const char *name, double done)
 {
     if (done == 0) r->started = gm_seconds();
-    if (done == 1) took(r, name, r->started);
+    if (done == 1) {
+        took(r, name, r->started);
+        gm_trim(r->c);                  /* blocks of this stage's sizes serve no other */
+    }
     if (r->o->on_stage) r->o->on_stage(r->o->user, name, done);
 }
 
