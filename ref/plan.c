@@ -68,6 +68,12 @@ static double sam_bytes(const glamm *m, const gm_kernels *k)
     return scratch + SLACK * 4 * (double)(T * (12 * C + 2 * m->sam.block[0].lin1_w.dim[0]));
 }
 
+/* An encoder's weights at a time: a block's, and as much again for what lies outside of blocks. */
+static double passing(double bytes, int64_t blocks)
+{
+    return blocks > 2 ? 2 * bytes / (double)blocks : bytes;
+}
+
 /* A mask is enlarged to SAM's input, cut twice, and brought to the image's size. */
 static double mask_bytes(const glamm *m)
 {
@@ -101,9 +107,11 @@ gm_plan gm_plan_memory(const glamm *m, const gm_kernels *k, const gm_weight_byte
     }
     double maps = region_maps_bytes(m), boxes = region_bytes(m, k) + w->region + w->clip;
     add(&p, "the image", "its pixels and what was made of them", image_bytes(m), false);
-    add(&p, "CLIP", "one image, and weights that go again", clip_bytes(m) + w->clip, true);
+    add(&p, "CLIP", "one image, and weights that go block by block",
+        clip_bytes(m) + passing(w->clip, m->clip.L), true);
     add(&p, "prefill", "a 128-token prompt and the image", prefill_bytes(m, T), true);
-    add(&p, "SAM", "one image, and weights that go again", sam_bytes(m, k) + w->sam, true);
+    add(&p, "SAM", "one image, and weights that go block by block",
+        sam_bytes(m, k) + passing(w->sam, m->sam.L), true);
     add(&p, "masks", "4 masks at the size of SAM's input", mask_bytes(m), true);
     for (int i = 0; i < p.n; i++) {
         if (!p.row[i].at_once) p.total += p.row[i].bytes;
