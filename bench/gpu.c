@@ -178,6 +178,7 @@ static int decode(bench_result *r, gm_dtype type, bool quick)
     r->seconds = gpu_seconds(g.c, run_token, &s, RUNS);
     r->gflop = 2e-9 * s.weights;
     r->ratio = s.bytes / r->seconds / copy;
+    strcpy(r->limit, "a copy");
     snprintf(r->note, sizeof r->note, "%.0f GB/s of %s weights, copy %.0f GB/s (the share); %d "
              "layers, so about %.0f tokens/s of a 7B model", 1e-9 * s.bytes / r->seconds,
              gm_type_name(type), copy * 1e-9, LAYERS, LAYERS / r->seconds / RELEASE_LAYERS);
@@ -205,6 +206,7 @@ static int one_row(bench_result *r, gm_dtype type, bool quick)
     r->seconds = gpu_seconds(g.c, run_rows, x, RUNS) / TOGETHER;
     r->gflop = 2e-9 * (double)(N * K);
     r->ratio = bytes / r->seconds / copy;
+    strcpy(r->limit, "a copy");
     snprintf(r->note, sizeof r->note, "%.0f GB/s of %s weights, copy %.0f GB/s (the share)",
              1e-9 * bytes / r->seconds, gm_type_name(type), copy * 1e-9);
     return gpu_close(&g, r);
@@ -244,6 +246,7 @@ static int prefill(bench_result *r, const char *backend, bool quick)
     r->gflop = 2e-9 * s.weights * (double)T +
                2e-9 * LAYERS * (double)(T * T) * (double)s.m.norm.dim[0];
     r->ratio = r->gflop / r->seconds / rate;
+    strcpy(r->limit, "product");
     snprintf(r->note, sizeof r->note, "%d layers, %lld tokens; product %.0f GFLOP/s", LAYERS,
              (long long)T, rate);
     return gpu_close(&g, r);
@@ -280,6 +283,7 @@ static int sam(bench_result *r, const char *backend, bool quick)
     r->seconds = gpu_seconds(g.c, run_sam, &s, quick ? 1 : 5);
     r->gflop = bench_sam_gflop(&z);
     r->ratio = r->gflop / r->seconds / rate;
+    strcpy(r->limit, "product");
     snprintf(r->note, sizeof r->note, "product %.0f GFLOP/s", rate);
     gm_sam_encoder_free(&s.m);
     gm_weights_free(model.w);           /* before the device that holds them */

@@ -42,7 +42,8 @@ static void stage(run *r, const char *name, double done)
     if (done == 1) {
         took(r, name, r->started);
         r->now = NULL;
-        gm_trim(r->c);                  /* blocks of this stage's sizes serve no other */
+        /* Blocks of this stage's sizes serve no other; on a device giving back costs time. */
+        if (!gm_on_device(r->c)) gm_trim(r->c);
     }
     if (r->o->on_stage) r->o->on_stage(r->o->user, name, done);
 }
