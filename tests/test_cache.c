@@ -9,27 +9,27 @@ Suite *test_cache(void);
 #define IMAGES OUTPUT "/images"
 #define CACHE OUTPUT "/cache"
 
-enum { PICTURES = 20 };                 /* of 64 kB each in the cache, of which 1 MB holds 15 */
+enum { PICTURES = 17 };                 /* of 64 kB each in the cache, of which 1 MB holds 15 */
 
 /* Small pictures of other noise each, as PPM. */
-static void draw(void)
+static void draw(int n)
 {
     clean_output();
     ck_assert_int_eq(shell("mkdir -p " IMAGES "; for i in $(seq 10 %d); do { printf 'P6\\n8 8\\n255\\n'; "
                            "tail -c +$((i * 97)) golden/nano/scenes/demo.png | head -c 192; } "
-                           "> " IMAGES "/$i.ppm; done", PICTURES + 9), 0);
+                           "> " IMAGES "/$i.ppm; done", n + 9), 0);
 }
 
-#define ASK(of) "OMP_NUM_THREADS=1 $G run " NANO " " IMAGES of " --phrase '<p> it </p>' --forced --quiet "
+#define ASK "OMP_NUM_THREADS=1 $G run " NANO " " IMAGES " --phrase '<p> it </p>' --forced --quiet "
 #define MASKS(dir) "(cd " OUTPUT "/" dir "; find . -name '*.png' | sort | xargs cksum)"
 
 /* Both compute the same embeddings at about the same time, write, read and remove them. */
 START_TEST(two_programs_share_a_cache)
 {
-    draw();
-    ck_assert_msg(shell(ASK("") "--out " OUTPUT "/none") == 0, "%s", complained());
-    ck_assert_msg(shell(ASK("") "--out " OUTPUT "/a --cache " CACHE " --cache-size 0.001 & "
-                        ASK("") "--out " OUTPUT "/b --cache " CACHE " --cache-size 0.001; one=$?; "
+    draw(PICTURES);
+    ck_assert_msg(shell(ASK "--out " OUTPUT "/none") == 0, "%s", complained());
+    ck_assert_msg(shell(ASK "--out " OUTPUT "/a --cache " CACHE " --cache-size 0.001 & "
+                        ASK "--out " OUTPUT "/b --cache " CACHE " --cache-size 0.001; one=$?; "
                         "wait $!; exit $((one + $?))") == 0, "%s", complained());
     ck_assert_str_eq(complained(), "");
     /* the same masks, and as many as pictures */
@@ -44,27 +44,25 @@ START_TEST(two_programs_share_a_cache)
 }
 END_TEST
 
-/* The last pictures are there: their questions need no SAM, the first ones' do. */
 START_TEST(what_is_kept_needs_no_sam)
 {
-    draw();
-    ck_assert_int_eq(shell(ASK("") "--out " OUTPUT "/a --cache " CACHE " --cache-size 0.001"), 0);
-    ck_assert_int_eq(shell(ASK("/%d.ppm") "--out " OUTPUT "/b --cache " CACHE, PICTURES + 9), 0);
-    ck_assert_int_eq(shell("grep -l '\"sam\": [0-9]' " OUTPUT "/a/10*.json"), 0);
-    ck_assert_int_eq(shell("grep -l '\"sam\": [0-9]' " OUTPUT "/b/%d*.json", PICTURES + 9), 1);
+    draw(1);
+    ck_assert_int_eq(shell(ASK "--out " OUTPUT "/a --cache " CACHE), 0);
+    ck_assert_int_eq(shell(ASK "--out " OUTPUT "/b --cache " CACHE), 0);
+    ck_assert_int_eq(shell("grep '\"sam\": [0-9]' " OUTPUT "/a/*.json"), 0);
+    ck_assert_int_eq(shell("grep '\"sam\": [0-9]' " OUTPUT "/b/*.json"), 1);
 }
 END_TEST
 
 /* What a killed process left goes after an hour; what one may still be writing stays. */
 START_TEST(abandoned_files_go)
 {
-    draw();
+    draw(1);
     const char *key = "0123456789abcdef0123456789abcdef";
     ck_assert_int_eq(shell("mkdir -p " CACHE "; cd " CACHE "; touch -d '2 hours ago' "
                            "%s.safetensors.tmp-1 other.tmp-1; touch %s.safetensors.tmp-2",
                            key, key), 0);
-    ck_assert_int_eq(shell("rm " IMAGES "/1[1-9].ppm " IMAGES "/2*; "
-                           ASK("") "--out " OUTPUT "/a --cache " CACHE), 0);
+    ck_assert_int_eq(shell(ASK "--out " OUTPUT "/a --cache " CACHE), 0);
     ck_assert_int_eq(shell("ls " CACHE " | grep tmp"), 0);
     ck_assert_str_eq(said(), "0123456789abcdef0123456789abcdef.safetensors.tmp-2\nother.tmp-1\n");
 }
@@ -77,7 +75,7 @@ Suite *test_cache(void)
     tcase_add_test(t, two_programs_share_a_cache);
     tcase_add_test(t, what_is_kept_needs_no_sam);
     tcase_add_test(t, abandoned_files_go);
-    tcase_set_timeout(t, 120);
+    tcase_set_timeout(t, 300);
     suite_add_tcase(s, t);
     return s;
 }
