@@ -70,16 +70,16 @@ int bench_shapes(bench_result *r, bool quick);
 
 /* products.c: seconds to read a buffer of whole 8 bytes once, in order. */
 double bench_read_seconds(const void *p, size_t bytes);
-/* One row times weights of a type, by number, of as many inputs as the model is wide and as its MLP is,
- * as a share of the read bandwidth; the four products of a layer, the least share of the instruction's
- * peak. */
+/* One row times weights of a type, by number, of as many inputs as the model is wide and as its MLP
+ * is, as a share of the read bandwidth; the four products of a layer, the least share of the
+ * instruction's peak. */
 int bench_decode(bench_result *r, int i, bool quick);
 int bench_decode_long(bench_result *r, int i, bool quick);
 int bench_mm_bf16(bench_result *r, bool quick);
 int bench_mm_q8(bench_result *r, bool quick);
 int bench_mm_q4(bench_result *r, bool quick);
-/* peak_x86.c, peak_none.c: operations in 1e9 a second of one core with "vfmadd231ps", "vdpbf16ps" or
- * "vpdpbusd" alone; 0 where it has none. */
+/* peak_x86.c, peak_none.c: operations in 1e9 a second of one core with "vfmadd231ps", "vdpbf16ps"
+ * or "vpdpbusd" alone; 0 where it has none. */
 double bench_peak(const char *instruction);
 
 /* child.c: runs a row in a process of its own, so that its memory and processor time are its

@@ -1,6 +1,6 @@
 /* The language model at the preset's sizes, through its fronts: 640 rows at once as a share of the
- * product's own rate, a token behind them as a share of the read bandwidth.  Few layers stand for all,
- * but for --whole. */
+ * product's own rate, a token behind them as a share of the read bandwidth.  Few layers stand for
+ * all, but for --whole. */
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -45,8 +45,8 @@ static int misused(void)
                     "  --json    one JSON object instead of the tables; --markdown: in markdown\n"
                     "  --gpu     the rows of backend cuda; --quick: small sizes, which prove "
                     "nothing\n"
-                    "  --only    the limits and one row, or those of one first word (mm):\n           ",
-            gm_synth_presets());
+                    "  --only    the limits and one row, or those of one first word (mm):\n"
+                    "           ", gm_synth_presets());
     for (int i = 0; i < bench_nrows; i++) fprintf(stderr, " %s", bench_rows[i].name);
     for (int i = 0; i < bench_gpu_nrows; i++) fprintf(stderr, " %s", bench_gpu_rows[i].name);
     fprintf(stderr, "\n");
@@ -90,8 +90,9 @@ static columns columns_of(const bench_result *r)
     if (r->ratio > 0)
         snprintf(c.share, sizeof c.share, "%.1f %% of %s", 100 * r->ratio,
                  r->limit[0] ? r->limit : "sgemm");
-    if (r->target > 0 && r->ratio > 0) snprintf(c.target, sizeof c.target, "%.0f %%", 100 * r->target);
-    else if (r->target > 0) snprintf(c.target, sizeof c.target, "%.0f s", r->target);
+    if (r->target > 0)
+        snprintf(c.target, sizeof c.target, r->ratio > 0 ? "%.0f %%" : "%.0f s",
+                 (r->ratio > 0 ? 100 : 1) * r->target);
     return c;
 }
 
@@ -101,8 +102,8 @@ static void print_stage(form f, const char *title)
         printf("\n### %s\n\n| row | seconds | work | rate | of the limit | wanted | peak MB | |\n"
                "|---|---|---|---|---|---|---|---|\n", title);
     if (f == TEXT)
-        printf("\n%s\n  %-16s %9s %14s %16s %20s %7s %8s\n", title, "row", "seconds", "work", "rate",
-               "of the limit", "wanted", "peak MB");
+        printf("\n%s\n  %-16s %9s %14s %16s %20s %7s %8s\n", title, "row", "seconds", "work",
+               "rate", "of the limit", "wanted", "peak MB");
 }
 
 static void print_row(form f, const bench_row *row, const bench_result *r, int bad)
@@ -122,7 +123,8 @@ static void print_row(form f, const bench_row *row, const bench_result *r, int b
 static json_t *as_json(const bench_row *row, const bench_result *r, int bad)
 {
     const char *stage = STAGES[stage_of(row->name)].title;
-    if (bad) return json_pack("{s:s, s:s, s:s}", "name", row->name, "stage", stage, "error", r->note);
+    if (bad)
+        return json_pack("{s:s, s:s, s:s}", "name", row->name, "stage", stage, "error", r->note);
     return json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:s, s:f, s:f, s:f, s:b, s:s}", "name",
                      row->name, "stage", stage, "what", row->what, "seconds", r->seconds, "gflop",
                      r->gflop, "gb", r->gb, "ratio", r->ratio, "limit",

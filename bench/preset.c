@@ -1,5 +1,5 @@
-/* Modules of a preset's sizes with random weights in memory, bound as a checkpoint's are.  Nothing is
- * freed: each row is a process. */
+/* Modules of a preset's sizes with random weights in memory, bound as a checkpoint's are.  Nothing
+ * is freed: each row is a process. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,8 +144,9 @@ double bench_sam_gflop(const init_sizes *s)
     double O = (double)s->sam_out, P = (double)s->sam_patch;
     double sum = 2 * T * (3 * P * P * C + C * O + 9 * O * O);
     for (int64_t l = 0; l < s->sam_depth; l++)
-        sum += s->sam_global[l] ? block_flop(T, C, F, T) + 4 * T * C * G
-                                : 8 * padded * C * C + 4 * T * C * F + padded * C * (4 * W * W + 4 * W);
+        sum += s->sam_global[l]
+                   ? block_flop(T, C, F, T) + 4 * T * C * G
+                   : 8 * padded * C * C + 4 * T * C * F + padded * C * (4 * W * W + 4 * W);
     return 1e-9 * sum;
 }
 

@@ -14,8 +14,9 @@ extern bench_choice bench_chosen;
 
 typedef struct { gm_config g; gm_weights *w; } bench_model;
 
-/* Weights whose names begin with one of `prefixes`, separated by spaces; the language model's matrices
- * in type `matrices`, all others as the release stores them.  0, or -1 with the reason in r's note. */
+/* Weights whose names begin with one of `prefixes`, separated by spaces; the language model's
+ * matrices in type `matrices`, all others as the release stores them.  0, or -1 with the reason in
+ * r's note. */
 int bench_model_new(bench_model *m, const init_sizes *s, const char *prefixes, gm_dtype matrices,
                     bench_result *r);
 /* After modules were bound, of which bad says how: 0 when nothing was missing or left over. */

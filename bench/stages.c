@@ -1,4 +1,5 @@
-/* The encoders and the mask decoder at the preset's sizes, as the program runs them, beside sgemm. */
+/* The encoders and the mask decoder at the preset's sizes, as the program runs them, beside
+ * sgemm. */
 #include <stdio.h>
 #include <string.h>
 #include "preset.h"
@@ -162,7 +163,8 @@ int bench_projector(bench_result *r, bool quick)
     subject s = { .model = &p };
     int64_t T = image_tokens(), C = bench_chosen.s.clip_hidden, H = bench_chosen.s.hidden;
     const char *name = "model.mm_projector.";
-    if (bench_model_new(&model, &bench_chosen.s, name, GM_BF16, r) || subject_open(&s, r)) return -1;
+    if (bench_model_new(&model, &bench_chosen.s, name, GM_BF16, r)) return -1;
+    if (subject_open(&s, r)) return -1;
     p.w0 = gm_weight(model.w, 2, GM_DIMS(H, C), "%s0.weight", name);
     p.b0 = gm_weight_f32(model.w, 1, &H, "%s0.bias", name);
     p.w2 = gm_weight(model.w, 2, GM_DIMS(H, H), "%s2.weight", name);

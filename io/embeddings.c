@@ -95,8 +95,8 @@ static bool is_abandoned(const char *name, const char *path)
            gm_wall_seconds() - changed > ABANDONED;
 }
 
-/* Other processes may remove the same files: one that is gone is fine.  Each makes room after it has
- * written, so the last one sees all files. */
+/* Other processes may remove the same files: one that is gone is fine.  Each makes room after it
+ * has written, so the last one sees all files. */
 static int make_room(const gm_embeddings *d, gm_error *e)
 {
     char **names = NULL;

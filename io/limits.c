@@ -1,6 +1,6 @@
-/* The memory that this process may have: the machine's, or less where a control group (a container, a
- * job of a cluster) says so.  Source: the kernel's Documentation/admin-guide/cgroup-v1/memory.rst and
- * cgroup-v2.rst. */
+/* The memory that this process may have: the machine's, or less where a control group (a container,
+ * a job of a cluster) says so.  Source: the kernel's Documentation/admin-guide/cgroup-v1/memory.rst
+ * and cgroup-v2.rst. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

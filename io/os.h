@@ -63,8 +63,8 @@ size_t gm_installed_memory(void);           /* bytes of RAM */
  * groups (containers) count. */
 size_t gm_machine_memory(void);
 size_t gm_available_memory(void);
-/* Narrows m by the groups that the file `groups` (as /proc/self/cgroup) names, whose files lie under
- * root (as /sys/fs/cgroup). */
+/* Narrows m by the groups that the file `groups` (as /proc/self/cgroup) names, whose files lie
+ * under root (as /sys/fs/cgroup). */
 typedef struct { double most, left; } gm_memory_limit;
 void gm_memory_limits(gm_memory_limit *m, const char *groups, const char *root);
 bool gm_is_terminal(int fd);

@@ -125,7 +125,8 @@ gm_plan gm_plan_memory(const glamm *m, const gm_kernels *k, const gm_weight_byte
     return p;
 }
 
-/* Bytes of a matrix's values in a type, whose blocks may be too long for some rows (io/convert.c). */
+/* Bytes of a matrix's values in a type, whose blocks may be too long for some rows
+ * (io/convert.c). */
 static double stored(const gm_weight_bytes *w, gm_dtype type)
 {
     gm_dtype short_rows = gm_block_values(type) > 32 ? GM_Q8_0 : type;
@@ -136,7 +137,8 @@ static double stored(const gm_weight_bytes *w, gm_dtype type)
 const char *gm_plan_type(const gm_plan *p, double bytes, double *total)
 {
     /* What loses least comes first.  The last two are for rows that blocks of 256 do not divide. */
-    static const gm_dtype type[] = { GM_BF16, GM_Q8_0, GM_Q6_K, GM_Q5_K, GM_Q4_K, GM_Q4_1, GM_Q4_0 };
+    static const gm_dtype type[] = { GM_BF16, GM_Q8_0, GM_Q6_K, GM_Q5_K,
+                                     GM_Q4_K, GM_Q4_1, GM_Q4_0 };
     for (size_t i = 0; p->total > bytes && i < sizeof type / sizeof *type; i++) {
         double then = stored(&p->weights, type[i]);
         *total = p->total - p->weights.matrices + then;

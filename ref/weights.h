@@ -7,8 +7,8 @@
 typedef struct gm_weights gm_weights;
 
 /* Bytes of the weights that are used, as they lie in the files: by when they are needed; copies.
- * matrices: bytes of the language model's that `glamm convert` can round to blocks, and their values:
- * of rows of whole blocks of 256, and of 32 only. */
+ * matrices: bytes of the language model's that `glamm convert` can round to blocks, and their
+ * values: of rows of whole blocks of 256, and of 32 only. */
 typedef struct {
     double clip, region, sam, others, owned, matrices, values_256, values_32;
 } gm_weight_bytes;

@@ -15,8 +15,9 @@ enum { PICTURES = 17 };                 /* of 64 kB each in the cache, of which 
 static void draw(int n)
 {
     clean_output();
-    ck_assert_int_eq(shell("mkdir -p " IMAGES "; for i in $(seq 10 %d); do { printf 'P6\\n8 8\\n255\\n'; "
-                           "tail -c +$((i * 97)) golden/nano/scenes/demo.png | head -c 192; } "
+    ck_assert_int_eq(shell("mkdir -p " IMAGES "; for i in $(seq 10 %d); do { "
+                           "printf 'P6\\n8 8\\n255\\n'; tail -c +$((i * 97)) "
+                           "golden/nano/scenes/demo.png | head -c 192; } "
                            "> " IMAGES "/$i.ppm; done", n + 9), 0);
 }
 
