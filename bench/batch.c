@@ -11,7 +11,7 @@ static const struct { const char *activations; gm_dtype type; } CASE[] = {
 
 static gm_tensor matrix(gm_dtype type, int64_t out, int64_t in)
 {
-    return (gm_tensor){ bench_weights(type, out, in), { out, in }, 2, type };
+    return bench_matrix(type, out, in, 0.02f);
 }
 
 static void make_layers(llama *m, llama_layer *layer, gm_dtype type)

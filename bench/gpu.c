@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "bench.h"
+#include "preset.h"
+#include "../io/names.h"
 #include "../io/os.h"
+#include "../io/weights.h"
 #include "../ref/backend.h"
 
 enum { RUNS = 9, LAYERS = 4, RELEASE_LAYERS = 32, PROMPT = 640, TOGETHER = 8 };
@@ -51,7 +53,7 @@ static gm_tensor gpu_random(gm_ctx *c, gm_dtype type, int nd, const int64_t *dim
 /* Weights (N, K) of any type, random. */
 static gm_tensor gpu_weights(gm_ctx *c, gm_dtype type, int64_t N, int64_t K)
 {
-    void *host = bench_weights(type, N, K);
+    void *host = bench_matrix(type, N, K, 0.02f).data;
     gm_tensor w = gm_from(c, type, host, 2, GM_DIMS(N, K));
     free(host);
     return w;
@@ -176,6 +178,7 @@ static int decode(bench_result *r, gm_dtype type, bool quick)
     r->seconds = gpu_seconds(g.c, run_token, &s, RUNS);
     r->gflop = 2e-9 * s.weights;
     r->ratio = s.bytes / r->seconds / copy;
+    strcpy(r->limit, "a copy");
     snprintf(r->note, sizeof r->note, "%.0f GB/s of %s weights, copy %.0f GB/s (the share); %d "
              "layers, so about %.0f tokens/s of a 7B model", 1e-9 * s.bytes / r->seconds,
              gm_type_name(type), copy * 1e-9, LAYERS, LAYERS / r->seconds / RELEASE_LAYERS);
@@ -203,6 +206,7 @@ static int one_row(bench_result *r, gm_dtype type, bool quick)
     r->seconds = gpu_seconds(g.c, run_rows, x, RUNS) / TOGETHER;
     r->gflop = 2e-9 * (double)(N * K);
     r->ratio = bytes / r->seconds / copy;
+    strcpy(r->limit, "a copy");
     snprintf(r->note, sizeof r->note, "%.0f GB/s of %s weights, copy %.0f GB/s (the share)",
              1e-9 * bytes / r->seconds, gm_type_name(type), copy * 1e-9);
     return gpu_close(&g, r);
@@ -242,6 +246,7 @@ static int prefill(bench_result *r, const char *backend, bool quick)
     r->gflop = 2e-9 * s.weights * (double)T +
                2e-9 * LAYERS * (double)(T * T) * (double)s.m.norm.dim[0];
     r->ratio = r->gflop / r->seconds / rate;
+    strcpy(r->limit, "product");
     snprintf(r->note, sizeof r->note, "%d layers, %lld tokens; product %.0f GFLOP/s", LAYERS,
              (long long)T, rate);
     return gpu_close(&g, r);
@@ -251,29 +256,6 @@ static int row_prefill(bench_result *r, bool quick) { return prefill(r, "cuda", 
 static int row_prefill_bf16(bench_result *r, bool quick) { return prefill(r, "cuda-bf16", quick); }
 
 /* ---- SAM ---- */
-
-static void to_device(gm_ctx *c, gm_tensor *const *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        void *host = list[i]->data;
-        if (host) *list[i] = gm_from(c, list[i]->type, host, list[i]->nd, list[i]->dim);
-        free(host);
-    }
-}
-
-static void sam_to_device(gm_ctx *c, sam_encoder *m)
-{
-    gm_tensor *const ends[] = { &m->patch_w, &m->patch_b, &m->pos_embed, &m->neck0_w, &m->neck1_w,
-                                &m->neck1_b, &m->neck2_w, &m->neck3_w, &m->neck3_b };
-    to_device(c, ends, sizeof ends / sizeof *ends);
-    for (int64_t l = 0; l < m->L; l++) {
-        sam_block *y = &m->block[l];
-        gm_tensor *const all[] = { &y->ln1_w, &y->ln1_b, &y->qkv_w, &y->qkv_b, &y->proj_w,
-                                   &y->proj_b, &y->rel_h, &y->rel_w, &y->ln2_w, &y->ln2_b,
-                                   &y->lin1_w, &y->lin1_b, &y->lin2_w, &y->lin2_b };
-        to_device(c, all, sizeof all / sizeof *all);
-    }
-}
 
 typedef struct { sam_encoder m; gm_tensor x; } sam_subject;
 
@@ -288,16 +270,23 @@ static int sam(bench_result *r, const char *backend, bool quick)
     static sam_subject s;
     gpu_subject g;
     if (gpu_open(&g, backend, r)) return -1;
-    int64_t windows = quick ? 0 : 28, globals = quick ? 0 : 4;
+    init_sizes z = bench_chosen.s;
+    bench_model model;
+    gm_error e = { "" };
+    if (quick) gm_synth_sizes("small", &z);
     double rate = product_rate(g.c, GM_F32, quick);
-    bench_sam(&s.m, windows, globals);
-    sam_to_device(g.c, &s.m);
-    s.x = gpu_random(g.c, GM_F32, 4, GM_DIMS(1, 3, 1024, 1024), 2);
+    if (bench_model_new(&model, &z, GM_GROUNDING "image_encoder.", GM_BF16, r)) return -1;
+    gm_weights_upload(model.w, &g.engine.device.memory);
+    int bad = gm_sam_encoder_bind(&s.m, model.w, &model.g, &e);
+    if (bench_model_bound(&model, bad, &e, r)) return -1;
+    s.x = gpu_random(g.c, GM_F32, 4, GM_DIMS(1, 3, z.sam_image, z.sam_image), 2);
     r->seconds = gpu_seconds(g.c, run_sam, &s, quick ? 1 : 5);
-    r->gflop = bench_sam_gflop(windows, globals);
+    r->gflop = bench_sam_gflop(&z);
     r->ratio = r->gflop / r->seconds / rate;
+    strcpy(r->limit, "product");
     snprintf(r->note, sizeof r->note, "product %.0f GFLOP/s", rate);
     gm_sam_encoder_free(&s.m);
+    gm_weights_free(model.w);           /* before the device that holds them */
     return gpu_close(&g, r);
 }
 

@@ -4,12 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "bench.h"
+#include "preset.h"
 #include "../io/os.h"
 #include "../ref/backend.h"
 #include "../ref/kernels/typed.h"
 
-enum { OUT = 44032, IN = 4096, ROUNDS = 7, SLICES = 64 };    /* 360 MB in bf16: no cache holds it */
+/* VALUES: 360 MB in bf16, which no cache holds. */
+enum { VALUES = 44032 * 4096, ROUNDS = 7, SLICES = 64 };
 
 GM_CLONES static uint64_t sum_of(const uint64_t *p, int64_t n)
 {
@@ -19,8 +20,7 @@ GM_CLONES static uint64_t sum_of(const uint64_t *p, int64_t n)
     return sum;
 }
 
-/* Seconds to read a buffer (bytes, a multiple of 8) once, in order. */
-static double read_seconds(const void *p, size_t bytes)
+double bench_read_seconds(const void *p, size_t bytes)
 {
     static volatile uint64_t kept;
     int64_t n = (int64_t)(bytes / 8);
@@ -35,23 +35,6 @@ static double read_seconds(const void *p, size_t bytes)
     kept = sum;
     (void)kept;
     return seconds;
-}
-
-void *bench_weights(gm_dtype type, int64_t N, int64_t K)
-{
-    size_t bytes = gm_type_bytes(type, N * K), block = (size_t)gm_block_bytes(type);
-    if (!block) return bench_random(type, 2, GM_DIMS(N, K), 0.02f).data;
-    bool second = type == GM_Q4_1 || type == GM_Q4_K || type == GM_Q5_K;
-    size_t d = type == GM_Q6_K ? 209 : 1;           /* the byte with its exponent */
-    uint8_t *w = gm_aligned_alloc(bytes);
-    if (!w) abort();
-    uint32_t s = 1;
-    for (size_t i = 0; i < bytes; i++) {
-        s = s * 1664525u + 1013904223u;
-        w[i] = (uint8_t)(s >> 24);
-        if (i % block == d || (second && i % block == 3)) w[i] &= 0x0f;     /* d, m: small */
-    }
-    return w;
 }
 
 typedef struct { const char *name, *activations; gm_dtype type; double target; } decode_case;
@@ -84,50 +67,48 @@ static int decode(bench_result *r, const decode_case *c, int64_t N, int64_t K)
     double seconds[ROUNDS], ratio[ROUNDS], rate[ROUNDS];
     size_t bytes = gm_type_bytes(c->type, N * K);
     if (bench_table(&k, c->activations, r)) return -1;
-    void *w = bench_weights(c->type, N, K), *scratch = gm_aligned_alloc(
+    void *w = bench_matrix(c->type, N, K, 0.02f).data, *scratch = gm_aligned_alloc(
         k.linear_scratch(c->type, 1, N, K));
     gm_tensor x = bench_random(GM_F32, 1, &K, 1), y = bench_random(GM_F32, 1, &N, 1);
-    double before = read_seconds(w, bytes);
+    double before = bench_read_seconds(w, bytes);
     for (int i = 0; i < ROUNDS; i++) {
         double start = bench_now();
         k.linear(y.data, x.data, w, c->type, NULL, 1, N, K, scratch);
         seconds[i] = bench_now() - start;
-        double after = read_seconds(w, bytes);
+        double after = bench_read_seconds(w, bytes);
         rate[i] = 2e-9 * (double)bytes / (before + after);
         ratio[i] = 1e-9 * (double)bytes / seconds[i] / rate[i];
         before = after;
     }
     r->seconds = bench_median(seconds, ROUNDS);
-    r->gflop = 2e-9 * (double)(N * K);
+    r->gb = 1e-9 * (double)bytes;
+    strcpy(r->limit, "reading");
     r->ratio = bench_median(ratio, ROUNDS);
     r->target = c->target;
-    snprintf(r->note, sizeof r->note, "%s, activations %s, %lld x %lld: %.1f GB/s; "
-             "reading alone %.1f", c->name, c->activations, (long long)N, (long long)K,
-             1e-9 * (double)bytes / r->seconds, bench_median(rate, ROUNDS));
+    snprintf(r->note, sizeof r->note, "%s, activations %s, %lld x %lld; reading alone %.1f GB/s",
+             c->name, c->activations, (long long)N, (long long)K, bench_median(rate, ROUNDS));
     free(w), free(scratch), free(x.data), free(y.data);
     return 0;
 }
 
 int bench_decode(bench_result *r, int i, bool quick)
 {
-    return decode(r, &DECODE[i], quick ? OUT / 4 : OUT, IN);
+    int64_t K = bench_chosen.s.hidden;
+    return decode(r, &DECODE[i], VALUES / K / (quick ? 4 : 1), K);
 }
 
 int bench_decode_long(bench_result *r, int i, bool quick)
 {
-    return decode(r, &DECODE[i], quick ? 4096 : 16384, 11008);
+    int64_t K = bench_chosen.s.inter;
+    return decode(r, &DECODE[i], VALUES / K / (quick ? 4 : 1), K);
 }
-
-/* LLaMA-7B's shapes (rows, outputs, inputs). */
-static const int64_t SHAPE[][3] = { { 640, 4096, 4096 }, { 1024, 4096, 4096 }, { 640, 11008, 4096 },
-                                    { 640, 4096, 11008 } };
 
 /* One shape's share of the peak, median of `rounds`; the rate to its note. */
 static double product(bench_result *r, const gm_kernels *k, gm_dtype type, const char *instruction,
                       const int64_t *s, int rounds)
 {
     double ratio[ROUNDS], seconds[ROUNDS], gflop = 2e-9 * (double)(s[0] * s[1] * s[2]);
-    void *w = bench_weights(type, s[1], s[2]);
+    void *w = bench_matrix(type, s[1], s[2], 0.02f).data;
     void *scratch = gm_aligned_alloc(k->linear_scratch(type, s[0], s[1], s[2]));
     gm_tensor x = bench_random(GM_F32, 2, GM_DIMS(s[0], s[2]), 1),
               y = bench_random(GM_F32, 2, GM_DIMS(s[0], s[1]), 1);
@@ -152,10 +133,13 @@ static int prefill(bench_result *r, gm_dtype type, const char *activations, cons
                    bool quick)
 {
     gm_kernels k;
+    int64_t C = bench_chosen.s.hidden, F = bench_chosen.s.inter;
+    const int64_t shape[][3] = { { 640, C, C }, { 1024, C, C }, { 640, F, C }, { 640, C, F } };
     if (bench_table(&k, activations, r)) return -1;
     r->ratio = 10;
+    snprintf(r->limit, sizeof r->limit, "%s", instruction);
     for (int i = 0; i < (quick ? 1 : 4); i++) {
-        double share = product(r, &k, type, instruction, SHAPE[i], quick ? 3 : 5);
+        double share = product(r, &k, type, instruction, shape[i], quick ? 3 : 5);
         if (share < r->ratio) r->ratio = share;
     }
     r->target = 0.85;

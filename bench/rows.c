@@ -8,7 +8,6 @@
 #include <time.h>
 #include "bench.h"
 #include "../io/os.h"
-#include "../ref/backend.h"
 
 enum { MAX_REPEATS = 15 };
 
@@ -46,89 +45,44 @@ static yardstick yardstick_new(void)
     return s;
 }
 
-static double sgemm_seconds(yardstick *s)
+static double sgemm_seconds(void *what)
 {
+    yardstick *s = what;
     double start = bench_now();
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, GR, GN, GK, 1, s->x.data, GK, s->w.data,
                 GK, 0, s->y.data, GN);
     return bench_now() - start;
 }
 
-/* Something to time, over a context of the cpu table. */
-typedef struct { gm_ctx *c; const void *model; gm_tensor x[5]; } subject;
-typedef void (*subject_fn)(subject *s);
-
-static int subject_open(subject *s, bench_result *r)
+double bench_between(bench_result *r, double work, bench_timed run, void *what, int n,
+                     bench_yard yard)
 {
-    static gm_kernels kernels;
-    gm_error e = { "" };
-    if (gm_backend(&kernels, "cpu", &e) || !(s->c = gm_ctx_new(&kernels, NULL))) {
-        snprintf(r->note, sizeof r->note, "%s", e.text[0] ? e.text : "out of memory");
-        return -1;
+    double seconds[MAX_REPEATS], ratio[MAX_REPEATS], rate[MAX_REPEATS];
+    yard.run(yard.what);                                        /* wakes the threads */
+    double before = yard.run(yard.what);
+    for (int i = 0; i < n; i++) {
+        seconds[i] = run(what);
+        if (seconds[i] < 0) return -1;
+        double after = yard.run(yard.what);
+        rate[i] = 2 * yard.work / (before + after);
+        ratio[i] = work / seconds[i] / rate[i];
+        before = after;
     }
-    return 0;
-}
-
-static double subject_seconds(subject *s, subject_fn run)
-{
-    gm_mark m = gm_scope(s->c);
-    double start = bench_now();
-    run(s);
-    double t = bench_now() - start;
-    gm_scope_end(s->c, m, GM_NONE);
-    return t;
+    r->seconds = bench_median(seconds, n);
+    r->ratio = bench_median(ratio, n);
+    return bench_median(rate, n);
 }
 
 int bench_beside(bench_result *r, bench_timed run, void *what, int n)
 {
     static yardstick y; /* once in a process */
-    double seconds[MAX_REPEATS], ratio[MAX_REPEATS], rate[MAX_REPEATS];
     if (!y.x.data) y = yardstick_new();
-    sgemm_seconds(&y);                                          /* wakes the threads */
-    double before = sgemm_seconds(&y);
-    for (int i = 0; i < n; i++) {
-        seconds[i] = run(what);
-        if (seconds[i] < 0) return -1;
-        double after = sgemm_seconds(&y), yard = (before + after) / 2;
-        ratio[i] = r->gflop / seconds[i] / (SGEMM_GFLOP / yard);
-        rate[i] = SGEMM_GFLOP / yard;
-        before = after;
-    }
-    r->seconds = bench_median(seconds, n);
-    r->ratio = bench_median(ratio, n);
-    snprintf(r->note + strlen(r->note), sizeof r->note - strlen(r->note),
-             "%d runs; sgemm %.0f GFLOP/s beside them", n, bench_median(rate, n));
+    double rate = bench_between(r, r->gflop, run, what, n,
+                                (bench_yard){ sgemm_seconds, &y, SGEMM_GFLOP });
+    if (rate < 0) return -1;
+    size_t at = strlen(r->note);
+    snprintf(r->note + at, sizeof r->note - at, "%d runs; sgemm %.0f GFLOP/s beside them", n, rate);
     return 0;
-}
-
-/* A module as the weighted sum of parts (weights may be negative: what one block costs is the
- * difference of two runs). */
-typedef struct {
-    bench_result *r;
-    subject *part;
-    const double *weight;
-    int nparts;
-    subject_fn run;
-} module;
-
-static double module_seconds(void *what)
-{
-    module *m = what;
-    double seconds = 0;
-    for (int p = 0; p < m->nparts; p++) {
-        seconds += m->weight[p] * subject_seconds(&m->part[p], m->run);
-        if (gm_ok(m->part[p].c)) continue;
-        snprintf(m->r->note, sizeof m->r->note, "%.380s", gm_error_text(m->part[p].c));
-        return -1;
-    }
-    return seconds;
-}
-
-static int measure(bench_result *r, subject *parts, const double *weight, int nparts,
-                   subject_fn run, int n)
-{
-    module m = { r, parts, weight, nparts, run };
-    return bench_beside(r, module_seconds, &m, n);
 }
 
 static int row_sgemm(bench_result *r, bool quick)
@@ -141,103 +95,41 @@ static int row_sgemm(bench_result *r, bool quick)
     for (int i = 0; i < N; i++) seconds[i] = sgemm_seconds(&y);
     r->seconds = bench_median(seconds, N);
     r->gflop = SGEMM_GFLOP;
-    r->ratio = 1;
+    double peak = bench_peak("vfmadd231ps") * omp_get_max_threads();
+    if (peak > 0) r->ratio = r->gflop / r->seconds / peak;
+    strcpy(r->limit, "fma");
     return 0;
 }
 
-static void run_linear(subject *s)
+/* What the memory gives: 1 GB in order, best of seven, since what disturbs only slows it. */
+static int row_read(bench_result *r, bool quick)
 {
-    gm_linear(s->c, s->x[0], s->x[1], GM_NONE);
-}
-
-/* One token through a LLaMA MLP matrix in bf16: bound by reading the weights. */
-static int row_decode(bench_result *r, bool quick)
-{
-    enum { OUT = 11008, IN = 4096, COPIES = 8, N = 9 };         /* 720 MB: no cache holds it */
-    subject s[COPIES];
-    double seconds[N];
-    (void)quick;
-    for (int i = 0; i < COPIES; i++) {
-        if (subject_open(&s[i], r)) return -1;
-        s[i].x[0] = bench_random(GM_F32, 2, GM_DIMS(1, IN), 1);
-        s[i].x[1] = bench_random(GM_BF16, 2, GM_DIMS(OUT, IN), 0.02f);
-    }
+    enum { N = 7 };
+    const int64_t n = quick ? 1 << 26 : 1 << 28;
+    gm_tensor x = bench_random(GM_F32, 1, &n, 1);
     for (int i = 0; i < N; i++) {
-        seconds[i] = 0;
-        for (int k = 0; k < COPIES; k++) seconds[i] += subject_seconds(&s[k], run_linear) / COPIES;
+        double seconds = bench_read_seconds(x.data, (size_t)n * sizeof(float));
+        if (!i || seconds < r->seconds) r->seconds = seconds;
     }
-    r->seconds = bench_median(seconds, N);
-    r->gflop = 2e-9 * OUT * IN;
-    snprintf(r->note, sizeof r->note, "%.1f GB/s of weights", 2e-9 * OUT * IN / r->seconds);
+    r->gb = 4e-9 * (double)n;
     return 0;
 }
 
-static void run_sam(subject *s) { gm_sam_encode(s->c, s->model, s->x[0]); }
-
-/* quick: 28 window and 4 global blocks, each as the cost of one more block. */
-static int row_sam(bench_result *r, bool quick)
+/* Registers alone, on all threads at once. */
+static int peak(bench_result *r, const char *instruction)
 {
-    static sam_encoder m[3];
-    static const int64_t L[3][2] = { { 0, 0 }, { 1, 0 }, { 0, 1 } };
-    static const double WEIGHT[3] = { 1 - 28 - 4, 28, 4 }, WHOLE = 1;
-    subject s[3] = { 0 };
-    int parts = quick ? 3 : 1;
-    for (int p = 0; p < parts; p++) {
-        bench_sam(&m[p], quick ? L[p][0] : 28, quick ? L[p][1] : 4);
-        if (subject_open(&s[p], r)) return -1;
-        s[p].model = &m[p];
-        s[p].x[0] = bench_random(GM_F32, 4, GM_DIMS(1, 3, 1024, 1024), 2);
-    }
-    r->gflop = bench_sam_gflop(28, 4);
-    r->target = 0.75;
-    if (quick) snprintf(r->note, sizeof r->note, "estimated from one block of each kind; ");
-    return measure(r, s, quick ? WEIGHT : &WHOLE, parts, run_sam, quick ? 5 : 3);
+    double sum = 0, start = gm_seconds();
+    #pragma omp parallel reduction(+:sum)
+    sum += bench_peak(instruction);
+    r->seconds = gm_seconds() - start;
+    r->gflop = sum * r->seconds;
+    if (sum <= 0) snprintf(r->note, sizeof r->note, "this processor has no %s", instruction);
+    return 0;
 }
 
-static void run_clip(subject *s) { gm_clip(s->c, s->model, s->x[0], NULL); }
-
-static int row_clip(bench_result *r, bool quick)
-{
-    static clip_tower m;
-    static const double WHOLE = 1;
-    subject s = { 0 };
-    bench_clip(&m);
-    if (subject_open(&s, r)) return -1;
-    s.model = &m;
-    s.x[0] = bench_random(GM_F32, 4, GM_DIMS(1, 3, 336, 336), 2);
-    r->gflop = bench_clip_gflop();
-    r->target = 0.70;
-    return measure(r, &s, &WHOLE, 1, run_clip, quick ? 5 : 9);
-}
-
-static void run_region(subject *s)
-{
-    gm_tensor image = gm_from(s->c, GM_I32, &(int32_t){ 0 }, 1, GM_DIMS(1));
-    gm_tensor maps[4];
-    gm_region_maps(s->c, s->model, s->x, maps);
-    gm_region(s->c, s->model, maps, s->x[4], image);
-}
-
-/* quick: five fuse steps, each as the cost of one more. */
-static int row_region(bench_result *r, bool quick)
-{
-    static region_encoder m[2];
-    static const double WEIGHT[2] = { 1 - 5, 5 }, WHOLE = 1;
-    static float box[4] = { 0.1f, 0.2f, 0.6f, 0.9f };
-    subject s[2] = { 0 };
-    int parts = quick ? 2 : 1;
-    for (int p = 0; p < parts; p++) {
-        if (p) m[p] = m[0], m[p].nfuse = 1;
-        else bench_region(&m[p], quick ? 1 : 5), m[p].nfuse = quick ? 0 : 5;
-        if (subject_open(&s[p], r)) return -1;
-        s[p].model = &m[p];
-        for (int i = 0; i < 4; i++) s[p].x[i] = bench_random(GM_F32, 3, GM_DIMS(1, 576, 1024), 1);
-        s[p].x[4] = (gm_tensor){ box, { 1, 4 }, 2, GM_F32 };
-    }
-    r->gflop = bench_region_gflop(5, 1);
-    if (quick) snprintf(r->note, sizeof r->note, "estimated from one fuse step; ");
-    return measure(r, s, quick ? WEIGHT : &WHOLE, parts, run_region, quick ? 2 : 3);
-}
+static int row_fma(bench_result *r, bool quick) { return (void)quick, peak(r, "vfmadd231ps"); }
+static int row_dot_bf16(bench_result *r, bool quick) { return (void)quick, peak(r, "vdpbf16ps"); }
+static int row_dot_int8(bench_result *r, bool quick) { return (void)quick, peak(r, "vpdpbusd"); }
 
 static int row_decode_bf16_f32(bench_result *r, bool quick) { return bench_decode(r, 0, quick); }
 static int row_decode_q8_0_f32(bench_result *r, bool quick) { return bench_decode(r, 1, quick); }
@@ -261,31 +153,61 @@ static int row_batch_q8_0(bench_result *r, bool quick) { return bench_batch(r, 1
 static int row_batch_q4_0(bench_result *r, bool quick) { return bench_batch(r, 2, quick); }
 static int row_batch_q4_k(bench_result *r, bool quick) { return bench_batch(r, 3, quick); }
 
+static int row_prefill_bf16(bench_result *r, bool quick) { return bench_prefill(r, 0, quick); }
+static int row_prefill_f32(bench_result *r, bool quick) { return bench_prefill(r, 1, quick); }
+static int row_prefill_q8_0(bench_result *r, bool quick) { return bench_prefill(r, 2, quick); }
+static int row_prefill_q4_0(bench_result *r, bool quick) { return bench_prefill(r, 3, quick); }
+static int row_prefill_q4_K(bench_result *r, bool quick) { return bench_prefill(r, 4, quick); }
+static int row_token_bf16(bench_result *r, bool quick) { return bench_token(r, 1, quick); }
+static int row_token_q8_0(bench_result *r, bool quick) { return bench_token(r, 2, quick); }
+static int row_token_q4_0(bench_result *r, bool quick) { return bench_token(r, 3, quick); }
+static int row_token_q4_K(bench_result *r, bool quick) { return bench_token(r, 4, quick); }
+
+bool bench_is(const char *row, const char *word)
+{
+    size_t n = strlen(word);
+    return strncmp(row, word, n) == 0 && (row[n] == 0 || row[n] == '-');
+}
+
 const bench_row bench_rows[] = {
-    { "sgemm", "cblas_sgemm 4096 x 5120 x 1280, the yardstick", row_sgemm },
-    { "clip", "CLIP ViT-L/14 at 336 pixels, 23 layers, f32", row_clip },
-    { "sam", "SAM ViT-H encoder at 1024 pixels, f32", row_sam },
-    { "region", "region encoder, 1024 channels, 192 x 192 top level, one box, f32", row_region },
-    { "decode", "one row times 11008 x 4096 in bf16", row_decode },
-    { "dec-bf16", "one row times 44032 x 4096 in bf16, activations f32", row_decode_bf16_f32 },
-    { "dec-q8_0", "one row times 44032 x 4096 in q8_0, activations f32", row_decode_q8_0_f32 },
-    { "dec-q8_0-i8", "one row times 44032 x 4096 in q8_0, activations q8", row_decode_q8_0_q8 },
-    { "dec-q4_0", "one row times 44032 x 4096 in q4_0, activations f32", row_decode_q4_0_f32 },
-    { "dec-q4_0-i8", "one row times 44032 x 4096 in q4_0, activations q8", row_decode_q4_0_q8 },
-    { "dec-q4_1", "one row times 44032 x 4096 in q4_1, activations f32", row_decode_q4_1_f32 },
-    { "dec-q4_1-i8", "one row times 44032 x 4096 in q4_1, activations q8", row_decode_q4_1_q8 },
-    { "dec-q4_K-i8", "one row times 44032 x 4096 in q4_K, activations q8", row_decode_q4_k_q8 },
-    { "dec-q5_K-i8", "one row times 44032 x 4096 in q5_K, activations q8", row_decode_q5_k_q8 },
-    { "dec-q6_K-i8", "one row times 44032 x 4096 in q6_K, activations q8", row_decode_q6_k_q8 },
-    { "long-bf16", "one row times 16384 x 11008 in bf16, activations f32", row_long_bf16 },
-    { "long-q8_0-i8", "one row times 16384 x 11008 in q8_0, activations q8", row_long_q8_0 },
-    { "long-q4_0-i8", "one row times 16384 x 11008 in q4_0, activations q8", row_long_q4_0 },
-    { "mm-bf16", "LLaMA-7B's products, bf16 weights and activations, of vdpbf16ps's peak",
+    { "read", "a buffer of 1 GB in order", row_read },
+    { "fma", "vfmadd231ps in registers", row_fma },
+    { "vdpbf16ps", "the same of bf16 pairs", row_dot_bf16 },
+    { "vpdpbusd", "the same of four 8-bit products", row_dot_int8 },
+    { "sgemm", "cblas_sgemm 4096 x 5120 x 1280", row_sgemm },
+    { "clip", "CLIP but for its last layer, f32", bench_clip },
+    { "sam", "SAM's encoder, f32", bench_sam },
+    { "projector", "V-L projector, one image's tokens, bf16 weights", bench_projector },
+    { "region", "region encoder, one box, bf16 weights", bench_region },
+    { "prefill-bf16", "640 rows, bf16 weights, activations bf16", row_prefill_bf16 },
+    { "prefill-bf16-f32", "640 rows, bf16 weights, activations f32", row_prefill_f32 },
+    { "prefill-q8_0", "640 rows, q8_0, activations q8", row_prefill_q8_0 },
+    { "prefill-q4_0", "640 rows, q4_0, activations q8", row_prefill_q4_0 },
+    { "prefill-q4_K", "640 rows, q4_K, activations q8", row_prefill_q4_K },
+    { "token-bf16", "a token behind 640, bf16, activations f32", row_token_bf16 },
+    { "token-q8_0", "a token behind 640, q8_0, activations q8", row_token_q8_0 },
+    { "token-q4_0", "a token behind 640, q4_0, activations q8", row_token_q4_0 },
+    { "token-q4_K", "a token behind 640, q4_K, activations q8", row_token_q4_K },
+    { "dec-bf16", "one row times a matrix in bf16, activations f32", row_decode_bf16_f32 },
+    { "dec-q8_0", "one row times a matrix in q8_0, activations f32", row_decode_q8_0_f32 },
+    { "dec-q8_0-i8", "one row times a matrix in q8_0, activations q8", row_decode_q8_0_q8 },
+    { "dec-q4_0", "one row times a matrix in q4_0, activations f32", row_decode_q4_0_f32 },
+    { "dec-q4_0-i8", "one row times a matrix in q4_0, activations q8", row_decode_q4_0_q8 },
+    { "dec-q4_1", "one row times a matrix in q4_1, activations f32", row_decode_q4_1_f32 },
+    { "dec-q4_1-i8", "one row times a matrix in q4_1, activations q8", row_decode_q4_1_q8 },
+    { "dec-q4_K-i8", "one row times a matrix in q4_K, activations q8", row_decode_q4_k_q8 },
+    { "dec-q5_K-i8", "one row times a matrix in q5_K, activations q8", row_decode_q5_k_q8 },
+    { "dec-q6_K-i8", "one row times a matrix in q6_K, activations q8", row_decode_q6_k_q8 },
+    { "long-bf16", "the same of the MLP's width in bf16, activations f32", row_long_bf16 },
+    { "long-q8_0-i8", "the same of the MLP's width in q8_0, activations q8", row_long_q8_0 },
+    { "long-q4_0-i8", "the same of the MLP's width in q4_0, activations q8", row_long_q4_0 },
+    { "mm-bf16", "a layer's products, bf16 weights and activations",
       bench_mm_bf16 },
-    { "mm-q8_0", "the same, q8_0 weights, 8-bit activations, of vpdpbusd's peak", row_mm_q8_0 },
+    { "mm-q8_0", "the same, q8_0 weights, 8-bit activations", row_mm_q8_0 },
     { "mm-q4_0", "the same, q4_0 weights", row_mm_q4_0 },
     { "mm-q4_K", "the same, q4_K weights", row_mm_q4_k },
     { "mm-q6_K", "the same, q6_K weights", row_mm_q6_k },
+    { "masks", "prompts to four masks at the image's size", bench_masks },
     { "batch", "a step of 8 sequences through two LLaMA-7B layers in bf16", row_batch_bf16 },
     { "batch-q8_0", "the same in q8_0, activations q8", row_batch_q8_0 },
     { "batch-q4_0", "the same in q4_0, activations q8", row_batch_q4_0 },

@@ -31,10 +31,12 @@ static const command_text TEXT = {
              "  glamm info models/nano\n"
              "  glamm info models/nano --check --tensors\n"
              "  glamm info GLaMM-GCG --clip clip-vit-large-patch14-336 --json\n"
+             "  glamm info GLaMM-GCG --memory 16      which type fits a machine of 16 GiB\n"
              "  glamm info --train my.conf\n",
 };
 
-typedef struct { int tensors, check, json; const char *train; } info_settings;
+typedef struct { int tensors, check, json; const char *train; double memory; } info_settings;
+static const double GIB = 1 << 30;
 #define AT(field) offsetof(info_settings, field)
 static const option INFO_OPTIONS[] = {
     { "tensors", 0, OPTION_FLAG, AT(tensors), NULL,
@@ -44,6 +46,8 @@ static const option INFO_OPTIONS[] = {
     { "json", 0, OPTION_FLAG, AT(json), NULL, "Print one JSON object.", 0, 0 },
     { "train", 0, OPTION_TEXT, AT(train), "CONFIG",
       "In place of MODEL: the memory that glamm train CONFIG will take.", 0, 0 },
+    { "memory", 0, OPTION_REAL, AT(memory), "GIB",
+      "Plan for a machine with so much memory instead of this one.", 0.001, 1e9 },
 };
 #undef AT
 
@@ -66,6 +70,7 @@ typedef struct {
     gm_plan plan;
     gm_error fault;             /* tensors that do not fit the model; "" when all do */
     char blas[160], products[200];
+    double memory, available;   /* of the machine, and what is free now */
     bool *bad;                  /* --check: per tensor, NULL otherwise */
     int64_t nbad;
 } info;
@@ -133,6 +138,8 @@ static int gather(info *f, gm_checkpoint *k, const info_settings *s, gm_error *e
     gm_weight_bytes bytes = gm_checkpoint_bytes(k);
     if (!*f->fault.text)
         f->plan = gm_plan_memory(&f->net, &f->kernels, &bytes, GM_PLAN_ANSWER);
+    f->memory = s->memory > 0 ? s->memory * GIB : (double)gm_machine_memory();
+    f->available = s->memory > 0 ? f->memory : (double)gm_available_memory();
     gm_cpu_describe(f->blas, sizeof f->blas);
     gm_cpu_products(f->products, sizeof f->products);
     if (s->check) check_values(f);
@@ -224,18 +231,19 @@ static void print_modules(const info *f)
     }
 }
 
-/* Whether the plan fits this machine, and how it could. */
-static void print_fit(const gm_plan *p)
+/* Whether the plan fits the machine, and how it could. */
+static void print_fit(const info *f)
 {
+    const gm_plan *p = &f->plan;
     char size[40], other[40];
-    double all = (double)gm_machine_memory(), available = (double)gm_available_memory(), then;
-    printf("  %-20s %12s  %s available now: %s\n", "this machine", gm_size_text(all, size),
-           gm_size_text(available, other),
-           p->total <= available ? "it fits"
-           : p->total - p->weights.others <= available
+    double then;
+    printf("  %-20s %12s  %s available now: %s\n", "this machine", gm_size_text(f->memory, size),
+           gm_size_text(f->available, other),
+           p->total <= f->available ? "it fits"
+           : p->total - p->weights.others <= f->available
                ? "weights will be read again from disk as they are needed (slow)"
                : "it does not fit");
-    const char *type = gm_plan_type(p, available, &then);
+    const char *type = gm_plan_type(p, f->available, &then);
     if (type)
         printf("  %-20s %12s  with glamm convert --type %s, which fits\n", "smaller",
                gm_size_text(then, size), type);
@@ -253,7 +261,7 @@ static void print_plan(const info *f)
     printf("  %-20s %12s  what stays, and the largest stage\n", "in all, about",
            gm_size_text(f->plan.total, size));
     printf("  %-20s %12s  the same\n", "with boxes, about", gm_size_text(f->plan.with_boxes, size));
-    print_fit(&f->plan);
+    print_fit(f);
 }
 
 static void print_tensors(const info *f)
@@ -380,8 +388,8 @@ static void print_json(const info *f, const info_settings *s)
                             json_integer((json_int_t)f->plan.row[i].bytes));
     json_object_set_new(plan, "total", json_integer((json_int_t)f->plan.total));
     json_object_set_new(plan, "with_boxes", json_integer((json_int_t)f->plan.with_boxes));
-    json_object_set_new(plan, "machine", json_integer((json_int_t)gm_machine_memory()));
-    json_object_set_new(plan, "available", json_integer((json_int_t)gm_available_memory()));
+    json_object_set_new(plan, "machine", json_integer((json_int_t)f->memory));
+    json_object_set_new(plan, "available", json_integer((json_int_t)f->available));
     for (int64_t i = 0; i < f->nstored; i++)
         if (f->bad[i]) json_array_append_new(bad, json_string(f->stored[i].name));
     json_t *j = json_pack("{ss ss so so so ss ss ss ss}", "glamm", GM_VERSION, "model", f->path,

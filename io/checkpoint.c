@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "../ref/kernels/typed.h"
 #include "config.h"
 #include "folder.h"
 #include "os.h"
@@ -427,7 +428,10 @@ gm_weight_bytes gm_checkpoint_bytes(const gm_checkpoint *k)
         bool matrix = w->x.nd == 2 && (starts(w->name, "model.layers.") ||
                                        starts(w->name, "lm_head.") ||
                                        starts(w->name, "model.embed_tokens."));
-        if (matrix) b.matrices += n, b.values += (double)gm_numel(w->x);
+        if (!matrix || !gm_is_matrix_type(GM_Q8_0, w->x.dim[1])) continue;
+        b.matrices += n;
+        bool wide = gm_is_matrix_type(GM_Q4_K, w->x.dim[1]);
+        *(wide ? &b.values_256 : &b.values_32) += (double)gm_numel(w->x);
     }
     return b;
 }

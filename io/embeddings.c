@@ -13,6 +13,7 @@
 static const char ENDING[] = ".safetensors", TENSOR[] = "image_embeddings",
                   ENCODER[] = GM_GROUNDING "image_encoder.";
 enum { SAMPLE = 4096 };                 /* bytes of a tensor's start, middle and end */
+static const double ABANDONED = 3600;   /* seconds after which nobody writes a temporary file on */
 
 static void add_tensor(XXH3_state_t *h, const gm_weight_entry *t)
 {
@@ -76,14 +77,26 @@ static int longest_unused_first(const void *a, const void *b)
     return (x->used > y->used) - (x->used < y->used);
 }
 
-static bool is_ours(const char *name)
+/* What stands behind an embedding's name, "" of a whole one; NULL: another file. */
+static const char *behind(const char *name)
 {
-    size_t n = strlen(name), m = sizeof ENDING - 1;
-    return n == 32 + m && strcmp(name + 32, ENDING) == 0 &&
-           strspn(name, "0123456789abcdef") == 32;
+    size_t m = sizeof ENDING - 1;
+    bool ours = strspn(name, "0123456789abcdef") == 32 && strncmp(name + 32, ENDING, m) == 0;
+    return ours ? name + 32 + m : NULL;
 }
 
-/* Other processes may remove the same files: one that is gone is fine. */
+/* What a process that was killed left half written. */
+static bool is_abandoned(const char *name, const char *path)
+{
+    uint64_t bytes;
+    double changed;
+    const char *rest = behind(name);
+    return rest && strncmp(rest, ".tmp-", 5) == 0 && gm_file_facts(path, &bytes, &changed) &&
+           gm_wall_seconds() - changed > ABANDONED;
+}
+
+/* Other processes may remove the same files: one that is gone is fine.  Each makes room after it
+ * has written, so the last one sees all files. */
 static int make_room(const gm_embeddings *d, gm_error *e)
 {
     char **names = NULL;
@@ -92,17 +105,20 @@ static int make_room(const gm_embeddings *d, gm_error *e)
     if (gm_list_dir(d->dir, &names, &n, e) != 0) return -1;
     kept *k = calloc((size_t)n + 1, sizeof *k);
     for (int64_t i = 0; k && i < n; i++) {
-        char *path = is_ours(names[i]) ? gm_path_join(d->dir, names[i]) : NULL;
-        if (path && gm_file_facts(path, &k[m].bytes, &k[m].used)) {
+        const char *rest = behind(names[i]);
+        char *path = rest ? gm_path_join(d->dir, names[i]) : NULL;
+        if (path && !*rest && gm_file_facts(path, &k[m].bytes, &k[m].used)) {
             all += k[m].bytes;
             k[m++].path = path;
         } else {
+            if (path && is_abandoned(names[i], path)) remove(path);
             free(path);
         }
     }
     if (k) qsort(k, (size_t)m, sizeof *k, longest_unused_first);
     for (int64_t i = 0; k && i < m; i++) {
-        if (all > (uint64_t)d->most && remove(k[i].path) == 0) all -= k[i].bytes;
+        if (all > (uint64_t)d->most && (remove(k[i].path) == 0 || !gm_is_file(k[i].path)))
+            all -= k[i].bytes;
         free(k[i].path);
     }
     free(k);

@@ -384,6 +384,13 @@ double gm_seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+double gm_wall_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 size_t gm_peak_rss(void)
 {
     struct rusage u;
@@ -391,19 +398,9 @@ size_t gm_peak_rss(void)
     return (size_t)u.ru_maxrss * 1024;
 }
 
-size_t gm_machine_memory(void)
+size_t gm_installed_memory(void)
 {
     return (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGE_SIZE);
-}
-
-size_t gm_available_memory(void)
-{
-    size_t kib = 0;
-    char line[128];
-    FILE *f = fopen("/proc/meminfo", "r");
-    while (f && !kib && fgets(line, sizeof line, f)) sscanf(line, "MemAvailable: %zu", &kib);
-    if (f) fclose(f);
-    return kib ? kib * 1024 : gm_machine_memory();
 }
 
 bool gm_is_terminal(int fd)

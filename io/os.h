@@ -56,9 +56,17 @@ void gm_release(const char *path);
 void gm_sleep(double seconds);
 
 double gm_seconds(void);                    /* monotonic */
+double gm_wall_seconds(void);               /* since 1970, as files' times */
 size_t gm_peak_rss(void);                   /* bytes, this process so far */
-size_t gm_machine_memory(void);             /* bytes of RAM, and what is available now */
+size_t gm_installed_memory(void);           /* bytes of RAM */
+/* limits.c: bytes of RAM that this process may have, and what of them is available now.  Control
+ * groups (containers) count. */
+size_t gm_machine_memory(void);
 size_t gm_available_memory(void);
+/* Narrows m by the groups that the file `groups` (as /proc/self/cgroup) names, whose files lie
+ * under root (as /sys/fs/cgroup). */
+typedef struct { double most, left; } gm_memory_limit;
+void gm_memory_limits(gm_memory_limit *m, const char *groups, const char *root);
 bool gm_is_terminal(int fd);
 /* For a program: text is written to stdout when the user interrupts it (Ctrl-C) or it is asked to
  * end, which then happens as ever.  The text must live on. */

@@ -116,6 +116,7 @@ gm_tensor gm_clip(gm_ctx *c, const clip_tower *m, gm_tensor image, gm_tensor lev
         if (state == last) break;
         x = gm_block_run(c, block, x, &(block_args){ m, state }, sizeof(block_args));
         gm_tap(c, x, TOWER "encoder.layers.%lld", (long long)state);
+        gm_progress(c, state + 1, last);
     }
     gm_scope_keep(c, mark, keep + CHOSEN, N - CHOSEN);
     if (levels) memcpy(levels, keep + LEVEL0, 4 * sizeof *levels);

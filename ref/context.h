@@ -57,6 +57,8 @@ struct gm_ctx {
     bool tap_off;                       /* a block runs again: its modules were tapped before */
     gm_tap_count *tap_counts;
     int64_t ntaps, room_taps;
+    gm_progress_fn progress;
+    void *progress_user;
     bool recording;
     double started;                     /* of the op that is being recorded */
     gm_record_list records;

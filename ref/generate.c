@@ -21,6 +21,7 @@ typedef struct {
     float *box;                         /* host copy of o->box */
     int64_t offset[2], boxes_of[2];
     double asked, started;
+    const char *now;                    /* the stage that runs, or NULL */
     uint64_t random;
     gm_scene before;
     gm_mark mark, writing;              /* at the start, and when the first id was to be chosen */
@@ -37,9 +38,21 @@ static void took(run *r, const char *name, double since)
 
 static void stage(run *r, const char *name, double done)
 {
-    if (done == 0) r->started = gm_seconds();
-    if (done == 1) took(r, name, r->started);
+    if (done == 0) r->started = gm_seconds(), r->now = name;
+    if (done == 1) {
+        took(r, name, r->started);
+        r->now = NULL;
+        /* Blocks of this stage's sizes serve no other; on a device giving back costs time. */
+        if (!gm_on_device(r->c)) gm_trim(r->c);
+    }
     if (r->o->on_stage) r->o->on_stage(r->o->user, name, done);
+}
+
+/* A stage's tower; while ids are written the language model runs for each of them, unreported. */
+static void progress(void *user, double done)
+{
+    run *r = user;
+    if (r->now && done < 1 && strcmp(r->now, "generate") != 0) stage(r, r->now, done);
 }
 
 /* The ids so far as a batch of one conversation about one image. */
@@ -290,6 +303,7 @@ static void start(run *r, const glamm *m, const gm_generation *g)
     *r->out = (gm_generated){ 0 };
     r->mark = gm_scope(r->c);
     gm_taps_restart(r->c);
+    gm_set_progress(r->c, progress, r);
     if (prepare(r) != 0) return;
     see(r);
     stage(r, "prefill", 0);
@@ -310,6 +324,7 @@ static void finish(run *r)
     gm_scene *s = r->scene;
     const gm_scene *before = &r->before;
     if (gm_ok(r->c) && !r->o->no_masks) draw(r);
+    gm_set_progress(r->c, NULL, NULL);
     part(r);
     if (!gm_ok(r->c)) *s = *before; /* what this run made may be half made */
     if (before->img.data) s->img = before->img; /* what it made again has the same values */

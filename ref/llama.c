@@ -186,6 +186,7 @@ static gm_tensor layers(gm_ctx *c, gm_mark mark, gm_tensor x, layer_args a)
         x = gm_block_run(c, layer, x, &a, sizeof a);
         gm_tap(c, x, "model.layers.%lld", (long long)a.l);
         gm_scope_keep(c, mark, (gm_tensor[]){ x, a.angle }, 2);
+        gm_progress(c, a.l + 1, m->L);
     }
     x = gm_rmsnorm(c, x, m->norm, m->eps);
     gm_tap(c, x, "model.norm");

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "kernels/typed.h"
+
 const char *gm_size_text(double bytes, char *buf)
 {
     static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB" };
@@ -66,6 +68,12 @@ static double sam_bytes(const glamm *m, const gm_kernels *k)
     return scratch + SLACK * 4 * (double)(T * (12 * C + 2 * m->sam.block[0].lin1_w.dim[0]));
 }
 
+/* An encoder's weights at a time: a block's, and as much again for what lies outside of blocks. */
+static double passing(double bytes, int64_t blocks)
+{
+    return blocks > 2 ? 2 * bytes / (double)blocks : bytes;
+}
+
 /* A mask is enlarged to SAM's input, cut twice, and brought to the image's size. */
 static double mask_bytes(const glamm *m)
 {
@@ -99,9 +107,11 @@ gm_plan gm_plan_memory(const glamm *m, const gm_kernels *k, const gm_weight_byte
     }
     double maps = region_maps_bytes(m), boxes = region_bytes(m, k) + w->region + w->clip;
     add(&p, "the image", "its pixels and what was made of them", image_bytes(m), false);
-    add(&p, "CLIP", "one image, and weights that go again", clip_bytes(m) + w->clip, true);
+    add(&p, "CLIP", "one image, and weights that go block by block",
+        clip_bytes(m) + passing(w->clip, m->clip.L), true);
     add(&p, "prefill", "a 128-token prompt and the image", prefill_bytes(m, T), true);
-    add(&p, "SAM", "one image, and weights that go again", sam_bytes(m, k) + w->sam, true);
+    add(&p, "SAM", "one image, and weights that go block by block",
+        sam_bytes(m, k) + passing(w->sam, m->sam.L), true);
     add(&p, "masks", "4 masks at the size of SAM's input", mask_bytes(m), true);
     for (int i = 0; i < p.n; i++) {
         if (!p.row[i].at_once) p.total += p.row[i].bytes;
@@ -115,15 +125,24 @@ gm_plan gm_plan_memory(const glamm *m, const gm_kernels *k, const gm_weight_byte
     return p;
 }
 
+/* Bytes of a matrix's values in a type, whose blocks may be too long for some rows
+ * (io/convert.c). */
+static double stored(const gm_weight_bytes *w, gm_dtype type)
+{
+    gm_dtype short_rows = gm_block_values(type) > 32 ? GM_Q8_0 : type;
+    return w->values_256 * (double)gm_type_bytes(type, 256) / 256 +
+           w->values_32 * (double)gm_type_bytes(short_rows, 32) / 32;
+}
+
 const char *gm_plan_type(const gm_plan *p, double bytes, double *total)
 {
-    static const struct { const char *name; double bytes; } type[] = {
-        { "bf16", 2 }, { "q8_0", 34.0 / 32 }, { "q4_1", 20.0 / 32 }, { "q4_0", 18.0 / 32 }
-    };
+    /* What loses least comes first.  The last two are for rows that blocks of 256 do not divide. */
+    static const gm_dtype type[] = { GM_BF16, GM_Q8_0, GM_Q6_K, GM_Q5_K,
+                                     GM_Q4_K, GM_Q4_1, GM_Q4_0 };
     for (size_t i = 0; p->total > bytes && i < sizeof type / sizeof *type; i++) {
-        double stored = p->weights.values * type[i].bytes;
-        *total = p->total - p->weights.matrices + stored;
-        if (stored < p->weights.matrices && *total <= bytes) return type[i].name;
+        double then = stored(&p->weights, type[i]);
+        *total = p->total - p->weights.matrices + then;
+        if (then < p->weights.matrices && *total <= bytes) return gm_type_name(type[i]);
     }
     return NULL;
 }

@@ -20,9 +20,9 @@ enum { GM_PLAN_PROMPT = 128, GM_PLAN_ANSWER = 512, GM_PLAN_MASKS = 4 };
  * after it. */
 gm_plan gm_plan_memory(const glamm *m, const gm_kernels *k, const gm_weight_bytes *w,
                        int64_t answer);
-/* The first of bf16, q8_0, q4_1, q4_0 that the language model's matrices would have to be stored in
- * for the plan to fit so many bytes, and what it would take then; NULL when none is small enough, or
- * it fits as it is. */
+/* The type that the language model's matrices would have to be stored in for the plan to fit so
+ * many bytes, of those of `glamm convert` the one that loses least, and what it would take then;
+ * NULL when none is small enough, or it fits as it is. */
 const char *gm_plan_type(const gm_plan *p, double bytes, double *total);
 /* "1.5 GiB", into buf of at least 40 bytes. */
 const char *gm_size_text(double bytes, char *buf);

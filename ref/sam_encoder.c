@@ -135,6 +135,7 @@ gm_tensor gm_sam_encode(gm_ctx *c, const sam_encoder *m, gm_tensor image)
         x = gm_block_run(c, block, x, &(block_args){ m, l }, sizeof(block_args));
         gm_tap(c, x, SAM "blocks.%lld", (long long)l);
         x = gm_scope_end(c, mark, x);
+        gm_progress(c, l + 1, m->L);
     }
     x = gm_transpose(c, gm_reshape(c, x, 3, GM_DIMS(B, G * G, C)));
     x = gm_reshape(c, x, 4, GM_DIMS(B, C, G, G));

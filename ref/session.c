@@ -1,5 +1,6 @@
 /* gm_session: one image and the conversation about it.  See glamm.h. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -231,23 +232,32 @@ static int on_ids(void *user, const int32_t *ids, int64_t n)
     return 0;
 }
 
-/* The weights of an encoder that is done leave memory; another image reads them again. */
-static void let_go(const gm_model *m, const char *stage)
+/* The weights of an encoder that is done leave memory, its blocks one by one; another image reads
+ * them again. */
+static void let_go(const gm_model *m, const char *stage, double done)
 {
-    static const struct { const char *stage, *weights; } part[] = {
-        { "clip", GM_TOWER },
-        { "region", GM_REGION_ENCODER },
-        { "sam", GM_GROUNDING "image_encoder." },
+    const struct { const char *stage, *weights, *block; int64_t blocks; } part[] = {
+        { "clip", GM_TOWER, "vision_model.encoder.layers.", m->net.clip.select },
+        { "region", GM_REGION_ENCODER, NULL, 0 },
+        { "sam", GM_GROUNDING "image_encoder.", "blocks.", m->net.sam.L },
     };
-    for (size_t i = 0; i < sizeof part / sizeof *part; i++)
-        if (strcmp(stage, part[i].stage) == 0)
-            gm_checkpoint_forget_all(m->checkpoint, part[i].weights);
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
+        char prefix[200];
+        if (strcmp(stage, part[i].stage) != 0) continue;
+        int64_t n = (int64_t)(done * (double)part[i].blocks + 0.5);
+        if (done == 1) gm_checkpoint_forget_all(m->checkpoint, part[i].weights);
+        else if (part[i].block && n > 0) {
+            snprintf(prefix, sizeof prefix, "%s%s%lld.", part[i].weights, part[i].block,
+                     (long long)n - 1);
+            gm_checkpoint_forget_all(m->checkpoint, prefix);
+        }
+    }
 }
 
 static void on_stage(void *user, const char *name, double done)
 {
     const stream *t = user;
-    if (done == 1) let_go(t->s->model, name);
+    let_go(t->s->model, name, done);
     if (t->q->on_stage) t->q->on_stage(t->q->user, name, done);
 }
 

@@ -19,6 +19,17 @@ void gm_taps_restart(gm_ctx *c)
     for (int64_t i = 0; i < c->ntaps; i++) c->tap_counts[i].calls = 0;
 }
 
+void gm_set_progress(gm_ctx *c, gm_progress_fn fn, void *user)
+{
+    c->progress = fn;
+    c->progress_user = user;
+}
+
+void gm_progress(gm_ctx *c, int64_t done, int64_t of)
+{
+    if (c->progress && !c->failed) c->progress(c->progress_user, (double)done / (double)of);
+}
+
 /* How often this name was tapped before in this pass. */
 static int64_t count_call(gm_ctx *c, const char *name)
 {

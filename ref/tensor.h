@@ -112,6 +112,11 @@ void gm_tap(gm_ctx *c, gm_tensor x, const char *format, ...) __attribute__((form
 /* Starts the numbering (#1, #2, ...) anew; at the start of a forward pass. */
 void gm_taps_restart(gm_ctx *c);
 
+/* After each block of a tower: the share of its blocks that are done.  fn NULL: nobody listens. */
+typedef void (*gm_progress_fn)(void *user, double done);
+void gm_set_progress(gm_ctx *c, gm_progress_fn fn, void *user);
+void gm_progress(gm_ctx *c, int64_t done, int64_t of);
+
 /* ---- the record: what was computed from what ---- */
 
 typedef struct {

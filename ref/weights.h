@@ -6,9 +6,12 @@
 
 typedef struct gm_weights gm_weights;
 
-/* Bytes of the weights that are used, as they lie in the files: by when they are needed; copies.  Of
- * the language model's matrices also the values, which `glamm convert` stores in another type. */
-typedef struct { double clip, region, sam, others, owned, matrices, values; } gm_weight_bytes;
+/* Bytes of the weights that are used, as they lie in the files: by when they are needed; copies.
+ * matrices: bytes of the language model's that `glamm convert` can round to blocks, and their
+ * values: of rows of whole blocks of 256, and of 32 only. */
+typedef struct {
+    double clip, region, sam, others, owned, matrices, values_256, values_32;
+} gm_weight_bytes;
 
 /* Names are the authors' in-memory ones: model.layers.0..., lm_head.weight, model.mm_projector...,
  * model.region_encoder..., model.text_hidden_fcs.0..., model.grounding_encoder.<SAM's name>,

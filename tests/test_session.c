@@ -371,6 +371,35 @@ START_TEST(text_streams_as_it_is_written)
 }
 END_TEST
 
+/* Per stage: how often it was heard of, and how far it had come. */
+typedef struct { const char *name; int calls; double done; } tower;
+
+static void on_progress(void *user, const char *stage, double done)
+{
+    for (tower *t = user; t->name; t++) {
+        if (strcmp(t->name, stage) != 0) continue;
+        ck_assert(t->calls ? done > t->done : done == 0);
+        t->calls++, t->done = done;
+    }
+}
+
+/* A call at the start, one after each block of the tower: nano's CLIP runs 10 layers, LLaMA and SAM
+ * have 6. */
+START_TEST(towers_say_how_far_they_are)
+{
+    scene x = open_scene(NANO, CASES "gcg0.png", NULL);
+    tower t[] = { { "clip", 0, 0 }, { "prefill", 0, 0 }, { "generate", 0, 0 }, { "sam", 0, 0 },
+                  { NULL, 0, 0 } };
+    gm_answer_free(ask(&x, (gm_ask){ .task = GM_GCG, .on_stage = on_progress, .user = t }));
+    const int want[] = { 11, 7, 2, 7 };
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(t[i].calls, want[i]);
+        ck_assert_double_eq(t[i].done, 1);
+    }
+    close_scene(&x);
+}
+END_TEST
+
 START_TEST(sampling_is_seeded)
 {
     scene x = open_scene(NANO, CASES "gcg0.png", NULL);
@@ -433,6 +462,7 @@ Suite *test_session(void)
     tcase_add_test(t, refused_questions_leave_no_trace);
     tcase_add_test(t, two_models_and_both_tables_at_once);
     tcase_add_test(t, text_streams_as_it_is_written);
+    tcase_add_test(t, towers_say_how_far_they_are);
     tcase_add_test(t, sampling_is_seeded);
     tcase_add_test(t, the_limit_ends_an_answer);
     suite_add_tcase(s, t);

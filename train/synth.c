@@ -19,10 +19,10 @@ typedef struct { const char *name; int64_t pieces; init_sizes s; } preset;
 static const preset PRESETS[] = {
     { "glamm-7b", 32000,
       { 0, 4096, 11008, 32, 32, 32, 336, 14, 1024, 4096, 24, 16, 1024, 256, 64, 224, 1024, 16, 1280,
-        32, 16, 14, 256, 5120, 256, 8, { [7] = true, [15] = true, [23] = true, [31] = true } } },
+        32, 16, 14, 256, 2048, 256, 8, { [7] = true, [15] = true, [23] = true, [31] = true } } },
     { "glamm-1b", 32000,                /* the release's encoders on a small language model */
       { 0, 1536, 4096, 16, 12, 12, 336, 14, 1024, 4096, 24, 16, 1024, 256, 64, 224, 1024, 16, 768,
-        12, 12, 14, 256, 3072, 256, 8, { [2] = true, [5] = true, [8] = true, [11] = true } } },
+        12, 12, 14, 256, 2048, 256, 8, { [2] = true, [5] = true, [8] = true, [11] = true } } },
     { "small", 2000,
       { 0, 256, 512, 4, 8, 8, 112, 14, 64, 256, 13, 4, 64, 32, 8, 112, 256, 16, 64, 4, 4, 7, 64, 256,
         64, 4, { [1] = true, [3] = true } } },
@@ -30,6 +30,22 @@ static const preset PRESETS[] = {
 enum { NPRESETS = sizeof PRESETS / sizeof *PRESETS };
 
 const char *gm_synth_presets(void) { return "glamm-7b, glamm-1b or small"; }
+
+static const preset *find(const char *name)
+{
+    for (int i = 0; i < NPRESETS; i++)
+        if (strcmp(PRESETS[i].name, name) == 0) return &PRESETS[i];
+    return NULL;
+}
+
+bool gm_synth_sizes(const char *name, init_sizes *s)
+{
+    const preset *p = find(name);
+    if (!p) return false;
+    *s = p->s;
+    s->vocab = p->pieces + ADDED;
+    return true;
+}
 
 /* ---- values ---- */
 
@@ -137,9 +153,9 @@ static void say(const gm_synth_options *o, const char *line)
 
 static int fill_folder(const char *folder, const preset *p, const gm_synth_options *o, gm_error *e)
 {
-    init_sizes s = p->s;
+    init_sizes s;
     init_list l;
-    s.vocab = p->pieces + ADDED;
+    gm_synth_sizes(p->name, &s);
     init_tensors(&l, &s);
     int bad = l.failed ? gm_fail(e, "%s: out of memory", folder) : 0;
     if (!bad) bad = gm_synth_tokenizer(folder, p->pieces, e);
@@ -154,9 +170,7 @@ static int fill_folder(const char *folder, const preset *p, const gm_synth_optio
 
 int gm_synth(const char *folder, const gm_synth_options *o, gm_error *e)
 {
-    const preset *p = NULL;
-    for (int i = 0; i < NPRESETS; i++)
-        if (strcmp(PRESETS[i].name, o->preset) == 0) p = &PRESETS[i];
+    const preset *p = find(o->preset);
     if (!p) return gm_fail(e, "preset %s: wanted %s", o->preset, gm_synth_presets());
     char *temporary = export_begin(folder, e);
     int bad = temporary ? fill_folder(temporary, p, o, e) : -1;

@@ -4,6 +4,7 @@
 #define GM_TRAIN_SYNTH_H
 #include <stdint.h>
 #include "../ref/error.h"
+#include "init_tensors.h"
 
 typedef struct {
     const char *preset;         /* "glamm-7b", "glamm-1b", "small" */
@@ -15,6 +16,8 @@ typedef struct {
 
 /* "glamm-7b, ...": for messages. */
 const char *gm_synth_presets(void);
+/* A preset's sizes, the added tokens among the vocabulary; false: there is no such preset. */
+bool gm_synth_sizes(const char *name, init_sizes *s);
 
 /* The folder: config.json, shards of PyTorch's zip form of up to 10 GB with their index (bfloat16;
  * the grounding encoder and text_hidden_fcs float32), a tokenizer of 32000 made-up pieces with the
