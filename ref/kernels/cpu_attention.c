@@ -197,6 +197,20 @@ int cpu_attention(float *y, const float *q, const float *k, const float *v, cons
     return 0;
 }
 
+size_t cpu_attention_head_floats(const gm_attn *s)
+{
+    return room_floats(s, tile_rows(s, TILE_ROWS), 0);
+}
+
+void cpu_attention_head(float *y, const float *q, const float *k, const float *v,
+                        const uint8_t *keep, const gm_attn *s, float *scratch)
+{
+    int64_t rows = tile_rows(s, TILE_ROWS);
+    head t = { y, q, k, v, keep };
+    room m = room_of(scratch, s, rows);
+    for (int64_t i = 0; i < s->TQ; i += rows) tile(&t, s, i, cpu_min(rows, s->TQ - i), &m);
+}
+
 /* ---- backward ---- */
 
 /* dx (n) += y (dy - sum of dy y) */
