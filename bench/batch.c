@@ -10,9 +10,10 @@ static gm_tensor matrix(int64_t out, int64_t in)
     return bench_random(GM_BF16, 2, GM_DIMS(out, in), 0.02f);
 }
 
-static void make_layers(llama *m, llama_layer *layer)
+static void make_layers(llama *m, llama_layer *layer, gm_dtype kv)
 {
-    *m = (llama){ .L = LAYERS, .NH = 32, .NKV = 32, .HD = 128, .eps = 1e-5f, .layer = layer };
+    *m = (llama){ .L = LAYERS, .NH = 32, .NKV = 32, .HD = 128, .eps = 1e-5f, .theta = 10000,
+                  .layer = layer, .kv = kv };
     m->norm = bench_random(GM_F32, 1, GM_DIMS(WIDTH), 1);
     for (int l = 0; l < LAYERS; l++)
         layer[l] = (llama_layer){
@@ -44,7 +45,7 @@ static double step_seconds(gm_ctx *c, const llama *m, llama_cache *kv, int64_t n
     return bench_median(seconds, STEPS);
 }
 
-int bench_batch(bench_result *r, bool quick)
+static int batch(bench_result *r, gm_dtype type)
 {
     static gm_kernels kernels;
     static llama m;
@@ -52,8 +53,7 @@ int bench_batch(bench_result *r, bool quick)
     llama_cache kv[SEQUENCES];
     gm_error e = { "" };
     gm_ctx *c = gm_backend(&kernels, "cpu", &e) ? NULL : gm_ctx_new(&kernels, NULL);
-    (void)quick;
-    if (c) make_layers(&m, layer);
+    if (c) make_layers(&m, layer, type);
     for (int b = 0; c && b < SEQUENCES; b++) {
         gm_llama_cache_new(c, &kv[b], &m, 1, ROOM);
         for (int l = 0; gm_ok(c) && l < LAYERS; l++) gm_zero(c, kv[b].k[l]), gm_zero(c, kv[b].v[l]);
@@ -70,4 +70,16 @@ int bench_batch(bench_result *r, bool quick)
              "%.2f times the tokens of one sequence (wanted 4), which reads %.1f GB/s of weights",
              SEQUENCES * one / r->seconds, 2e-9 * values / one);
     return 0;
+}
+
+int bench_batch(bench_result *r, bool quick)
+{
+    (void)quick;
+    return batch(r, GM_F32);
+}
+
+int bench_batch_f16(bench_result *r, bool quick)
+{
+    (void)quick;
+    return batch(r, GM_F16);
 }

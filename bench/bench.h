@@ -43,9 +43,10 @@ int bench_lora(bench_result *r, bool quick);
 int bench_attention_back(bench_result *r, bool quick);
 int bench_conv_back(bench_result *r, bool quick);
 
-/* batch.c, nano.c, shapes.c, lora.c: a row each. */
+/* batch.c, nano.c, shapes.c, lora.c: a row each; batch.c two. */
 int bench_lora_step(bench_result *r, bool quick);
 int bench_batch(bench_result *r, bool quick);
+int bench_batch_f16(bench_result *r, bool quick);
 int bench_nano(bench_result *r, bool quick);
 int bench_shapes(bench_result *r, bool quick);
 
@@ -58,6 +59,12 @@ int bench_mm_q8(bench_result *r, bool quick);
 int bench_mm_q4(bench_result *r, bool quick);
 /* Random weights (N, K) of any type, about 0.02 large, for free(). */
 void *bench_weights(gm_dtype type, int64_t N, int64_t K);
+/* Seconds to read a buffer (bytes, a multiple of 8) once, in order. */
+double bench_read_seconds(const void *p, size_t bytes);
+/* cache.c: one query against a KV cache of a type, as a share of the read bandwidth. */
+int bench_cache_f32(bench_result *r, bool quick);
+int bench_cache_bf16(bench_result *r, bool quick);
+int bench_cache_f16(bench_result *r, bool quick);
 /* peak_x86.c, peak_none.c: operations in 1e9 a second of one core with "vdpbf16ps" or "vpdpbusd"
  * alone; 0 where it has none. */
 double bench_peak(const char *instruction);

@@ -19,8 +19,7 @@ GM_CLONES static uint64_t sum_of(const uint64_t *p, int64_t n)
     return sum;
 }
 
-/* Seconds to read a buffer (bytes, a multiple of 8) once, in order. */
-static double read_seconds(const void *p, size_t bytes)
+double bench_read_seconds(const void *p, size_t bytes)
 {
     static volatile uint64_t kept;
     int64_t n = (int64_t)(bytes / 8);
@@ -84,12 +83,12 @@ static int decode(bench_result *r, const decode_case *c, int64_t N, int64_t K)
     void *w = bench_weights(c->type, N, K), *scratch = gm_aligned_alloc(
         k.linear_scratch(c->type, 1, N, K));
     gm_tensor x = bench_random(GM_F32, 1, &K, 1), y = bench_random(GM_F32, 1, &N, 1);
-    double before = read_seconds(w, bytes);
+    double before = bench_read_seconds(w, bytes);
     for (int i = 0; i < ROUNDS; i++) {
         double start = bench_now();
         k.linear(y.data, x.data, w, c->type, NULL, 1, N, K, scratch);
         seconds[i] = bench_now() - start;
-        double after = read_seconds(w, bytes);
+        double after = bench_read_seconds(w, bytes);
         rate[i] = 2e-9 * (double)bytes / (before + after);
         ratio[i] = 1e-9 * (double)bytes / seconds[i] / rate[i];
         before = after;

@@ -322,5 +322,6 @@ const gm_kernels gm_bridge_forward = {
     .linear = linear, .conv2d = conv2d, .conv_transpose2x2 = conv_transpose2x2,
     .layernorm = layernorm, .layernorm2d = layernorm2d, .rmsnorm = rmsnorm, .groupnorm = groupnorm,
     .resize = resize, .roi_align = roi_align,
-    .softmax = softmax, .attention = attention, .attention16 = attention16, .argmax = argmax, .finite = finite,
+    .softmax = softmax, .attention = attention, .attention16 = attention16,
+    .argmax = argmax, .finite = finite,
 };

@@ -31,4 +31,4 @@ const cpu_products8 *cpu_best_products8(void)
 
 const char *cpu_amx_state(void) { return "not on this processor"; }
 
-const cpu_rows_of_16 *cpu_best_cache(gm_dtype type, int i) { return (void)type, (void)i, NULL; }
+const cpu_cache_rows *cpu_best_cache(gm_dtype type, int i) { return (void)type, (void)i, NULL; }

@@ -9,4 +9,4 @@ const cpu_dots8 *cpu_best_dots8(int i) { return (void)i, NULL; }
 const cpu_products *cpu_best_products(void) { return NULL; }
 const char *cpu_amx_state(void) { return "not on this processor"; }
 const cpu_products8 *cpu_best_products8(void) { return NULL; }
-const cpu_rows_of_16 *cpu_best_cache(gm_dtype type, int i) { return (void)type, (void)i, NULL; }
+const cpu_cache_rows *cpu_best_cache(gm_dtype type, int i) { return (void)type, (void)i, NULL; }

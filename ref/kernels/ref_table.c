@@ -8,7 +8,8 @@ const gm_kernels *gm_kernels_ref(void)
     static const gm_kernels table = {
         .name = "ref",
         .gather = ref_gather, .transpose = ref_transpose, .concat = ref_concat, .slice = ref_slice,
-        .place = ref_place, .place16 = ref_place16, .repeat = ref_repeat, .window = ref_window, .unwindow = ref_unwindow,
+        .place = ref_place, .place16 = ref_place16, .repeat = ref_repeat, .window = ref_window,
+        .unwindow = ref_unwindow,
         .round_bf16 = ref_round_bf16, .fill = ref_fill,
         .add = ref_add, .mul = ref_mul, .scale = ref_scale, .relu = ref_relu, .gelu = ref_gelu,
         .quick_gelu = ref_quick_gelu, .silu = ref_silu, .sin = ref_sin, .cos = ref_cos,

@@ -23,6 +23,14 @@ static inline __m512 some_at(const uint16_t *p, __mmask16 mask, gm_dtype type)
     return as_floats(_mm256_maskz_loadu_epi16(mask, p), type);
 }
 
+/* The line that row r of the next CPU_KEYS has where element d of this one is, to the second-level
+ * cache; nothing faults. */
+static inline void ask_for(const uint16_t *rows, int64_t r, int64_t d, int64_t stride)
+{
+    uintptr_t p = (uintptr_t)rows + (uintptr_t)(((r + CPU_KEYS) * stride + d) * 2);
+    if (d % 32 == 0) _mm_prefetch((const char *)p, _MM_HINT_T1);
+}
+
 /* `rows` is known, too. */
 static inline void dots_of(float *score, const float *q, const uint16_t *k, int rows, int64_t HD,
                            int64_t stride, float scale, gm_dtype type)
@@ -32,8 +40,10 @@ static inline void dots_of(float *score, const float *q, const uint16_t *k, int 
     for (int r = 0; r < rows; r++) sum[r] = _mm512_setzero_ps();
     for (; d + 16 <= HD; d += 16) {
         __m512 x = _mm512_loadu_ps(q + d);
-        for (int r = 0; r < rows; r++)
+        for (int r = 0; r < rows; r++) {
+            ask_for(k, r, d, stride);
             sum[r] = _mm512_fmadd_ps(x, halves_at(k + r * stride + d, type), sum[r]);
+        }
     }
     if (d < HD) {
         __m512 x = _mm512_maskz_loadu_ps(first(HD - d), q + d);
@@ -60,8 +70,10 @@ static inline void weigh_of(float *y, const float *weight, const uint16_t *v, in
     for (int r = 0; r < rows; r++) w[r] = _mm512_set1_ps(weight[r]);
     for (; d + 16 <= HD; d += 16) {
         __m512 sum = _mm512_loadu_ps(y + d);
-        for (int r = 0; r < rows; r++)
+        for (int r = 0; r < rows; r++) {
+            ask_for(v, r, d, stride);
             sum = _mm512_fmadd_ps(w[r], halves_at(v + r * stride + d, type), sum);
+        }
         _mm512_storeu_ps(y + d, sum);
     }
     if (d < HD) {
@@ -78,7 +90,8 @@ static inline void weigh(float *y, const float *weight, const uint16_t *v, int64
 {
     if (n == CPU_KEYS) weigh_of(y, weight, v, CPU_KEYS, HD, stride, type);
     else
-        for (int64_t j = 0; j < n; j++) weigh_of(y, weight + j, v + j * stride, 1, HD, stride, type);
+        for (int64_t j = 0; j < n; j++)
+            weigh_of(y, weight + j, v + j * stride, 1, HD, stride, type);
 }
 
 static inline void widen(float *y, const uint16_t *x, int64_t n, gm_dtype type)
@@ -88,25 +101,25 @@ static inline void widen(float *y, const uint16_t *x, int64_t n, gm_dtype type)
     if (i < n) _mm512_mask_storeu_ps(y + i, first(n - i), some_at(x + i, first(n - i), type));
 }
 
-static void dots_bf16(float *score, const float *q, const uint16_t *k, int64_t n, int64_t HD,
+static void dots_bf16(float *score, const float *q, const void *k, int64_t n, int64_t HD,
                       int64_t stride, float scale)
 {
     dots(score, q, k, n, HD, stride, scale, GM_BF16);
 }
 
-static void dots_f16(float *score, const float *q, const uint16_t *k, int64_t n, int64_t HD,
+static void dots_f16(float *score, const float *q, const void *k, int64_t n, int64_t HD,
                      int64_t stride, float scale)
 {
     dots(score, q, k, n, HD, stride, scale, GM_F16);
 }
 
-static void weigh_bf16(float *y, const float *weight, const uint16_t *v, int64_t n, int64_t HD,
+static void weigh_bf16(float *y, const float *weight, const void *v, int64_t n, int64_t HD,
                        int64_t stride)
 {
     weigh(y, weight, v, n, HD, stride, GM_BF16);
 }
 
-static void weigh_f16(float *y, const float *weight, const uint16_t *v, int64_t n, int64_t HD,
+static void weigh_f16(float *y, const float *weight, const void *v, int64_t n, int64_t HD,
                       int64_t stride)
 {
     weigh(y, weight, v, n, HD, stride, GM_F16);
@@ -130,7 +143,7 @@ static void narrow_f16(uint16_t *y, const float *x, int64_t n)
     }
 }
 
-const cpu_rows_of_16 cpu_cache_avx512[2] = {
+const cpu_cache_rows cpu_cache_avx512[2] = {
     { "avx512", dots_bf16, weigh_bf16, widen_bf16, narrow_bf16 },
     { "avx512", dots_f16, weigh_f16, widen_f16, narrow_f16 },
 };

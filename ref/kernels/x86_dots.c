@@ -52,9 +52,9 @@ const cpu_products8 *cpu_best_products8(void)
     return has_avx512() && __builtin_cpu_supports("avx512vnni") ? &vnni : NULL;
 }
 
-const cpu_rows_of_16 *cpu_best_cache(gm_dtype type, int i)
+const cpu_cache_rows *cpu_best_cache(gm_dtype type, int i)
 {
-    const cpu_rows_of_16 *here[2] = { NULL };
+    const cpu_cache_rows *here[2] = { NULL };
     int n = 0;
     if (has_avx512()) here[n++] = &cpu_cache_avx512[type == GM_F16];
     if (has_avx2()) here[n++] = &cpu_cache_avx2[type == GM_F16];
