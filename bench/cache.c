@@ -26,7 +26,7 @@ static int cache(bench_result *r, gm_dtype type)
     for (int i = 0; i < ROUNDS; i++) {
         double start = bench_now();
         for (int l = 0; l < LAYERS; l++) {
-            void *keys = kept + (size_t)(2 * l) * bytes, *values = kept + (size_t)(2 * l + 1) * bytes;
+            void *keys = kept + (size_t)(2 * l) * bytes, *values = (char *)keys + bytes;
             if (type == GM_F32) k.attention(y.data, q.data, keys, values, &s, scratch);
             else k.attention16(y.data, q.data, keys, values, type, &s, scratch);
         }

@@ -1,5 +1,5 @@
-/* A KV cache of 16 bits: its kernels for each kind of processor against the definition of the types,
- * its fronts, and answers with it.  The slots' own cases are in test_ops.c. */
+/* A KV cache of 16 bits: its kernels for each kind of processor against the definition of the
+ * types, its fronts, and answers with it.  The slots' own cases are in test_ops.c. */
 #include <check.h>
 #include <jansson.h>
 #include <math.h>
