@@ -1,6 +1,6 @@
-/* Attention over a KV cache.  One query, as in decoding: keys and values are read once, as they lie,
- * all heads of a row one after the other; those of 16 bits become floats in registers.  More
- * queries, 16 bits: a head's become floats first; no more than one head for each thread exists so. */
+/* Attention over a KV cache.  One query, as in decoding: keys and values are read once, as they
+ * lie, all heads of a row one after the other; those of 16 bits become floats in registers.  More
+ * queries, 16 bits: a head's become floats first; one head for each thread exists so. */
 #include <math.h>
 #include <omp.h>
 #include "cpu_cache.h"
@@ -49,7 +49,7 @@ GM_CLONES static void add_f16(float *restrict y, float s, const uint16_t *restri
 static inline void ask_for(const float *row, int64_t stride, int64_t HD)
 {
     for (int64_t d = 0; d < HD; d += 16)
-        GM_PREFETCH((const void *)((uintptr_t)row + (uintptr_t)((CPU_KEYS * stride + d) * 4)), 0, 2);
+        GM_PREFETCH((const void *)((uintptr_t)row + (uintptr_t)(CPU_KEYS * stride + d) * 4), 0, 2);
 }
 
 static void dots_f32(float *score, const float *q, const void *k, int64_t n, int64_t HD,

@@ -20,8 +20,8 @@ typedef struct {
     void (*narrow)(uint16_t *y, const float *x, int64_t n);
 } cpu_cache_rows;
 
-/* For type GM_BF16 or GM_F16: number i of those that this processor runs, the best first; NULL: none
- * further, plain C is left (x86_dots.c, arm_dots.c, other_dots.c). */
+/* For type GM_BF16 or GM_F16: number i of those that this processor runs, the best first; NULL: no
+ * further one, plain C is left (x86_dots.c, arm_dots.c, other_dots.c). */
 const cpu_cache_rows *cpu_best_cache(gm_dtype type, int i);
 /* x86_avx512_cache.c, x86_avx2_cache.c: of bf16 and of f16. */
 extern const cpu_cache_rows cpu_cache_avx512[2], cpu_cache_avx2[2];
