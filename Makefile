@@ -76,14 +76,14 @@ $(B)/ref/kernels/cpu_%.o: EXTRA := -O3 -ffp-contract=fast -fno-math-errno -fno-t
 $(B)/ref/kernels/none.o: EXTRA := -Wno-unused-parameter
 # The optimiser's loops: vectorised; errno, which nothing here reads, would forbid it.
 $(B)/train/adamw.o $(B)/train/comm_fork.o: EXTRA := -O3 -fno-math-errno -fno-trapping-math -Wno-pass-failed
-$(B)/ref/kernels/x86_avx512.o $(B)/ref/kernels/x86_avx512_k.o $(B)/ref/kernels/x86_few.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -ffp-contract=fast
+$(B)/ref/kernels/x86_avx512.o $(B)/ref/kernels/x86_avx512_k.o $(B)/ref/kernels/x86_few.o $(B)/ref/kernels/x86_avx512_cache.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -ffp-contract=fast
 $(B)/ref/kernels/x86_vnni.o $(B)/ref/kernels/x86_int8.o $(B)/ref/kernels/x86_few8.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c \
   -ffp-contract=fast
 $(B)/ref/kernels/x86_amx.o: EXTRA := -O3 -mamx-tile -mamx-bf16 -mamx-int8 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma \
   -ffp-contract=fast -D_DEFAULT_SOURCE
 $(B)/ref/kernels/x86_bf16.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512bf16 -mfma \
   -ffp-contract=fast
-$(B)/ref/kernels/x86_avx2.o $(B)/ref/kernels/x86_avx2_k.o $(B)/ref/kernels/x86_avx2_k8.o: EXTRA := -O3 -mavx2 -mfma -mf16c -ffp-contract=fast
+$(B)/ref/kernels/x86_avx2.o $(B)/ref/kernels/x86_avx2_k.o $(B)/ref/kernels/x86_avx2_k8.o $(B)/ref/kernels/x86_avx2_cache.o: EXTRA := -O3 -mavx2 -mfma -mf16c -ffp-contract=fast
 $(B)/ref/kernels/arm_neon.o $(B)/ref/kernels/arm_neon_k.o $(B)/ref/kernels/arm_neon8.o: EXTRA := -O3 -ffp-contract=fast
 $(B)/ref/kernels/arm_dotprod.o: EXTRA := -O3 -march=armv8.2-a+dotprod -ffp-contract=fast
 $(B)/io/os.o: EXTRA := -D_DEFAULT_SOURCE

@@ -5,8 +5,10 @@
 
 enum { LAYERS = 2, WIDTH = 4096, INNER = 11008, READ = 640, ROOM = 704, SEQUENCES = 8, STEPS = 5 };
 
-static const struct { const char *activations; gm_dtype type; } CASE[] = {
-    { "f32", GM_BF16 }, { "q8", GM_Q8_0 }, { "q8", GM_Q4_0 }, { "q8", GM_Q4_K },
+/* kv: what keys and values are kept in; with 8-bit activations f16 is the default. */
+static const struct { const char *activations; gm_dtype type, kv; } CASE[] = {
+    { "f32", GM_BF16, GM_F32 }, { "f32", GM_BF16, GM_F16 }, { "bf16", GM_BF16, GM_F16 },
+    { "q8", GM_Q8_0, GM_F16 }, { "q8", GM_Q4_0, GM_F16 }, { "q8", GM_Q4_K, GM_F16 },
 };
 
 static gm_tensor matrix(gm_dtype type, int64_t out, int64_t in)
@@ -14,10 +16,10 @@ static gm_tensor matrix(gm_dtype type, int64_t out, int64_t in)
     return bench_matrix(type, out, in, 0.02f);
 }
 
-static void make_layers(llama *m, llama_layer *layer, gm_dtype type)
+static void make_layers(llama *m, llama_layer *layer, gm_dtype type, gm_dtype kv)
 {
-    *m = (llama){ .L = LAYERS, .NH = 32, .NKV = 32, .HD = 128, .eps = 1e-5f,
-                  .theta = 10000, .layer = layer };
+    *m = (llama){ .L = LAYERS, .NH = 32, .NKV = 32, .HD = 128, .eps = 1e-5f, .theta = 10000,
+                  .layer = layer, .kv = kv };
     m->norm = bench_random(GM_F32, 1, GM_DIMS(WIDTH), 1);
     for (int l = 0; l < LAYERS; l++)
         layer[l] = (llama_layer){
@@ -58,7 +60,7 @@ int bench_batch(bench_result *r, int i, bool quick)
     (void)quick;
     if (bench_table(&kernels, CASE[i].activations, r)) return -1;
     gm_ctx *c = gm_ctx_new(&kernels, NULL);
-    if (c) make_layers(&m, layer, CASE[i].type);
+    if (c) make_layers(&m, layer, CASE[i].type, CASE[i].kv);
     for (int b = 0; c && b < SEQUENCES; b++) {
         gm_llama_cache_new(c, &kv[b], &m, 1, ROOM);
         for (int l = 0; gm_ok(c) && l < LAYERS; l++) gm_zero(c, kv[b].k[l]), gm_zero(c, kv[b].v[l]);

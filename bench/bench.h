@@ -80,6 +80,10 @@ int bench_mm_bf16(bench_result *r, bool quick);
 int bench_mm_8(bench_result *r, gm_dtype type, bool quick);
 /* The cpu table with these activations, or the reason to r's note. */
 int bench_table(gm_kernels *k, const char *activations, bench_result *r);
+/* cache.c: one query against a KV cache of a type, as a share of the read bandwidth. */
+int bench_cache_f32(bench_result *r, bool quick);
+int bench_cache_bf16(bench_result *r, bool quick);
+int bench_cache_f16(bench_result *r, bool quick);
 /* peak_x86.c, peak_none.c: operations in 1e9 a second of one core with "vfmadd231ps", "vdpbf16ps"
  * or "vpdpbusd" alone; 0 where it has none. */
 double bench_peak(const char *instruction);

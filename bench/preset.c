@@ -27,7 +27,7 @@ gm_tensor bench_random(gm_dtype type, int nd, const int64_t *dim, float scale)
             s = s * 1664525u + 1013904223u;
             float v = ((float)(s >> 8) * 0x1p-23f - 1.0f) * scale;
             if (type == GM_F32) ((float *)x.data)[i] = v;
-            else ((uint16_t *)x.data)[i] = gm_to_bf16(v);
+            else ((uint16_t *)x.data)[i] = type == GM_BF16 ? gm_to_bf16(v) : gm_to_f16(v);
         }
     }
     return x;

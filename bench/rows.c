@@ -149,9 +149,11 @@ static int row_mm_q4_0(bench_result *r, bool quick) { return bench_mm_8(r, GM_Q4
 static int row_mm_q4_k(bench_result *r, bool quick) { return bench_mm_8(r, GM_Q4_K, quick); }
 static int row_mm_q6_k(bench_result *r, bool quick) { return bench_mm_8(r, GM_Q6_K, quick); }
 static int row_batch_bf16(bench_result *r, bool quick) { return bench_batch(r, 0, quick); }
-static int row_batch_q8_0(bench_result *r, bool quick) { return bench_batch(r, 1, quick); }
-static int row_batch_q4_0(bench_result *r, bool quick) { return bench_batch(r, 2, quick); }
-static int row_batch_q4_k(bench_result *r, bool quick) { return bench_batch(r, 3, quick); }
+static int row_batch_f16(bench_result *r, bool quick) { return bench_batch(r, 1, quick); }
+static int row_batch_bf16_bf16(bench_result *r, bool quick) { return bench_batch(r, 2, quick); }
+static int row_batch_q8_0(bench_result *r, bool quick) { return bench_batch(r, 3, quick); }
+static int row_batch_q4_0(bench_result *r, bool quick) { return bench_batch(r, 4, quick); }
+static int row_batch_q4_k(bench_result *r, bool quick) { return bench_batch(r, 5, quick); }
 
 static int row_prefill_bf16(bench_result *r, bool quick) { return bench_prefill(r, 0, quick); }
 static int row_prefill_f32(bench_result *r, bool quick) { return bench_prefill(r, 1, quick); }
@@ -207,8 +209,14 @@ const bench_row bench_rows[] = {
     { "mm-q4_0", "the same, q4_0 weights", row_mm_q4_0 },
     { "mm-q4_K", "the same, q4_K weights", row_mm_q4_k },
     { "mm-q6_K", "the same, q6_K weights", row_mm_q6_k },
+    { "kv-f32", "one query of LLaMA-7B's heads against 2048 keys and values in f32",
+      bench_cache_f32 },
+    { "kv-bf16", "the same in bf16", bench_cache_bf16 },
+    { "kv-f16", "the same in f16", bench_cache_f16 },
     { "masks", "prompts to four masks at the image's size", bench_masks },
     { "batch", "a step of 8 sequences through two LLaMA-7B layers in bf16", row_batch_bf16 },
+    { "batch-f16", "the same, keys and values kept in f16", row_batch_f16 },
+    { "batch-bf16", "the same, activations bf16, too", row_batch_bf16_bf16 },
     { "batch-q8_0", "the same in q8_0, activations q8", row_batch_q8_0 },
     { "batch-q4_0", "the same in q4_0, activations q8", row_batch_q4_0 },
     { "batch-q4_K", "the same in q4_K, activations q8", row_batch_q4_k },

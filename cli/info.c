@@ -119,7 +119,7 @@ static void check_values(info *f)
     }
 }
 
-static int gather(info *f, gm_checkpoint *k, const info_settings *s, gm_error *e)
+static int gather(info *f, gm_checkpoint *k, const info_settings *s, const char *kv, gm_error *e)
 {
     gm_weights *w = gm_checkpoint_weights(k);
     gm_error bind = { "" };
@@ -135,6 +135,7 @@ static int gather(info *f, gm_checkpoint *k, const info_settings *s, gm_error *e
     gm_checkpoint_tensors(k, f->stored, f->nstored);
     memcpy(f->modules, MODULES, sizeof MODULES);
     count_parameters(f);
+    if (gm_llama_kv(&f->net.llama, kv, e) != 0) return -1;
     gm_weight_bytes bytes = gm_checkpoint_bytes(k);
     if (!*f->fault.text)
         f->plan = gm_plan_memory(&f->net, &f->kernels, &bytes, GM_PLAN_ANSWER);
@@ -423,7 +424,7 @@ static int run(info *f, const model_settings *ms, const info_settings *s)
     gm_checkpoint *k = NULL;
     int bad = gm_backend_open(&f->kernels, &f->engine, ms->backend, &e);
     if (!bad) k = gm_checkpoint_open(f->path, &o, &e);
-    bad = !k || gather(f, k, s, &e);
+    bad = !k || gather(f, k, s, gm_backend_kv(ms->kv, ms->activations), &e);
     if (!bad && s->json) print_json(f, s);
     else if (!bad) print_text(f, s);
     fflush(stdout);

@@ -112,13 +112,13 @@ json_t *request_json(const char *model, const char *image, const model_settings 
                           boxes_json(q->boxes, q->nboxes), "forced", q->forced, "turn",
                           (json_int_t)turn);
     json_t *how = json_pack(
-        "{sI sf sf sI sb sb ss so so so ss sb ss}", "max_tokens",
+        "{sI sf sf sI sb sb ss so so so ss sb ss so}", "max_tokens",
         (json_int_t)(as->max_tokens ? as->max_tokens : 512), "temp", as->temp, "top_p", as->top_p,
         "seed", (json_int_t)as->seed, "no_kv_cache", as->no_kv_cache, "no_masks", as->no_masks,
         "backend", ms->backend ? ms->backend : "cpu", "clip", text_or_null(ms->clip), "sam",
         text_or_null(ms->sam), "lora", text_or_null(ms->lora), "conversation",
         ms->conversation ? ms->conversation : "llava_v1", "exact_f32", ms->exact_f32,
-        "activations", ms->activations ? ms->activations : "f32");
+        "activations", ms->activations ? ms->activations : "f32", "kv", text_or_null(ms->kv));
     int bad = json_object_update(r, how);
     json_decref(how);
     if (!bad) return r;

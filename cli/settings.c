@@ -23,6 +23,9 @@ const option MODEL_OPTIONS[] = {
     { "activations", 0, OPTION_CHOICE, AT(activations), "f32|bf16|q8",
       "What weights are multiplied by: float32 (default); bf16: numbers rounded to bfloat16 where the "
       "weights are bf16; q8: 8-bit numbers where they are quantised, as llama.cpp does.", 0, 0 },
+    { "kv", 0, OPTION_CHOICE, AT(kv), "f32|bf16|f16",
+      "What keys and values are kept in: f32 (default), or bf16 or f16, half the memory (f16 is the "
+      "default with --activations).", 0, 0 },
     { "threads", 't', OPTION_INT, AT(threads), "N",
       "Threads (default: one for each physical core).", 1, 4096 },
     { "cache", 0, OPTION_TEXT, AT(cache), "DIR",
@@ -90,6 +93,7 @@ gm_model_options settings_model(const model_settings *s, void (*log)(void *, con
                                .lora = s->lora,
                                .conversation = s->conversation,
                                .activations = s->activations,
+                               .kv = s->kv,
                                .cache = s->cache,
                                .cache_bytes = (int64_t)(1e9 * s->cache_gb),
                                .exact_f32 = s->exact_f32,

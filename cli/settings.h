@@ -8,7 +8,7 @@
 
 /* ---- the model's options ---- */
 typedef struct {
-    const char *backend, *clip, *sam, *lora, *conversation, *cache, *activations;
+    const char *backend, *clip, *sam, *lora, *conversation, *cache, *activations, *kv;
     int exact_f32, verify, verbose, quiet;
     int64_t threads;
     double cache_gb;

@@ -1,10 +1,11 @@
 """A text model's logits against llama.cpp's, on answers that llama.cpp itself wrote.
-usage: check_llama_cpp.py PROGRAM MODEL.gguf [--activations f32|q8] [--itself] [--layers N] [--tokens 200] [--prompts 20] [--save FILE.npz]
+usage: check_llama_cpp.py PROGRAM MODEL.gguf [--activations f32|q8] [--kv f32|bf16|f16] [--itself] [--layers N] [--tokens 200] [--prompts 20] [--save FILE.npz]
 
 Needs numpy, gguf and llama-cpp-python of PyPI; PROGRAM is build/logits.  Each prompt, in the model's conversation, is answered greedily by llama.cpp,
 one token at a time, past the answer's end, too; prompt and answer are then fed to our model at once.  Prints, over the positions that predict a
 token of the answer: how often the likeliest token is the same, the margins (of llama.cpp's two likeliest logits) where it is not, mean KL divergence,
 relative distance of logits.
+  --kv        ours keeps keys and values in this type, and reads them back
   --itself    in place of ours: llama.cpp, fed the whole at once instead of token by token
   --layers N  both read the file without all but its first N layers, at once, llama.cpp with its cache in f32: rounding has no depth to grow in
   --save      keeps what llama.cpp said, and takes it from there when the file exists
@@ -82,7 +83,7 @@ def cut(source, out, layers):
 
 def ours(a, path, ids, vocab):
     line = (" ".join(map(str, ids)) + "\n").encode()
-    run = subprocess.run([a.program, path, a.activations], input=line, stdout=subprocess.PIPE, check=True)
+    run = subprocess.run([a.program, path, a.activations] + [a.kv] * bool(a.kv), input=line, stdout=subprocess.PIPE, check=True)
     return np.frombuffer(run.stdout, np.float32).reshape(len(ids), vocab)
 
 
@@ -99,7 +100,7 @@ def log_softmax(x):
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("program"), p.add_argument("model"), p.add_argument("--activations", default="f32"), p.add_argument("--save")
+    p.add_argument("program"), p.add_argument("model"), p.add_argument("--activations", default="f32"), p.add_argument("--kv"), p.add_argument("--save")
     p.add_argument("--itself", action="store_true"), p.add_argument("--layers", type=int, default=0)
     p.add_argument("--tokens", type=int, default=200), p.add_argument("--prompts", type=int, default=20)
     a = p.parse_args()
@@ -122,7 +123,7 @@ def main():
         total += len(want)
     print("%s%s: %d of %d likeliest tokens alike; margins where not: %d above 0.02, %d above 0.1, %d above 0.3, largest %.3f; mean KL %.2e; "
           "logits apart by %.1e (median), %.1e (mean), %.1e (largest)"
-          % ("llama.cpp at once" if a.itself else "activations " + a.activations, ", %d layers" % a.layers if a.layers else "", total - len(wrong),
+          % ("llama.cpp at once" if a.itself else "activations " + a.activations + ", kv " * bool(a.kv) + (a.kv or ""), ", %d layers" % a.layers if a.layers else "", total - len(wrong),
              total, *(sum(m > t for m in wrong) for t in (0.02, 0.1, 0.3)), max(wrong, default=0), np.mean(kl), np.median(apart), np.mean(apart),
              np.max(apart)))
     if a.layers:

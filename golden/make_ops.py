@@ -15,6 +15,7 @@ import os
 import torch
 
 import ops_backward
+import ops_cache
 import ops_input
 import ops_losses
 import ops_moves
@@ -39,4 +40,6 @@ ops_losses.cross_entropy()
 ops_losses.masks()
 ops_sums.quantised()
 ops_backward.quantised()
+ops_cache.place16()
+ops_cache.attention16()
 ops_input.save(os.path.join(os.path.dirname(os.path.abspath(__file__)), "ops"))

@@ -227,6 +227,41 @@ def depth(score):
     return gap.clamp(max=104).amax(-1, keepdim=True)
 
 
+def attention_case(name, B, TQ, TK, NH, HD, NKV=None, KS=None, causal=0, past=0, keep=(), rel=None, scale=None,
+                   thin=1, q_fill={}, k_fill={}, v_fill={}, op="attention", kind="f32"):
+    """kind: the type of k and v."""
+    NKV, KS, scale = NKV or NH, KS or TK, scale or eps_of(HD ** -0.5)
+    GH, GW = rel or (0, 0)
+
+    def f(q, k, v, keep=None, rel_h=None, rel_w=None):
+        q = q.reshape(B, TQ, NH, HD).transpose(1, 2)
+        k, v = (t[:, :TK].reshape(B, TK, NKV, HD).transpose(1, 2).repeat_interleave(NH // NKV, 1) for t in (k, v))
+        score = scale * q @ k.transpose(-2, -1)
+        if rel:
+            score = add_decomposed_rel_pos(score.reshape(B * NH, TQ, TK), q.reshape(B * NH, TQ, HD), rel_h, rel_w,
+                                           (GH, GW), (GH, GW)).reshape(B, NH, TQ, TK)
+        y, size = torch.full((2, B, NH, TQ, HD), math.nan, dtype=torch.float64)
+        for b in range(B):
+            for i in range(TQ):         # only the keys that query i sees: NaN elsewhere is not carried
+                seen = torch.arange(TK) <= i + past if causal else torch.ones(TK, dtype=torch.bool)
+                if keep is not None:
+                    seen = seen & (keep[b] != 0)
+                if seen.any():
+                    s, vs = score[b, :, i, seen], v[b][:, seen]
+                    p = torch.softmax(s, -1)[:, None]
+                    y[b, :, i] = (p @ vs)[:, 0]
+                    size[b, :, i] = (p @ vs.abs())[:, 0] * (1 + depth(s)) + FAINT
+        return [t.transpose(1, 2).reshape(B, TQ, NH * HD) for t in (y, size)]
+    unread = [((b * KS + t) * NKV * HD + c, "nan") for b in range(B) for t in range(TK, KS) for c in (0, 1)]
+    k_patch, v_patch = (list(t.pop("patch", [])) + unread for t in (k_fill, v_fill))
+    sizes = dict(B=B, TQ=TQ, TK=TK, KS=KS, NH=NH, NKV=NKV, HD=HD, causal=causal, past=past, GH=GH, GW=GW)
+    case(op, name, f, sizes, scale, stride=thin, q=I(B, TQ, NH * HD, **{"scale": 2, **q_fill}),
+         k=I(B, KS, NKV * HD, type=kind, patch=k_patch, **{"scale": 2, **k_fill}),
+         v=I(B, KS, NKV * HD, type=kind, patch=v_patch, **v_fill),
+         keep=I(B, TK, fill="list", type="u8", values=list(keep)) if keep else None,
+         rel_h=I(2 * GH - 1, HD) if rel else None, rel_w=I(2 * GW - 1, HD) if rel else None)
+
+
 def attention():
     def softmax(x):
         y = torch.softmax(x, -1)
@@ -241,39 +276,6 @@ def attention():
         (21, "-inf"), (22, "-inf"), (23, "-inf")]))
     case("softmax", "far from zero", softmax, dict(R=3, C=11), x=I(3, 11, add=30000))
     case("softmax", "far below zero", softmax, dict(R=3, C=11), x=I(3, 11, add=-30000))
-
-    def attention_case(name, B, TQ, TK, NH, HD, NKV=None, KS=None, causal=0, past=0, keep=(), rel=None, scale=None,
-                       thin=1, q_fill={}, k_fill={}, v_fill={}):
-        NKV, KS, scale = NKV or NH, KS or TK, scale or eps_of(HD ** -0.5)
-        GH, GW = rel or (0, 0)
-
-        def f(q, k, v, keep=None, rel_h=None, rel_w=None):
-            q = q.reshape(B, TQ, NH, HD).transpose(1, 2)
-            k, v = (t[:, :TK].reshape(B, TK, NKV, HD).transpose(1, 2).repeat_interleave(NH // NKV, 1) for t in (k, v))
-            score = scale * q @ k.transpose(-2, -1)
-            if rel:
-                score = add_decomposed_rel_pos(score.reshape(B * NH, TQ, TK), q.reshape(B * NH, TQ, HD), rel_h, rel_w,
-                                               (GH, GW), (GH, GW)).reshape(B, NH, TQ, TK)
-            y, size = torch.full((2, B, NH, TQ, HD), math.nan, dtype=torch.float64)
-            for b in range(B):
-                for i in range(TQ):         # only the keys that query i sees: NaN elsewhere is not carried
-                    seen = torch.arange(TK) <= i + past if causal else torch.ones(TK, dtype=torch.bool)
-                    if keep is not None:
-                        seen = seen & (keep[b] != 0)
-                    if seen.any():
-                        s, vs = score[b, :, i, seen], v[b][:, seen]
-                        p = torch.softmax(s, -1)[:, None]
-                        y[b, :, i] = (p @ vs)[:, 0]
-                        size[b, :, i] = (p @ vs.abs())[:, 0] * (1 + depth(s)) + FAINT
-            return [t.transpose(1, 2).reshape(B, TQ, NH * HD) for t in (y, size)]
-        unread = [((b * KS + t) * NKV * HD + c, "nan") for b in range(B) for t in range(TK, KS) for c in (0, 1)]
-        k_patch, v_patch = (list(t.pop("patch", [])) + unread for t in (k_fill, v_fill))
-        sizes = dict(B=B, TQ=TQ, TK=TK, KS=KS, NH=NH, NKV=NKV, HD=HD, causal=causal, past=past, GH=GH, GW=GW)
-        case("attention", name, f, sizes, scale, stride=thin, q=I(B, TQ, NH * HD, **{"scale": 2, **q_fill}),
-             k=I(B, KS, NKV * HD, patch=k_patch, **{"scale": 2, **k_fill}),
-             v=I(B, KS, NKV * HD, patch=v_patch, **v_fill),
-             keep=I(B, TK, fill="list", type="u8", values=list(keep)) if keep else None,
-             rel_h=I(2 * GH - 1, HD) if rel else None, rel_w=I(2 * GW - 1, HD) if rel else None)
 
     attention_case("one of all", 1, 1, 1, 1, 2)
     attention_case("prime", 2, 5, 7, 3, 5)

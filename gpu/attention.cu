@@ -1,7 +1,8 @@
 /* Attention without a matrix of scores: softmax is carried along tile by tile (online softmax:
  * running maximum and sum).  SAM's decomposed relative positions are added inside.  Two kernels:
  * a tile of queries against tiles of keys, and, for one or a few queries, keys in shares whose
- * results are merged.  Scores and sums are f32.  See ref/kernels.h. Milakov, Gimelshein, "Online
+ * results are merged.  Keys and values of 16 bits become floats as they are loaded (TYPE).  Scores
+ * and sums are f32.  See ref/kernels.h. Milakov, Gimelshein, "Online
  * normalizer calculation for softmax", arXiv 1805.02867; Dao et al., "FlashAttention", arXiv
  * 2205.14135; Dao et al., "Flash-Decoding". */
 #include "cuda.h"
@@ -45,14 +46,17 @@ static int64_t tile_floats(const gm_attn *s)
     return (QUERIES + KEYS) * padded(s->HD) + KEYS * WEIGHTS + rel;
 }
 
-/* rows of x, from `first` on and stride apart, to shared memory; 0 beyond `end` and beyond HD. */
-static __device__ void load_rows(float *to, const float *x, int rows, int64_t first, int64_t end,
-                                 int64_t stride, int64_t HD)
+/* rows of x behind element `at`, from `first` on and stride apart, to shared memory; 0 beyond `end`
+ * and beyond HD. */
+template <int TYPE>
+static __device__ void load_rows(float *to, const void *x, int64_t at, int rows, int64_t first,
+                                 int64_t end, int64_t stride, int64_t HD)
 {
     int64_t width = padded(HD);
     for (int r = threadIdx.x >> 5; r < rows; r += TILE_THREADS / 32)
         for (int64_t d = threadIdx.x & 31; d < width; d += 32)
-            to[r * width + d] = first + r < end && d < HD ? x[(first + r) * stride + d] : 0;
+            to[r * width + d] =
+                first + r < end && d < HD ? gpu_weight<TYPE>(x, at + (first + r) * stride + d) : 0;
 }
 
 /* rel[i, a] = q_i . rel_h[yi - a + GH - 1], then q_i . rel_w[xi - a + GW - 1].
@@ -134,9 +138,9 @@ static __device__ __forceinline__ float weight_of(float score, float max)
 }
 
 /* DIMS: elements of the output per thread and query, DIMS * 16 >= HD. */
-template <int DIMS>
+template <int DIMS, int TYPE>
 __global__ void __launch_bounds__(TILE_THREADS)
-    k_attention(float *y, const float *q, const float *k, const float *v, const uint8_t *keep,
+    k_attention(float *y, const float *q, const void *k, const void *v, const uint8_t *keep,
                 const float *rel_h, const float *rel_w, shape s, int64_t tiles)
 {
     DYN_SHARED(float, room);
@@ -147,7 +151,7 @@ __global__ void __launch_bounds__(TILE_THREADS)
     int thread = threadIdx.x % GROUP, row = (int)threadIdx.x / GROUP * EACH;
     float max[EACH], sum[EACH], out[EACH][DIMS];
 
-    load_rows(qs, q + q_at(s, b, h, 0), QUERIES, first, s.TQ, s.NH * s.HD, s.HD);
+    load_rows<GM_F32>(qs, q, q_at(s, b, h, 0), QUERIES, first, s.TQ, s.NH * s.HD, s.HD);
     __syncthreads();
     if (rel_h) relative_terms(rel, qs, rel_h, rel_w, s, first);
 #pragma unroll
@@ -161,7 +165,7 @@ __global__ void __launch_bounds__(TILE_THREADS)
     if (s.causal && first + QUERIES + s.past < end) end = first + QUERIES + s.past;
     for (int64_t j0 = 0; j0 < end; j0 += KEYS) {
         float score[EACH][EACH];
-        load_rows(ks, k + kv_at(s, b, h, 0), KEYS, j0, s.TK, stride, s.HD);
+        load_rows<TYPE>(ks, k, kv_at(s, b, h, 0), KEYS, j0, s.TK, stride, s.HD);
         __syncthreads();
         tile_products(score, qs + row * width, ks, width, thread);
 #pragma unroll
@@ -192,7 +196,7 @@ __global__ void __launch_bounds__(TILE_THREADS)
             *reinterpret_cast<float4 *>(ps + (thread + j * GROUP) * WEIGHTS + row) = p;
         }
         __syncthreads();                                    /* keys were read, weights are there */
-        load_rows(ks, v + kv_at(s, b, h, 0), KEYS, j0, s.TK, stride, s.HD);
+        load_rows<TYPE>(ks, v, kv_at(s, b, h, 0), KEYS, j0, s.TK, stride, s.HD);
         __syncthreads();
         int n = s.TK - j0 < KEYS ? (int)(s.TK - j0) : KEYS;
 #pragma unroll 2
@@ -220,17 +224,17 @@ __global__ void __launch_bounds__(TILE_THREADS)
     }
 }
 
-template <int DIMS>
-static int tile(float *y, const float *q, const float *k, const float *v, const gm_attn *a, shape s)
+template <int DIMS, int TYPE>
+static int tile(float *y, const float *q, const void *k, const void *v, const gm_attn *a, shape s)
 {
     int64_t tiles = (s.TQ + QUERIES - 1) / QUERIES;
     size_t bytes = (size_t)tile_floats(a) * sizeof(float);
     if (!gpu_small(a->B * s.NH * tiles)) return 1;
-    cudaError_t e = cudaFuncSetAttribute(k_attention<DIMS>,
+    cudaError_t e = cudaFuncSetAttribute(k_attention<DIMS, TYPE>,
                                          cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes);
     if (e != cudaSuccess) return (int)e;
-    LAUNCH((k_attention<DIMS>), dim3((unsigned)(a->B * s.NH * tiles)), dim3(TILE_THREADS), bytes,
-           gpu.stream, y, q, k, v, a->keep, a->rel_h, a->rel_w, s, tiles);
+    LAUNCH((k_attention<DIMS, TYPE>), dim3((unsigned)(a->B * s.NH * tiles)), dim3(TILE_THREADS),
+           bytes, gpu.stream, y, q, k, v, a->keep, a->rel_h, a->rel_w, s, tiles);
     return gpu_status();
 }
 
@@ -275,9 +279,9 @@ static __device__ void merge(float *to, const float *part, int n, int64_t stride
 }
 
 /* DIMS: elements of a head per lane, DIMS * 32 >= HD. */
-template <int DIMS>
-__global__ void k_few_queries(float *y, float *parts, const float *q, const float *k,
-                              const float *v, const uint8_t *keep, shape s, int shares)
+template <int DIMS, int TYPE>
+__global__ void k_few_queries(float *y, float *parts, const float *q, const void *k,
+                              const void *v, const uint8_t *keep, shape s, int shares)
 {
     DYN_SHARED(float, room);            /* WARPS results */
     int64_t at = blockIdx.x / shares, share = blockIdx.x % shares;
@@ -299,7 +303,7 @@ __global__ void k_few_queries(float *y, float *parts, const float *q, const floa
             float part = 0;
             for (int d = 0; d < DIMS; d++)
                 if (jt < end && lane + 32 * d < s.HD)
-                    part += qi[d] * k[kv_at(s, b, h, jt) + lane + 32 * d];
+                    part += qi[d] * gpu_weight<TYPE>(k, kv_at(s, b, h, jt) + lane + 32 * d);
             score[t] = part;
         }
         for (int t = 0; t < TOGETHER; t++) {
@@ -316,7 +320,8 @@ __global__ void k_few_queries(float *y, float *parts, const float *q, const floa
             sum += p;
             for (int d = 0; d < DIMS; d++)
                 if (p != 0 && lane + 32 * d < s.HD)
-                    out[d] += p * v[kv_at(s, b, h, j + t * WARPS) + lane + 32 * d];
+                    out[d] +=
+                        p * gpu_weight<TYPE>(v, kv_at(s, b, h, j + t * WARPS) + lane + 32 * d);
         }
         max = top;
     }
@@ -340,42 +345,59 @@ __global__ void k_merge(float *y, const float *parts, shape s, int shares)
           threadIdx.x, (int)blockDim.x, true);
 }
 
-template <int DIMS>
-static int few_queries(float *y, const float *q, const float *k, const float *v, const gm_attn *a,
+template <int DIMS, int TYPE>
+static int few_queries(float *y, const float *q, const void *k, const void *v, const gm_attn *a,
                        shape s, float *parts)
 {
     int64_t rows = a->B * s.NH * s.TQ;
     int shares = (int)shares_of(a);
     size_t bytes = (size_t)(WARPS * (s.HD + 2)) * sizeof(float);
     if (!gpu_small(rows * shares)) return 1;
-    LAUNCH((k_few_queries<DIMS>), dim3((unsigned)(rows * shares)), WARPS * 32, bytes, gpu.stream, y,
-           parts, q, k, v, a->keep, s, shares);
+    LAUNCH((k_few_queries<DIMS, TYPE>), dim3((unsigned)(rows * shares)), WARPS * 32, bytes,
+           gpu.stream, y, parts, q, k, v, a->keep, s, shares);
     int bad = gpu_status();
     if (bad || shares == 1) return bad;
     LAUNCH(k_merge, dim3((unsigned)rows), 128, 0, gpu.stream, y, parts, s, shares);
     return gpu_status();
 }
 
-/* ---- the slot ---- */
+/* ---- the slots ---- */
 
-int cuda_attention(float *y, const float *q, const float *k, const float *v, const gm_attn *a,
-                   void *scratch)
+template <int TYPE>
+static int attention(float *y, const float *q, const void *k, const void *v, const gm_attn *a,
+                     void *scratch)
 {
     shape s = { a->TQ, a->TK, a->KS, a->NH, a->NKV, a->HD, a->past, a->GH, a->GW, a->scale,
                 a->causal };
     float *parts = static_cast<float *>(scratch);
     if (a->B * s.TQ * s.NH * s.HD == 0) return 0;
     if (few(a)) {
-        if (s.HD <= 32) return few_queries<1>(y, q, k, v, a, s, parts);
-        if (s.HD <= 64) return few_queries<2>(y, q, k, v, a, s, parts);
-        if (s.HD <= 128) return few_queries<4>(y, q, k, v, a, s, parts);
-        if (s.HD <= 256) return few_queries<8>(y, q, k, v, a, s, parts);
+        if (s.HD <= 32) return few_queries<1, TYPE>(y, q, k, v, a, s, parts);
+        if (s.HD <= 64) return few_queries<2, TYPE>(y, q, k, v, a, s, parts);
+        if (s.HD <= 128) return few_queries<4, TYPE>(y, q, k, v, a, s, parts);
+        if (s.HD <= 256) return few_queries<8, TYPE>(y, q, k, v, a, s, parts);
         return 1;
     }
-    if (s.HD <= 16) return tile<1>(y, q, k, v, a, s);
-    if (s.HD <= 32) return tile<2>(y, q, k, v, a, s);
-    if (s.HD <= 64) return tile<4>(y, q, k, v, a, s);
-    if (s.HD <= 80) return tile<5>(y, q, k, v, a, s);
-    if (s.HD <= 128) return tile<8>(y, q, k, v, a, s);
+    if (s.HD <= 16) return tile<1, TYPE>(y, q, k, v, a, s);
+    if (s.HD <= 32) return tile<2, TYPE>(y, q, k, v, a, s);
+    if (s.HD <= 64) return tile<4, TYPE>(y, q, k, v, a, s);
+    if (s.HD <= 80) return tile<5, TYPE>(y, q, k, v, a, s);
+    if (s.HD <= 128) return tile<8, TYPE>(y, q, k, v, a, s);
     return 1;
 }
+
+int cuda_attention(float *y, const float *q, const float *k, const float *v, const gm_attn *s,
+                   void *scratch)
+{
+    return attention<GM_F32>(y, q, k, v, s, scratch);
+}
+
+int cuda_attention16(float *y, const float *q, const void *k, const void *v, gm_dtype kt,
+                     const gm_attn *s, void *scratch)
+{
+    if (s->rel_h) return 1;
+    if (kt == GM_BF16) return attention<GM_BF16>(y, q, k, v, s, scratch);
+    return kt == GM_F16 ? attention<GM_F16>(y, q, k, v, s, scratch) : 1;
+}
+
+size_t cuda_attention16_scratch(gm_dtype, const gm_attn *s) { return cuda_attention_scratch(s); }

@@ -47,6 +47,18 @@ static __device__ __forceinline__ uint16_t gpu_to_bf16(float f)
     return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 }
 
+/* The same to IEEE half. */
+static __device__ __forceinline__ uint16_t gpu_to_half(float f)
+{
+    unsigned u = __float_as_uint(f), sign = u >> 16 & 0x8000;
+    u &= 0x7fffffff;
+    if (u > 0x7f800000) return (uint16_t)(sign | 0x7e00);
+    if (u >= 0x477ff000) return (uint16_t)(sign | 0x7c00);          /* 65520 and above */
+    if (u < 0x38800000)                     /* below 2^-14: adding 1/2 leaves multiples of 2^-24 */
+        return (uint16_t)(sign | (__float_as_uint(__uint_as_float(u) + 0.5f) - 0x3f000000));
+    return (uint16_t)(sign | ((u - 0x38000000 + 0xfff + (u >> 13 & 1)) >> 13));
+}
+
 /* Element k of a block of 256: as gm_k_quantised of ref/kernels/typed.h. */
 template <int TYPE> __device__ __forceinline__ float gpu_k_quantised(const uint8_t *b, int k)
 {
@@ -183,6 +195,7 @@ int cuda_transpose(float *y, const float *x, int64_t B, int64_t R, int64_t C);
 int cuda_concat(float *y, const float *a, const float *b, int64_t B, int64_t N, int64_t M);
 int cuda_slice(float *y, const float *x, int64_t B, int64_t N, int64_t at, int64_t M);
 int cuda_place(float *y, const float *x, int64_t B, int64_t N, int64_t at, int64_t M);
+int cuda_place16(void *y, gm_dtype yt, const float *x, int64_t B, int64_t N, int64_t at, int64_t M);
 int cuda_repeat(float *y, const float *x, int64_t B, int64_t N);
 int cuda_window(float *y, const float *x, int64_t B, int64_t H, int64_t W, int64_t C, int64_t S);
 int cuda_unwindow(float *y, const float *x, int64_t B, int64_t H, int64_t W, int64_t C, int64_t S);
@@ -220,6 +233,9 @@ int cuda_softmax(float *y, const float *x, int64_t R, int64_t C);
 int cuda_attention(float *y, const float *q, const float *k, const float *v, const gm_attn *s,
                    void *scratch);
 size_t cuda_attention_scratch(const gm_attn *s);
+int cuda_attention16(float *y, const float *q, const void *k, const void *v, gm_dtype kt,
+                     const gm_attn *s, void *scratch);
+size_t cuda_attention16_scratch(gm_dtype kt, const gm_attn *s);
 int cuda_argmax(int32_t *y, const float *x, int64_t R, int64_t C);
 int cuda_finite(int32_t *y, const float *x, int64_t N);
 int cuda_fill(float *y, int64_t N, float value);

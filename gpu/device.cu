@@ -94,7 +94,8 @@ static gm_kernels make_table()
     memset(&t, 0, sizeof t);
     t.name = "cuda";
     t.gather = cuda_gather, t.transpose = cuda_transpose, t.concat = cuda_concat;
-    t.slice = cuda_slice, t.place = cuda_place, t.repeat = cuda_repeat;
+    t.slice = cuda_slice, t.place = cuda_place, t.place16 = cuda_place16;
+    t.repeat = cuda_repeat;
     t.window = cuda_window, t.unwindow = cuda_unwindow, t.round_bf16 = cuda_round_bf16;
     t.add = cuda_add, t.mul = cuda_mul, t.scale = cuda_scale, t.relu = cuda_relu;
     t.gelu = cuda_gelu, t.quick_gelu = cuda_quick_gelu, t.silu = cuda_silu;
@@ -106,6 +107,7 @@ static gm_kernels make_table()
     t.groupnorm = cuda_groupnorm, t.resize = cuda_resize, t.roi_align = cuda_roi_align;
     t.softmax = cuda_softmax, t.attention = cuda_attention;
     t.attention_scratch = cuda_attention_scratch;
+    t.attention16 = cuda_attention16, t.attention16_scratch = cuda_attention16_scratch;
     t.argmax = cuda_argmax, t.finite = cuda_finite, t.fill = cuda_fill;
     t.cross_entropy = cuda_cross_entropy, t.bce = cuda_bce, t.dice = cuda_dice;
     t.cross_entropy_backward = cuda_cross_entropy_backward;

@@ -57,6 +57,26 @@ int cuda_place(float *y, const float *x, int64_t B, int64_t N, int64_t at, int64
     return copy_rows(y + at, x, B, M, N, M);
 }
 
+template <int TYPE>
+__global__ void k_place16(uint16_t *y, const float *x, int64_t B, int64_t N, int64_t M)
+{
+    for (int64_t i = gpu_first<int64_t>(); i < B * M; i += gpu_step<int64_t>())
+        y[i / M * N + i % M] = TYPE == GM_BF16 ? gpu_to_bf16(x[i]) : gpu_to_half(x[i]);
+}
+
+int cuda_place16(void *y, gm_dtype yt, const float *x, int64_t B, int64_t N, int64_t at, int64_t M)
+{
+    uint16_t *to = static_cast<uint16_t *>(y) + at;
+    unsigned blocks = gpu_blocks(B * M, THREADS);
+    if (B * M == 0) return 0;
+    if (yt == GM_BF16)
+        LAUNCH((k_place16<GM_BF16>), blocks, THREADS, 0, gpu.stream, to, x, B, N, M);
+    else if (yt == GM_F16)
+        LAUNCH((k_place16<GM_F16>), blocks, THREADS, 0, gpu.stream, to, x, B, N, M);
+    else return 1;
+    return gpu_status();
+}
+
 int cuda_repeat(float *y, const float *x, int64_t B, int64_t N)
 {
     return copy_rows(y, x, B, N, N, 0);

@@ -61,6 +61,12 @@ int gm_backend_convolutions(gm_kernels *k, const gm_engine *g, const char *name,
     return 0;
 }
 
+const char *gm_backend_kv(const char *kv, const char *activations)
+{
+    if (kv) return kv;
+    return !activations || strcmp(activations, "f32") == 0 ? "f32" : "f16";
+}
+
 void gm_backend_close(gm_engine *g)
 {
     if (g->library) g->library->close(&g->device);

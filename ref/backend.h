@@ -30,6 +30,10 @@ int gm_backend_activations(gm_kernels *k, const gm_engine *g, const char *name, 
  * (gm_kernels_cpu_winograd).  An error: another name, or a backend that is not cpu. */
 int gm_backend_convolutions(gm_kernels *k, const gm_engine *g, const char *name, gm_error *e);
 
+/* The type of a KV cache: kv, or where it is NULL what activations (as above) leave room for: "f16"
+ * where they are rounded anyway, else "f32". */
+const char *gm_backend_kv(const char *kv, const char *activations);
+
 /* OpenMP threads for what the calling thread does from now on, 0: as many as before.  Returns how
  * many it had. */
 int gm_backend_threads(int n);

@@ -76,12 +76,13 @@ const gm_kernels *gm_bridge(void)
 #define SLOT(f) { #f, offsetof(gm_kernels, f), false }
 #define BACKWARD(f) { #f "_backward", offsetof(gm_kernels, f##_backward), true }
 static const struct { const char *name; size_t at; bool backward; } slots[] = {
-    SLOT(gather), SLOT(transpose), SLOT(concat), SLOT(slice), SLOT(place), SLOT(repeat),
-    SLOT(window), SLOT(unwindow), SLOT(round_bf16), SLOT(add), SLOT(mul), SLOT(scale), SLOT(relu),
-    SLOT(gelu), SLOT(quick_gelu), SLOT(silu), SLOT(sin), SLOT(cos), SLOT(rope), SLOT(linear),
-    SLOT(conv2d), SLOT(conv_transpose2x2), SLOT(layernorm), SLOT(layernorm2d), SLOT(rmsnorm),
-    SLOT(groupnorm), SLOT(resize), SLOT(roi_align), SLOT(softmax), SLOT(attention), SLOT(argmax),
-    SLOT(finite), SLOT(fill), SLOT(cross_entropy), SLOT(bce), SLOT(dice),
+    SLOT(gather), SLOT(transpose), SLOT(concat), SLOT(slice), SLOT(place), SLOT(place16),
+    SLOT(repeat), SLOT(window), SLOT(unwindow), SLOT(round_bf16), SLOT(add), SLOT(mul), SLOT(scale),
+    SLOT(relu), SLOT(gelu), SLOT(quick_gelu), SLOT(silu), SLOT(sin), SLOT(cos), SLOT(rope),
+    SLOT(linear), SLOT(conv2d), SLOT(conv_transpose2x2), SLOT(layernorm), SLOT(layernorm2d),
+    SLOT(rmsnorm), SLOT(groupnorm), SLOT(resize), SLOT(roi_align), SLOT(softmax), SLOT(attention),
+    SLOT(attention16), SLOT(argmax), SLOT(finite), SLOT(fill), SLOT(cross_entropy), SLOT(bce),
+    SLOT(dice),
     BACKWARD(gather), BACKWARD(transpose), BACKWARD(concat), BACKWARD(slice), BACKWARD(repeat),
     BACKWARD(window), BACKWARD(unwindow), BACKWARD(round_bf16), BACKWARD(add), BACKWARD(mul),
     BACKWARD(scale), BACKWARD(relu), BACKWARD(gelu), BACKWARD(quick_gelu), BACKWARD(silu),

@@ -46,6 +46,15 @@ static int place(float *y, const float *x, int64_t B, int64_t N, int64_t at, int
     return gm_bridge_end(&c, c.bad ? 0 : gm_way.to.place(out, x, B, N, at, M));
 }
 
+static int place16(void *y, gm_dtype yt, const float *x, int64_t B, int64_t N, int64_t at,
+                   int64_t M)
+{
+    gm_bridge_call c = { .n = 0 };
+    void *out = gm_bridge_out(&c, y, gm_type_bytes(yt, B * N));
+    x = gm_bridge_in(&c, x, gm_floats(B * M));
+    return gm_bridge_end(&c, c.bad ? 0 : gm_way.to.place16(out, yt, x, B, N, at, M));
+}
+
 static int repeat(float *y, const float *x, int64_t B, int64_t N)
 {
     gm_bridge_call c = { .n = 0 };
@@ -267,6 +276,24 @@ static int attention(float *y, const float *q, const float *k, const float *v, c
     return gm_bridge_end(&c, c.bad ? 0 : to->attention(out, q, k, v, &t, room));
 }
 
+static int attention16(float *y, const float *q, const void *k, const void *v, gm_dtype kt,
+                       const gm_attn *s, void *unused)
+{
+    gm_bridge_call c = { .n = 0 };
+    const gm_kernels *to = &gm_way.to;
+    gm_attn t = *s;
+    int64_t queries = s->B * s->TQ * s->NH * s->HD, keys = s->B * s->KS * s->NKV * s->HD;
+    (void)unused;
+    float *out = gm_bridge_out(&c, y, gm_floats(queries));
+    q = gm_bridge_in(&c, q, gm_floats(queries));
+    k = gm_bridge_in(&c, k, gm_type_bytes(kt, keys));
+    v = gm_bridge_in(&c, v, gm_type_bytes(kt, keys));
+    t.keep = gm_bridge_in(&c, s->keep, (size_t)(s->B * s->TK));
+    void *room =
+        gm_bridge_scratch(&c, to->attention16_scratch ? to->attention16_scratch(kt, &t) : 0);
+    return gm_bridge_end(&c, c.bad ? 0 : to->attention16(out, q, k, v, kt, &t, room));
+}
+
 static int argmax(int32_t *y, const float *x, int64_t R, int64_t C)
 {
     gm_bridge_call c = { .n = 0 };
@@ -288,11 +315,13 @@ static int finite(int32_t *y, const float *x, int64_t N)
 const gm_kernels gm_bridge_forward = {
     .name = "bridge",
     .gather = gather, .transpose = transpose, .concat = concat, .slice = slice, .place = place,
+    .place16 = place16,
     .repeat = repeat, .window = window, .unwindow = unwindow, .round_bf16 = round_bf16,
     .add = add, .mul = mul, .scale = scale, .relu = relu, .gelu = gelu, .quick_gelu = quick_gelu,
     .silu = silu, .sin = map_sin, .cos = map_cos, .rope = rope,
     .linear = linear, .conv2d = conv2d, .conv_transpose2x2 = conv_transpose2x2,
     .layernorm = layernorm, .layernorm2d = layernorm2d, .rmsnorm = rmsnorm, .groupnorm = groupnorm,
     .resize = resize, .roi_align = roi_align,
-    .softmax = softmax, .attention = attention, .argmax = argmax, .finite = finite,
+    .softmax = softmax, .attention = attention, .attention16 = attention16,
+    .argmax = argmax, .finite = finite,
 };

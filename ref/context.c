@@ -156,7 +156,8 @@ gm_tensor gm_host_copy(gm_ctx *c, gm_tensor x)
 
 void gm_zero(gm_ctx *c, gm_tensor x)
 {
-    if (!c->failed && gm_numel(x) && c->k->fill(x.data, gm_numel(x), 0) != 0)
+    size_t words = gm_type_bytes(x.type, gm_numel(x)) / sizeof(float);  /* 0 has the same bits */
+    if (!c->failed && words && c->k->fill(x.data, (int64_t)words, 0) != 0)
         gm_set_error(c, "fill: the kernel of backend %s failed", c->k->name);
 }
 

@@ -45,6 +45,8 @@ typedef struct {
     int64_t cache_bytes;        /* it may take as much; 0: 4 GB */
     const char *activations;    /* "f32" (default), or "q8": products with quantised weights read
                                    their other side in 8 bits, as llama.cpp does */
+    const char *kv;             /* keys and values are kept in "f32", "bf16" or "f16"; NULL: f32, or
+                                   f16 where activations are not f32 */
     int verify;                 /* a GGUF pair: hold every byte against its checksums first */
 } gm_model_options;
 

@@ -67,6 +67,9 @@ typedef struct gm_kernels {
     int (*slice)(float *y, const float *x, int64_t B, int64_t N, int64_t at, int64_t M);
     /* y (B, N)[:, at : at + M] = x (B, M); the rest of y stays. */
     int (*place)(float *y, const float *x, int64_t B, int64_t N, int64_t at, int64_t M);
+    /* The same into y of type yt, GM_BF16 or GM_F16: x rounded to it (nearest even). */
+    int (*place16)(void *y, gm_dtype yt, const float *x, int64_t B, int64_t N, int64_t at,
+                   int64_t M);
     /* y (B, N) = x (N) in every row. */
     int (*repeat)(float *y, const float *x, int64_t B, int64_t N);
     /* y (B nh nw, S, S, C) = x (B, H, W, C) zero-padded bottom and right to nh S by nw S, cut into
@@ -129,6 +132,11 @@ typedef struct gm_kernels {
     int (*attention)(float *y, const float *q, const float *k, const float *v, const gm_attn *s,
                      void *scratch);
     size_t (*attention_scratch)(const gm_attn *s);
+    /* The same over keys and values of type kt, GM_BF16 or GM_F16, read as they lie (a KV cache);
+     * s->rel_h and rel_w are NULL. */
+    int (*attention16)(float *y, const float *q, const void *k, const void *v, gm_dtype kt,
+                       const gm_attn *s, void *scratch);
+    size_t (*attention16_scratch)(gm_dtype kt, const gm_attn *s);
 
     /* ---- decisions ---- */
     int (*argmax)(int32_t *y, const float *x, int64_t R,

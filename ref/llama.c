@@ -1,6 +1,7 @@
 /* LLaMA decoder.  Source: transformers 4.28 modeling_llama.py, LlamaModel, LlamaDecoderLayer,
  * LlamaAttention. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "bind.h"
 #include "constants.h"
@@ -50,6 +51,17 @@ void gm_llama_free(llama *m)
     m->layer = NULL;
 }
 
+int gm_llama_kv(llama *m, const char *name, gm_error *e)
+{
+    const gm_dtype type[] = { GM_F32, GM_BF16, GM_F16 };
+    for (size_t i = 0; i < GM_COUNT(type); i++) {
+        if (strcmp(name, gm_type_name(type[i])) != 0) continue;
+        m->kv = type[i];
+        return 0;
+    }
+    return gm_fail(e, "kv %s: wanted f32, bf16 or f16", name);
+}
+
 int gm_llama_cache_new(gm_ctx *c, llama_cache *kv, const llama *m, int64_t B, int64_t N)
 {
     *kv = (llama_cache){ 0 };
@@ -57,8 +69,8 @@ int gm_llama_cache_new(gm_ctx *c, llama_cache *kv, const llama *m, int64_t B, in
     kv->v = calloc((size_t)m->L, sizeof *kv->v);
     if (!kv->k || !kv->v) gm_set_error(c, "out of memory for the KV cache");
     for (int64_t l = 0; l < m->L && gm_ok(c); l++) {
-        kv->k[l] = gm_new(c, GM_F32, 3, GM_DIMS(B, N, m->NKV * m->HD));
-        kv->v[l] = gm_new(c, GM_F32, 3, GM_DIMS(B, N, m->NKV * m->HD));
+        kv->k[l] = gm_new(c, m->kv, 3, GM_DIMS(B, N, m->NKV * m->HD));
+        kv->v[l] = gm_new(c, m->kv, 3, GM_DIMS(B, N, m->NKV * m->HD));
     }
     if (!gm_ok(c)) gm_llama_cache_free(kv);
     return gm_ok(c) ? 0 : -1;

@@ -66,6 +66,7 @@ typedef struct {
     int64_t L, NH, NKV, HD;
     float eps, theta;                   /* theta: base of the rotary angles */
     bool interleaved;                   /* rows of q_w and k_w: rotary pairs side by side */
+    gm_dtype kv;                        /* of keys and values in a cache: GM_F32, BF16 or F16 */
     gm_tensor embed, norm, head;
     llama_layer *layer;
 } llama;
@@ -75,6 +76,8 @@ typedef struct {
 } llama_cache;
 int  gm_llama_bind(llama *m, gm_weights *w, const gm_config *g, gm_error *e);
 void gm_llama_free(llama *m);
+/* Caches made from now on hold "f32", "bf16" or "f16". */
+int  gm_llama_kv(llama *m, const char *name, gm_error *e);
 int  gm_llama_cache_new(gm_ctx *c, llama_cache *kv, const llama *m, int64_t B, int64_t N);
 void gm_llama_cache_free(llama_cache *kv);      /* the tensors go with the context's scope */
 /* In training not every position is computed.  Left out are padding, a beginning that conversations

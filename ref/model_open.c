@@ -115,6 +115,8 @@ static int open_all(gm_model *m, const char *path, const gm_model_options *o, gm
     int bad = gm_glamm_bind(&m->net, w, &g, &bind);
     if (gm_weights_finish(w, &names) != 0) return gm_fail(e, "%s", names.text);
     if (bad) return gm_fail(e, "%s: %s", path, bind.text);
+    const char *kv = gm_backend_kv(o->kv, o->activations);
+    if (gm_llama_kv(&m->net.llama, kv, e) != 0) return -1;
     warn_of_memory(m);
     return open_text(m, path, e) || special_ids(m, path, e) ? -1 : 0;
 }

@@ -16,7 +16,8 @@ gm_tensor gm_transpose(gm_ctx *c, gm_tensor x);
 gm_tensor gm_concat(gm_ctx *c, gm_tensor a, gm_tensor b, int dim);
 /* x -> x[..., at : at + n, ...] along dim */
 gm_tensor gm_slice(gm_ctx *c, gm_tensor x, int dim, int64_t at, int64_t n);
-/* writes x (B, T, C) into rows at .. at + T of y (B, N, C), in place (KV cache) */
+/* writes x (B, T, C) into rows at .. at + T of y (B, N, C), in place (KV cache); y may be bf16 or
+ * f16, to which x is rounded */
 void gm_place(gm_ctx *c, gm_tensor y, gm_tensor x, int64_t at);
 /* x (...) -> (n, ...) */
 gm_tensor gm_repeat(gm_ctx *c, gm_tensor x, int64_t n);
@@ -70,7 +71,8 @@ typedef struct {
     gm_tensor keep;             /* u8 (B, TK), 0 leaves a key out; GM_NONE keeps all */
     gm_tensor rel_h, rel_w;     /* (2 GH - 1, HD), (2 GW - 1, HD); GM_NONE: none */
 } gm_attn_options;
-/* q (B, TQ, NH HD), k, v (B, KS, NKV HD) -> (B, TQ, NH HD); scores scaled by 1 / sqrt(HD) */
+/* q (B, TQ, NH HD), k, v (B, KS, NKV HD) -> (B, TQ, NH HD); scores scaled by 1 / sqrt(HD).  k and v
+ * may both be bf16 or f16; then there are no relative positions, and no gradient. */
 gm_tensor gm_attention(gm_ctx *c, gm_tensor q, gm_tensor k, gm_tensor v, gm_attn_options o);
 
 /* ---- losses: (1) ---- */

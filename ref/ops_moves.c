@@ -58,12 +58,15 @@ gm_tensor gm_slice(gm_ctx *c, gm_tensor x, int dim, int64_t at, int64_t n)
 
 void gm_place(gm_ctx *c, gm_tensor y, gm_tensor x, int64_t at)
 {
+    const char *op = gm_is_float(y) ? "place" : "place16";
     bool ok = x.nd == 3 && y.nd == 3 && x.dim[0] == y.dim[0] && x.dim[2] == y.dim[2] && at >= 0 &&
-              at + x.dim[1] <= y.dim[1] && gm_is_float(x) && gm_is_float(y);
-    if (!gm_front(c, "place", ok, "f32 (B, N, C) with room for (B, T, C)", y, x)) return;
-    int64_t C = x.dim[2];
-    int bad = c->k->place(y.data, x.data, x.dim[0], y.dim[1] * C, at * C, x.dim[1] * C);
-    gm_front_end(c, "place", bad, y, (gm_record){ .x = { x }, .number = { (double)at } }, 0);
+              at + x.dim[1] <= y.dim[1] && gm_is_float(x) && gm_is_weight(y);
+    if (!gm_front(c, op, ok, "f32, bf16 or f16 (B, N, C) with room for f32 (B, T, C)", y, x))
+        return;
+    int64_t C = x.dim[2], N = y.dim[1] * C, M = x.dim[1] * C;
+    int bad = gm_is_float(y) ? c->k->place(y.data, x.data, x.dim[0], N, at * C, M)
+                             : c->k->place16(y.data, y.type, x.data, x.dim[0], N, at * C, M);
+    gm_front_end(c, op, bad, y, (gm_record){ .x = { x }, .number = { (double)at } }, 0);
 }
 
 gm_tensor gm_repeat(gm_ctx *c, gm_tensor x, int64_t n)

@@ -54,12 +54,19 @@ int64_t gm_past_shared(const gm_past *p, const glamm *m, const int32_t *ids, int
     return i;
 }
 
+/* Bits that are only moved: two numbers of 16 bits are one float (heads have an even width). */
+static gm_tensor as_floats(gm_tensor x)
+{
+    if (x.type != GM_F32) x.type = GM_F32, x.dim[2] /= 2;
+    return x;
+}
+
 /* y (1, room, C) with the first `filled` rows of *x, whose block goes back. */
 static void widen(gm_past *p, gm_tensor *x, int64_t filled, int64_t room)
 {
     gm_tensor y = gm_new(p->c, x->type, 3, GM_DIMS(1, room, x->dim[2])), from = *x;
     from.dim[1] = filled;
-    if (filled) gm_place(p->c, y, from, 0);
+    if (filled) gm_place(p->c, as_floats(y), as_floats(from), 0);
     gm_give_back(p->c, *x);
     *x = y;
 }

@@ -54,7 +54,17 @@ static double prefill_bytes(const glamm *m, double T)
 static double cache_bytes(const glamm *m, double N)
 {
     double keys = 2 * (double)m->llama.L * (double)(m->llama.NKV * m->llama.HD);
-    return 4 * N * (keys + (double)m->config.llm.hidden); /* and the final states, for the masks */
+    double bytes = m->llama.kv == GM_F32 ? 4 : 2;
+    return N * (bytes * keys + 4 * (double)m->config.llm.hidden); /* final states, for the masks */
+}
+
+static const char *cache_text(const glamm *m)
+{
+    switch (m->llama.kv) {
+    case GM_BF16: return "bf16, a 128-token prompt and 512 new tokens";
+    case GM_F16: return "f16, a 128-token prompt and 512 new tokens";
+    default: return "float32, a 128-token prompt and 512 new tokens";
+    }
 }
 
 static double sam_bytes(const glamm *m, const gm_kernels *k)
@@ -98,7 +108,7 @@ gm_plan gm_plan_memory(const glamm *m, const gm_kernels *k, const gm_weight_byte
     add(&p, "weights, mapped", "read from the files as needed, shared with the page cache",
         w->others, false);
     add(&p, "weights, copied", "converted to float32 or merged", w->owned, false);
-    add(&p, "KV cache", "float32, a 128-token prompt and 512 new tokens", kv, false);
+    add(&p, "KV cache", cache_text(m), kv, false);
     if (m->config.text_only) {
         add(&p, "prefill", "a 128-token prompt", prefill_bytes(m, T), true);
         p.with_boxes = p.total = w->others + w->owned + kv + prefill_bytes(m, T);

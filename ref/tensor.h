@@ -66,7 +66,7 @@ gm_tensor gm_from_owned(gm_ctx *c, gm_dtype type, void *host, int nd, const int6
 void gm_to_host(gm_ctx *c, void *host, gm_tensor x);
 /* The same values in malloc'ed host memory (free its data); GM_NONE with the error set. */
 gm_tensor gm_host_copy(gm_ctx *c, gm_tensor x);
-/* x = 0; f32. */
+/* x = 0; f32, or an even number of 16-bit elements. */
 void gm_zero(gm_ctx *c, gm_tensor x);
 /* True when tensors lie where the host cannot read them. */
 bool gm_on_device(const gm_ctx *c);

@@ -1,5 +1,6 @@
-/* logits MODEL.gguf [f32|q8]: for each line of stdin, token ids separated by blanks, the logits after
- * every one of them, float32, (n, vocabulary), on stdout. */
+/* logits MODEL.gguf [ACTIVATIONS [KV]]: for each line of stdin, token ids separated by blanks, the
+ * logits after every one of them, float32, (n, vocabulary), on stdout.  With KV, keys and values go
+ * through a cache of that type. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,15 +27,20 @@ static int64_t read_ids(char *line, int32_t *ids, int64_t V)
     return n;
 }
 
-static int write_logits(gm_ctx *c, const glamm *m, const int32_t *ids, int64_t n)
+/* kept: keys and values are read from a cache, of the model's type. */
+static int write_logits(gm_ctx *c, const glamm *m, const int32_t *ids, int64_t n, int kept)
 {
     gm_mark mark = gm_scope(c);
+    llama_cache kv = { 0 };
+    if (kept) gm_llama_cache_new(c, &kv, &m->llama, 1, n);
     gm_tensor x = gm_gather(c, m->llama.embed, gm_from(c, GM_I32, ids, 1, GM_DIMS(n)));
-    x = gm_llama(c, &m->llama, gm_reshape(c, x, 3, GM_DIMS(1, n, -1)), NULL, GM_NONE);
+    x = gm_reshape(c, x, 3, GM_DIMS(1, n, -1));
+    x = gm_llama(c, &m->llama, x, kept ? &kv : NULL, GM_NONE);
     x = gm_linear(c, x, m->llama.head, GM_NONE);
     size_t count = gm_ok(c) ? (size_t)gm_numel(x) : 0;
     int bad = !count || fwrite(x.data, sizeof(float), count, stdout) != count;
     if (bad) fail(gm_ok(c) ? "cannot write" : gm_error_text(c));
+    gm_llama_cache_free(&kv);
     gm_scope_end(c, mark, GM_NONE);
     return bad;
 }
@@ -44,15 +50,16 @@ int main(int argc, char **argv)
     static char line[1 << 17];
     static int32_t ids[MOST];
     gm_error e = { "" };
-    if (argc < 2 || argc > 3) return fail("usage: logits MODEL.gguf [f32|q8]"), 2;
-    gm_model_options o = { .activations = argc > 2 ? argv[2] : NULL };
+    if (argc < 2 || argc > 4) return fail("usage: logits MODEL.gguf [ACTIVATIONS [KV]]"), 2;
+    gm_model_options o = { .activations = argc > 2 ? argv[2] : NULL,
+                           .kv = argc > 3 ? argv[3] : NULL };
     gm_model *m = gm_model_open(argv[1], &o, &e);
     if (!m) return fail(e.text);
     int bad = 0;
     gm_ctx *c = gm_ctx_new(&m->kernels, NULL);
     while (!bad && c && fgets(line, sizeof line, stdin)) {
         int64_t n = read_ids(line, ids, m->net.config.llm.vocab);
-        bad = n < 1 ? fail("a line: wanted token ids") : write_logits(c, &m->net, ids, n);
+        bad = n < 1 ? fail("a line: wanted token ids") : write_logits(c, &m->net, ids, n, argc > 3);
     }
     if (!c) bad = fail("out of memory");
     gm_ctx_free(c);

@@ -4,39 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../io/os.h"
-#include "ops_run.h"
-
-static const void *data(const ops_case *c, const char *name)
-{
-    const ops_input *in = ops_in(c, name);
-    return in ? in->data : NULL;
-}
-
-static gm_dtype type(const ops_case *c, const char *name)
-{
-    const ops_input *in = ops_in(c, name);
-    return in ? in->type : GM_F32;
-}
-
-static int64_t z(ops_case *c, const char *name)
-{
-    return ops_size(c, name);
-}
-
-static gm_conv conv_of(ops_case *c)
-{
-    return (gm_conv){ z(c, "B"), z(c, "CI"), z(c, "H"), z(c, "W"), z(c, "CO"), z(c, "KH"),
-                      z(c, "KW"),
-                      z(c, "stride"), z(c, "pad"), z(c, "HO"), z(c, "WO") };
-}
-
-static gm_attn attn_of(ops_case *c)
-{
-    return (gm_attn){ z(c, "B"),           z(c, "TQ"),   z(c, "TK"),      z(c, "KS"),
-                      z(c, "NH"),          z(c, "NKV"),  z(c, "HD"),      (float)c->number,
-                      (int)z(c, "causal"), z(c, "past"), data(c, "keep"), data(c, "rel_h"),
-                      data(c, "rel_w"),    z(c, "GH"),   z(c, "GW") };
-}
+#include "ops_calls.h"
 
 static int fill(const gm_kernels *k, ops_case *c, void *y, void *s)
 {
@@ -73,6 +41,12 @@ static int place(const gm_kernels *k, ops_case *c, void *y, void *s)
 {
     (void)s;
     return k->place(y, data(c, "x"), z(c, "B"), z(c, "N"), z(c, "at"), z(c, "M"));
+}
+
+static int place16(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    (void)s;
+    return k->place16(y, type(c, "y"), data(c, "x"), z(c, "B"), z(c, "N"), z(c, "at"), z(c, "M"));
 }
 
 static int repeat(const gm_kernels *k, ops_case *c, void *y, void *s)
@@ -195,6 +169,12 @@ static int attention(const gm_kernels *k, ops_case *c, void *y, void *s)
 {
     gm_attn sizes = attn_of(c);
     return k->attention(y, data(c, "q"), data(c, "k"), data(c, "v"), &sizes, s);
+}
+
+static int attention16(const gm_kernels *k, ops_case *c, void *y, void *s)
+{
+    gm_attn sizes = attn_of(c);
+    return k->attention16(y, data(c, "q"), data(c, "k"), data(c, "v"), type(c, "k"), &sizes, s);
 }
 
 static int argmax(const gm_kernels *k, ops_case *c, void *y, void *s)
@@ -460,6 +440,7 @@ static const struct {
     { "gather", SLOT(gather), gather }, { "transpose", SLOT(transpose), transpose },
     { "concat", SLOT(concat), concat },
     { "slice", SLOT(slice), slice }, { "place", SLOT(place), place },
+    { "place16", SLOT(place16), place16 },
     { "repeat", SLOT(repeat), repeat },
     { "window", SLOT(window), window }, { "unwindow", SLOT(unwindow), unwindow },
     { "round_bf16", SLOT(round_bf16), map }, { "fill", SLOT(fill), fill },
@@ -473,6 +454,7 @@ static const struct {
     { "rmsnorm", SLOT(rmsnorm), rmsnorm }, { "groupnorm", SLOT(groupnorm), groupnorm },
     { "resize", SLOT(resize), resize }, { "roi_align", SLOT(roi_align), roi_align },
     { "softmax", SLOT(softmax), softmax }, { "attention", SLOT(attention), attention },
+    { "attention16", SLOT(attention16), attention16 },
     { "argmax", SLOT(argmax), argmax }, { "finite", SLOT(finite), finite },
     { "gather_backward", SLOT(gather_backward), gather_backward },
     { "transpose_backward", SLOT(transpose_backward), transpose_backward },
@@ -576,6 +558,10 @@ size_t ops_scratch(const gm_kernels *k, ops_case *c)
     if (of_attention) {
         gm_attn s = attn_of(c);
         return of_attention(&s);
+    }
+    if (!strcmp(c->op, "attention16") && k->attention16_scratch) {
+        gm_attn s = attn_of(c);
+        return k->attention16_scratch(type(c, "k"), &s);
     }
     return 0;
 }

@@ -13,6 +13,7 @@
 
 #define double float
 #include "../ref/kernels/ref_attention.c"
+#include "../ref/kernels/ref_cache.c"
 #include "../ref/kernels/ref_loss.c"
 #include "../ref/kernels/ref_maps.c"
 #include "../ref/kernels/ref_moves.c"

@@ -5,7 +5,7 @@
 
 Suite *test_cache(void);
 
-#define NANO "golden/nano/model"
+#define NANO "models/nano"
 #define IMAGES OUTPUT "/images"
 #define CACHE OUTPUT "/cache"
 

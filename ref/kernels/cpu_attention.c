@@ -4,6 +4,7 @@
 #include <cblas.h>
 #include <math.h>
 #include <omp.h>
+#include "cpu_cache.h"
 #include "cpu_table.h"
 #include "cpu_vec.h"
 
@@ -54,8 +55,12 @@ static room room_of(float *scratch, const gm_attn *s, int64_t rows)
     return m;
 }
 
+/* Decoding: no tiles, all heads side by side (cpu_cache.c). */
+static int decodes(const gm_attn *s) { return s->TQ == 1 && !s->rel_h; }
+
 size_t cpu_attention_scratch(const gm_attn *s)
 {
+    if (decodes(s)) return cpu_attention_one_floats(s) * sizeof(float);
     return room_floats(s, tile_rows(s, TILE_ROWS), 0) * (size_t)omp_get_max_threads() *
            sizeof(float);
 }
@@ -136,8 +141,8 @@ static void relative(const room *m, const float *q, const gm_attn *s, int64_t ro
     multiply(m->rel_w, 2 * s->GW - 1, q, s->rel_w, s->HD, s, rows, 2 * s->GW - 1, 1.0f);
 }
 
-/* Query i alone, without sgemm: decoding, and rows in which a key that is not seen holds NaN or Inf
- * (a weight of 0 in sgemm would carry it over). */
+/* Query i alone, without sgemm: rows in which a key that is not seen holds NaN or Inf (a weight of 0
+ * in sgemm would carry it over). */
 static void one_query(const head *t, const gm_attn *s, int64_t i, const room *m)
 {
     int64_t stride = s->NKV * s->HD, n = visible(s, i);
@@ -179,6 +184,10 @@ int cpu_attention(float *y, const float *q, const float *k, const float *v, cons
                   void *scratch)
 {
     if (s->TK > INT32_MAX || s->NH * s->HD > INT32_MAX) return 1;
+    if (decodes(s)) {
+        cpu_attention_one(y, q, k, v, GM_F32, s, scratch);
+        return 0;
+    }
     int64_t rows = tile_rows(s, TILE_ROWS), tiles = rows ? (s->TQ + rows - 1) / rows : 0;
     int64_t tasks = s->B * s->NH * tiles;
     /* The scratch was sized for this many threads. */
@@ -191,10 +200,23 @@ int cpu_attention(float *y, const float *q, const float *k, const float *v, cons
         head t = { y + at, q + at, k + kv, v + kv, s->keep ? s->keep + b * s->TK : NULL };
         room m = room_of((float *)scratch + (size_t)omp_get_thread_num() * room_floats(s, rows, 0),
                          s, rows);
-        if (s->TQ == 1) one_query(&t, s, 0, &m);
-        else tile(&t, s, first, cpu_min(rows, s->TQ - first), &m);
+        tile(&t, s, first, cpu_min(rows, s->TQ - first), &m);
     }
     return 0;
+}
+
+size_t cpu_attention_head_floats(const gm_attn *s)
+{
+    return room_floats(s, tile_rows(s, TILE_ROWS), 0);
+}
+
+void cpu_attention_head(float *y, const float *q, const float *k, const float *v,
+                        const uint8_t *keep, const gm_attn *s, float *scratch)
+{
+    int64_t rows = tile_rows(s, TILE_ROWS);
+    head t = { y, q, k, v, keep };
+    room m = room_of(scratch, s, rows);
+    for (int64_t i = 0; i < s->TQ; i += rows) tile(&t, s, i, cpu_min(rows, s->TQ - i), &m);
 }
 
 /* ---- backward ---- */

@@ -12,7 +12,7 @@ const gm_kernels *gm_kernels_cpu(void)
     static const gm_kernels table = {
         .name = "cpu",
         .transpose = cpu_transpose, .concat = cpu_concat, .slice = cpu_slice, .place = cpu_place,
-        .repeat = cpu_repeat, .window = cpu_window, .unwindow = cpu_unwindow,
+        .place16 = cpu_place16, .repeat = cpu_repeat, .window = cpu_window, .unwindow = cpu_unwindow,
         .add = cpu_add, .mul = cpu_mul, .scale = cpu_scale, .relu = cpu_relu, .gelu = cpu_gelu,
         .quick_gelu = cpu_quick_gelu, .silu = cpu_silu, .rope = cpu_rope,
         .linear = cpu_linear, .linear_scratch = cpu_linear_scratch,
@@ -22,6 +22,7 @@ const gm_kernels *gm_kernels_cpu(void)
         .groupnorm = cpu_groupnorm, .resize = cpu_resize, .roi_align = cpu_roi_align,
         .softmax = cpu_softmax, .attention = cpu_attention,
         .attention_scratch = cpu_attention_scratch,
+        .attention16 = cpu_attention16, .attention16_scratch = cpu_attention16_scratch,
         .finite = cpu_finite,
         .fill = cpu_fill, .gather_backward = cpu_gather_backward,
         .transpose_backward = cpu_transpose_backward, .concat_backward = cpu_concat_backward,

@@ -115,11 +115,22 @@ int cpu_softmax(float *y, const float *x, int64_t R, int64_t C);
 int cpu_attention(float *y, const float *q, const float *k, const float *v, const gm_attn *s,
                   void *scratch);
 size_t cpu_attention_scratch(const gm_attn *s);
+/* All queries of one head by one thread, which owns the room: k, v (TK, HD) of that head alone, so
+ * s->NKV is 1; q and y its first elements of rows NH HD long; keep (TK) or NULL. */
+size_t cpu_attention_head_floats(const gm_attn *s);
+void cpu_attention_head(float *y, const float *q, const float *k, const float *v,
+                        const uint8_t *keep, const gm_attn *s, float *room);
 int cpu_softmax_backward(float *dx, const float *dy, const float *y, int64_t R, int64_t C);
 size_t cpu_attention_backward_scratch(const gm_attn *s);
 int cpu_attention_backward(float *dq, float *dk, float *dv, float *drel_h, float *drel_w,
                            const float *dy, const float *q, const float *k, const float *v,
                            const float *y, const gm_attn *s, void *scratch);
+
+/* cpu_cache.c */
+int cpu_place16(void *y, gm_dtype yt, const float *x, int64_t B, int64_t N, int64_t at, int64_t M);
+int cpu_attention16(float *y, const float *q, const void *k, const void *v, gm_dtype kt,
+                    const gm_attn *s, void *scratch);
+size_t cpu_attention16_scratch(gm_dtype kt, const gm_attn *s);
 
 /* cpu_loss.c */
 int cpu_cross_entropy(float *y, const float *x, const int32_t *label, int64_t R, int64_t C);

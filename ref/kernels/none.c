@@ -28,6 +28,12 @@ static int none_place(float *y, const float *x, int64_t B, int64_t N, int64_t at
     return 0;
 }
 
+static int none_place16(void *y, gm_dtype yt, const float *x, int64_t B, int64_t N, int64_t at,
+                        int64_t M)
+{
+    return 0;
+}
+
 static int none_repeat(float *y, const float *x, int64_t B, int64_t N)
 {
     return 0;
@@ -168,6 +174,12 @@ static int none_softmax(float *y, const float *x, int64_t R, int64_t C)
 
 static int none_attention(float *y, const float *q, const float *k, const float *v,
                           const gm_attn *s, void *scratch)
+{
+    return 0;
+}
+
+static int none_attention16(float *y, const float *q, const void *k, const void *v, gm_dtype kt,
+                            const gm_attn *s, void *scratch)
 {
     return 0;
 }
@@ -389,7 +401,8 @@ void gm_kernels_none(gm_kernels *k, const gm_kernels *real)
     static const gm_kernels table = {
         .name = "none",
         .gather = none_gather, .transpose = none_transpose, .concat = none_concat,
-        .slice = none_slice, .place = none_place, .repeat = none_repeat, .window = none_window,
+        .slice = none_slice, .place = none_place, .place16 = none_place16,
+        .repeat = none_repeat, .window = none_window,
         .unwindow = none_unwindow, .round_bf16 = none_round_bf16, .fill = none_fill,
         .add = none_add, .mul = none_mul, .scale = none_scale, .relu = none_relu,
         .gelu = none_gelu, .quick_gelu = none_quick_gelu, .silu = none_silu, .sin = none_sin,
@@ -397,7 +410,8 @@ void gm_kernels_none(gm_kernels *k, const gm_kernels *real)
         .conv_transpose2x2 = none_conv_transpose2x2, .layernorm = none_layernorm,
         .layernorm2d = none_layernorm2d, .rmsnorm = none_rmsnorm, .groupnorm = none_groupnorm,
         .resize = none_resize, .roi_align = none_roi_align, .softmax = none_softmax,
-        .attention = none_attention, .argmax = none_argmax, .finite = none_finite,
+        .attention = none_attention, .attention16 = none_attention16,
+        .argmax = none_argmax, .finite = none_finite,
         .gather_backward = none_gather_backward, .transpose_backward = none_transpose_backward,
         .concat_backward = none_concat_backward, .slice_backward = none_slice_backward,
         .repeat_backward = none_repeat_backward, .window_backward = none_window_backward,
@@ -423,6 +437,7 @@ void gm_kernels_none(gm_kernels *k, const gm_kernels *real)
     k->linear_scratch = real->linear_scratch;
     k->conv2d_scratch = real->conv2d_scratch;
     k->attention_scratch = real->attention_scratch;
+    k->attention16_scratch = real->attention16_scratch;
     k->linear_backward_scratch = real->linear_backward_scratch;
     k->conv2d_backward_scratch = real->conv2d_backward_scratch;
     k->attention_backward_scratch = real->attention_backward_scratch;

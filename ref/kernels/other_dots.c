@@ -1,5 +1,6 @@
 /* Another processor: plain C. */
 #include <stddef.h>
+#include "cpu_cache.h"
 #include "cpu_dots.h"
 #include "cpu_few.h"
 #include "cpu_product.h"
@@ -13,3 +14,4 @@ cpu_few8 cpu_best_few16(void) { return NULL; }
 const cpu_products *cpu_best_products(void) { return NULL; }
 const char *cpu_amx_state(void) { return "not on this processor"; }
 const cpu_products8 *cpu_best_products8(void) { return NULL; }
+const cpu_cache_rows *cpu_best_cache(gm_dtype type, int i) { return (void)type, (void)i, NULL; }

@@ -8,7 +8,8 @@ const gm_kernels *gm_kernels_ref(void)
     static const gm_kernels table = {
         .name = "ref",
         .gather = ref_gather, .transpose = ref_transpose, .concat = ref_concat, .slice = ref_slice,
-        .place = ref_place, .repeat = ref_repeat, .window = ref_window, .unwindow = ref_unwindow,
+        .place = ref_place, .place16 = ref_place16, .repeat = ref_repeat, .window = ref_window,
+        .unwindow = ref_unwindow,
         .round_bf16 = ref_round_bf16, .fill = ref_fill,
         .add = ref_add, .mul = ref_mul, .scale = ref_scale, .relu = ref_relu, .gelu = ref_gelu,
         .quick_gelu = ref_quick_gelu, .silu = ref_silu, .sin = ref_sin, .cos = ref_cos,
@@ -18,6 +19,7 @@ const gm_kernels *gm_kernels_ref(void)
         .groupnorm = ref_groupnorm, .resize = ref_resize, .roi_align = ref_roi_align,
         .softmax = ref_softmax, .attention = ref_attention,
         .attention_scratch = ref_attention_scratch,
+        .attention16 = ref_attention16, .attention16_scratch = ref_attention16_scratch,
         .argmax = ref_argmax, .finite = ref_finite,
         .gather_backward = ref_gather_backward, .transpose_backward = ref_transpose_backward,
         .concat_backward = ref_concat_backward, .slice_backward = ref_slice_backward,
@@ -57,6 +59,7 @@ void gm_kernels_inherit(gm_kernels *dst, const gm_kernels *over, const gm_kernel
     if (over->linear) both.linear_scratch = over->linear_scratch;
     if (over->conv2d) both.conv2d_scratch = over->conv2d_scratch;
     if (over->attention) both.attention_scratch = over->attention_scratch;
+    if (over->attention16) both.attention16_scratch = over->attention16_scratch;
     if (over->linear_backward) both.linear_backward_scratch = over->linear_backward_scratch;
     if (over->conv2d_backward) both.conv2d_backward_scratch = over->conv2d_backward_scratch;
     if (over->attention_backward)

@@ -103,6 +103,12 @@ int ref_roi_align_backward(float *dx, const float *dy, const float *box, const i
                            int64_t N, int64_t B, int64_t C, int64_t H, int64_t W, int64_t P,
                            int64_t S, float scale);
 
+/* ref_cache.c */
+int ref_place16(void *y, gm_dtype yt, const float *x, int64_t B, int64_t N, int64_t at, int64_t M);
+int ref_attention16(float *y, const float *q, const void *k, const void *v, gm_dtype kt,
+                    const gm_attn *s, void *scratch);
+size_t ref_attention16_scratch(gm_dtype kt, const gm_attn *s);
+
 /* ref_attention.c */
 int ref_softmax(float *y, const float *x, int64_t R, int64_t C);
 int ref_attention(float *y, const float *q, const float *k, const float *v, const gm_attn *s,

@@ -1,5 +1,6 @@
 /* Which of the x86 kernels this processor runs.  Compiler builtins: gcc and clang. */
 #include <stddef.h>
+#include "cpu_cache.h"
 #include "cpu_dots.h"
 #include "cpu_few.h"
 #include "cpu_product.h"
@@ -68,4 +69,13 @@ const cpu_products8 *cpu_best_products8(void)
     const cpu_products8 *amx = cpu_products8_amx();
     if (amx) return amx;
     return has_avx512() && __builtin_cpu_supports("avx512vnni") ? &vnni : NULL;
+}
+
+const cpu_cache_rows *cpu_best_cache(gm_dtype type, int i)
+{
+    const cpu_cache_rows *here[2] = { NULL };
+    int n = 0;
+    if (has_avx512()) here[n++] = &cpu_cache_avx512[type == GM_F16];
+    if (has_avx2()) here[n++] = &cpu_cache_avx2[type == GM_F16];
+    return i < n ? here[i] : NULL;
 }
