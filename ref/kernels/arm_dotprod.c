@@ -10,7 +10,7 @@ static inline int32x4_t arm_dot32(int8x16_t a0, int8x16_t b0, int8x16_t a1, int8
     return vdotq_s32(vdotq_s32(vdupq_n_s32(0), a0, b0), a1, b1);
 }
 
-const cpu_dots8 cpu_dots8_dotprod = { "neon-dotprod", dot_q8_0, dot_q4_0, dot_q4_1 };
+const cpu_dots8 cpu_dots8_dotprod = { "neon-dotprod", dot_q8_0, dot_q4_0, dot_q4_1, NULL };
 
 /* ---- many rows ---- */
 

@@ -11,4 +11,4 @@ static inline int32x4_t arm_dot32(int8x16_t a0, int8x16_t b0, int8x16_t a1, int8
     return vpadalq_s16(vpaddlq_s16(low), high);
 }
 
-const cpu_dots8 cpu_dots8_neon = { "neon", dot_q8_0, dot_q4_0, dot_q4_1 };
+const cpu_dots8 cpu_dots8_neon = { "neon", dot_q8_0, dot_q4_0, dot_q4_1, NULL };
