@@ -61,7 +61,8 @@ static int subject_new(subject *s, const kind *k, bench_result *r)
     if (bench_model_new(&model, &z, "model.layers. model.norm. model.embed_tokens. lm_head.",
                         k->type, r))
         return -1;
-    int bad = gm_llama_bind(&s->m, model.w, &model.g, &e);
+    int bad = gm_llama_bind(&s->m, model.w, &model.g, &e) ||
+              gm_llama_kv(&s->m, gm_backend_kv(NULL, k->activations), &e);
     return bench_model_bound(&model, bad, &e, r);
 }
 
@@ -183,6 +184,7 @@ int bench_token(bench_result *r, int i, bool quick)
     double rate = bench_between(r, r->gb, run_rows, &s, quick ? 5 : RUNS,
                                 (bench_yard){ buffer_seconds, &b, 1e-9 * 4 * BUFFER });
     if (rate < 0) return -1;
-    say(r, &s, "keys and values in float32; reading alone", rate, "GB/s");
+    say(r, &s, s.m.kv == GM_F16 ? "keys and values in f16; reading alone"
+                                : "keys and values in float32; reading alone", rate, "GB/s");
     return 0;
 }

@@ -17,7 +17,7 @@ static const struct { const char *title, *words[7]; } STAGES[] = {
     { "SAM", { "sam" } },
     { "projector and region encoder", { "projector", "region" } },
     { "prefill", { "mm", "prefill" } },
-    { "decode", { "dec", "long", "token", "batch" } },
+    { "decode", { "dec", "long", "token", "kv", "batch" } },
     { "mask decoder", { "masks" } },
     { "the shipped model", { "nano" } },
     { "training", { "lin", "lora", "attn", "conv", "shapes" } },

@@ -21,7 +21,7 @@ def place16():
         one("5003 of 9000 at 3", 1, 9000, 3, 5003, I(1, 5003))
         one("small", 2, 600, 101, 331, I(2, 331, scale=2.0 ** -14))             # f16: below its normal numbers
         one("large", 2, 600, 7, 331, I(2, 331, scale=2.0 ** 17))                # f16: some beyond 65504
-        # NaN stays NaN, which bits it has is nobody's business: tests/test_cpu.c
+        # NaN stays NaN, which bits it has is nobody's business: tests/test_kv_cache.c
         one("ties and edges", 1, 40, 1, 24, I(1, 24, fill="list", values=[
             1.00390625, 1.01171875, 1.00390637, -1.00390625, 3.4e38, 3.3895314e38, 1e-40, -0.0, 0.0, -3.4e38, "inf", "-inf",
             1.00048828125, 1.00146484375, 65504.0, 65519.996, 65520.0, -65520.0, 2.0 ** -24, 2.0 ** -25, -2.0 ** -25 * 1.5,
