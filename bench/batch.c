@@ -12,7 +12,8 @@ static gm_tensor matrix(int64_t out, int64_t in)
 
 static void make_layers(llama *m, llama_layer *layer)
 {
-    *m = (llama){ .L = LAYERS, .NH = 32, .NKV = 32, .HD = 128, .eps = 1e-5f, .layer = layer };
+    *m = (llama){ .L = LAYERS, .NH = 32, .NKV = 32, .HD = 128, .eps = 1e-5f,
+                  .theta = 10000, .layer = layer };
     m->norm = bench_random(GM_F32, 1, GM_DIMS(WIDTH), 1);
     for (int l = 0; l < LAYERS; l++)
         layer[l] = (llama_layer){
