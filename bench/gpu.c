@@ -136,7 +136,7 @@ static void llama_subject_new(gm_ctx *c, llama_subject *s, gm_dtype type, bool q
     int64_t C = quick ? 256 : 4096, F = quick ? 768 : 11008;
     memset(s, 0, sizeof *s);
     s->m = (llama){ .L = LAYERS, .NH = C / 128, .NKV = C / 128, .HD = 128, .eps = 1e-5f,
-                    .layer = s->layer };
+                    .theta = 10000, .layer = s->layer };
     for (int l = 0; l < LAYERS; l++) {
         llama_layer *y = &s->layer[l];
         gm_tensor *square[] = { &y->q_w, &y->k_w, &y->v_w, &y->o_w };

@@ -58,7 +58,7 @@ static low_rank adapter(step *s)
 static void make_model(step *s, int64_t layers)
 {
     s->m = (llama){ .L = layers, .NH = HEADS, .NKV = HEADS, .HD = WIDTH / HEADS, .eps = 1e-6f,
-                    .norm = ones(WIDTH), .head = matrix(VOCAB, WIDTH) };
+                    .theta = 10000, .norm = ones(WIDTH), .head = matrix(VOCAB, WIDTH) };
     s->m.layer = calloc((size_t)layers, sizeof *s->m.layer);
     if (!s->m.layer) abort();
     for (int64_t l = 0; l < layers; l++)
