@@ -55,6 +55,7 @@ slots_of() {
     doubles_per_head | scores | weigh | ref_attention_scratch) echo attention ;;
     query_row | key_at | sees | rel_row_h | rel_row_w | score_of | sums_of | weight_of | add_to) echo attention_backward ;;
     query_gradient | key_gradients | rel_gradient | owners | ref_attention_backward_scratch) echo attention_backward ;;
+    elements | ref_attention16_scratch) echo attention16 ;;
     resize_tap) echo resize resize_backward ;;
     blend) echo resize roi_align ;;
     share) echo resize_backward roi_align_backward ;;
@@ -185,7 +186,7 @@ while IFS='~' read -r name pattern replacement where; do
         [ $found = 1 ] || { echo "$name: fits no line"; survived=$((survived + 1)); }
         continue
     fi
-    for file in ref/kernels/ref_{moves,maps,sums,space,attention,loss}.c; do
+    for file in ref/kernels/ref_{moves,maps,sums,space,attention,cache,loss}.c; do
         for line in $(grep -nE -- "$pattern" "$file" | grep -vE '^[0-9]+:(/\*| \*|#)' | cut -d: -f1); do
             sed -E "${line}s~$pattern~$replacement~" "$file" > "$work/mutant.c"
             found=1

@@ -23,7 +23,8 @@ enum { CPU_FEW_WORDS = 12 };
 typedef void (*cpu_few8)(float *out, const int32_t *x, const uint8_t *w, gm_dtype wt, int64_t row,
                          int C, int64_t K);
 
-/* For weights of that type; NULL: this processor has none (x86_dots.c; arm_dots.c, other_dots.c: none yet).
+/* For weights of that type; NULL: this processor has none (x86_dots.c; none yet in arm_dots.c,
+ * other_dots.c).
  * few16: bf16 weights times bf16 activations, pairs of inputs (K / 2 rounded up, C) of them; wt is
  * not read. */
 cpu_few cpu_best_few(gm_dtype wt);

@@ -4,8 +4,8 @@
 #include "typed.h"
 
 /* out (R + CPU_SPARE, CPU_PANEL) = x (R, K) times `columns` rows of w (columns, K), at most
- * CPU_PANEL; what lies beyond is undefined.  One thread's part.  The sums of a panel lie together: in y, whose
- * rows may be a power of two apart, they would fall on the same few lines of the caches
+ * CPU_PANEL; what lies beyond is undefined.  One thread's part.  The sums of a panel lie together:
+ * in y, whose rows may be a power of two apart, they would fall on the same few lines of the caches
  * (docs/SPEED.md). */
 enum { CPU_PANEL = 64, CPU_SPARE = 32 };
 typedef struct {

@@ -1,5 +1,6 @@
 /* Tokenizer: the first byte says what the rest is: 'm' a tokenizer.model, 'a' an added_tokens.json,
- * 't' a text, 'i' token ids (4 bytes each); 'g' a GGUF with a byte-level vocabulary, 'b' a text for it.  Run from the repository's root. */
+ * 't' a text, 'i' token ids (4 bytes each); 'g' a GGUF with a byte-level vocabulary, 'b' a text for it.
+ * Run from the repository's root. */
 #include <stdlib.h>
 #include <string.h>
 #include "../../io/os.h"
