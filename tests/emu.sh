@@ -53,9 +53,9 @@ says "a benchmark of cases on the device" 0 "this device now: copies" $run "$bui
 rows=q4_K
 [ -z "$everything" ] || rows="bf16 q8_0 q4_0 q4_1 q4_K q5_K q6_K"
 for type in $rows; do
-    says "a row of weights in $type" 0 "^gpu-row-$type .*GB/s of $type weights" $run "$build/glamm-bench" --gpu --quick --only "gpu-row-$type"
+    says "a row of weights in $type" 0 "^ *gpu-row-$type .*GB/s of $type weights" $run "$build/glamm-bench" --gpu --quick --only "gpu-row-$type"
 done
-[ -z "$everything" ] || says "decoding in q8_0" 0 '^gpu-decode-q8_0 .*tokens/s' $run "$build/glamm-bench" --gpu --quick --only gpu-decode-q8_0
+[ -z "$everything" ] || says "decoding in q8_0" 0 '^ *gpu-decode-q8_0 .*tokens/s' $run "$build/glamm-bench" --gpu --quick --only gpu-decode-q8_0
 
 # ---- quantised weights: the text and areas of the CPU (kernel cases have none) ----
 types=q4_0
