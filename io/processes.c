@@ -28,6 +28,7 @@ enum { HEAD = (sizeof(common) + 4095) / 4096 * 4096 };
 static common *shared;
 static size_t bytes;
 static int rank, size;
+static gm_error lost;                   /* who is no more; it stays, if a caller goes on after it */
 static pid_t first, child[GM_PROCESSES_MOST];   /* 0: it has been waited for */
 
 static int fork_others(gm_error *e)
@@ -91,9 +92,8 @@ static int look_at_others(gm_error *e)
     if (atomic_load(&shared->failed)) return gm_fail(e, "another process failed");
     if (rank && getppid() != first)
         return gm_fail(e, "the first process (%ld) was ended", (long)first);
-    for (int i = 1; !rank && i < size; i++)
-        if (look_at(i, e) != 0) return -1;
-    return 0;
+    for (int i = 1; !rank && i < size && !lost.text[0]; i++) look_at(i, &lost);
+    return lost.text[0] ? gm_fail(e, "%s", lost.text) : 0;
 }
 
 static void sleep_at_most(double seconds)
