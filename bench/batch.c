@@ -51,8 +51,9 @@ static double step_seconds(gm_ctx *c, const llama *m, llama_cache *kv, int64_t n
     return bench_median(seconds, STEPS);
 }
 
-int bench_batch(bench_result *r, int i, bool quick)
+int bench_batch(bench_result *r, bool quick)
 {
+    const int i = r->which;
     static gm_kernels kernels;
     static llama m;
     static llama_layer layer[LAYERS];

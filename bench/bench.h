@@ -7,6 +7,7 @@
 
 /* What a row measured.  Zero where it says nothing. */
 typedef struct {
+    int which;                  /* of the row: bench_row's */
     double seconds;             /* median */
     double gflop;               /* work of one run, 2 per multiply-add */
     double gb;                  /* or what it reads, 1e9 bytes, where that is the limit */
@@ -19,10 +20,11 @@ typedef struct {
 } bench_result;
 
 /* quick: the estimate of a part instead of the whole.  Returns 0, or -1 with the reason in
- * r->note. */
+ * r->note.  which: the case, where several rows have one function; r->which is the same. */
 typedef struct {
     const char *name, *what;
     int (*run)(bench_result *r, bool quick);
+    int which;
 } bench_row;
 
 extern const bench_row bench_rows[], bench_gpu_rows[]; /* the CPU's; gpu.c: with --gpu */
@@ -59,11 +61,11 @@ int bench_region(bench_result *r, bool quick);
 int bench_masks(bench_result *r, bool quick);
 
 /* language.c: layers of the language model, by number of a list of types. */
-int bench_prefill(bench_result *r, int i, bool quick);
-int bench_token(bench_result *r, int i, bool quick);
+int bench_prefill(bench_result *r, bool quick);
+int bench_token(bench_result *r, bool quick);
 
 /* batch.c: weights of a type, by number. */
-int bench_batch(bench_result *r, int i, bool quick);
+int bench_batch(bench_result *r, bool quick);
 /* nano.c, shapes.c, lora.c: a row each. */
 int bench_lora_step(bench_result *r, bool quick);
 int bench_nano(bench_result *r, bool quick);
@@ -74,16 +76,14 @@ double bench_read_seconds(const void *p, size_t bytes);
 /* One row times weights of a type, by number, of as many inputs as the model is wide and as its MLP
  * is, as a share of the read bandwidth; the four products of a layer, the least share of the
  * instruction's peak. */
-int bench_decode(bench_result *r, int i, bool quick);
-int bench_decode_long(bench_result *r, int i, bool quick);
+int bench_decode(bench_result *r, bool quick);
+int bench_decode_long(bench_result *r, bool quick);
 int bench_mm_bf16(bench_result *r, bool quick);
-int bench_mm_8(bench_result *r, gm_dtype type, bool quick);
+int bench_mm_8(bench_result *r, bool quick);   /* which: the type */
 /* The cpu table with these activations, or the reason to r's note. */
 int bench_table(gm_kernels *k, const char *activations, bench_result *r);
-/* cache.c: one query against a KV cache of a type, as a share of the read bandwidth. */
-int bench_cache_f32(bench_result *r, bool quick);
-int bench_cache_bf16(bench_result *r, bool quick);
-int bench_cache_f16(bench_result *r, bool quick);
+/* cache.c: one query against a KV cache of a type (which), as a share of the read bandwidth. */
+int bench_cache(bench_result *r, bool quick);
 /* peak_x86.c, peak_none.c: operations in 1e9 a second of one core with "vfmadd231ps", "vdpbf16ps"
  * or "vpdpbusd" alone; 0 where it has none. */
 double bench_peak(const char *instruction);

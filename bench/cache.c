@@ -9,8 +9,9 @@
 
 enum { KEYS = 2048, HEADS = 32, WIDTH = 128, LAYERS = 6, ROUNDS = 9 };  /* 200 MB in 16 bits */
 
-static int cache(bench_result *r, gm_dtype type)
+int bench_cache(bench_result *r, bool quick)
 {
+    const gm_dtype type = (gm_dtype)r->which;
     gm_kernels k;
     gm_error e = { "" };
     double seconds[ROUNDS], ratio[ROUNDS], rate[ROUNDS];
@@ -18,6 +19,7 @@ static int cache(bench_result *r, gm_dtype type)
     const size_t bytes = gm_type_bytes(type, KEYS * C);
     gm_attn s = { .B = 1, .TQ = 1, .TK = KEYS, .KS = KEYS, .NH = HEADS, .NKV = HEADS, .HD = WIDTH,
                   .scale = 0.088f, .causal = 1, .past = KEYS - 1 };
+    (void)quick;
     if (gm_backend(&k, "cpu", &e)) return -1;
     char *kept = bench_random(type, 3, GM_DIMS(2 * LAYERS, KEYS, C), 1).data;
     gm_tensor q = bench_random(GM_F32, 1, &C, 1), y = bench_random(GM_F32, 1, &C, 1);
@@ -44,22 +46,4 @@ static int cache(bench_result *r, gm_dtype type)
     snprintf(r->note, sizeof r->note, "reading alone %.1f GB/s", bench_median(rate, ROUNDS));
     free(kept), free(q.data), free(y.data), free(scratch);
     return 0;
-}
-
-int bench_cache_f32(bench_result *r, bool quick)
-{
-    (void)quick;
-    return cache(r, GM_F32);
-}
-
-int bench_cache_bf16(bench_result *r, bool quick)
-{
-    (void)quick;
-    return cache(r, GM_BF16);
-}
-
-int bench_cache_f16(bench_result *r, bool quick)
-{
-    (void)quick;
-    return cache(r, GM_F16);
 }

@@ -24,6 +24,7 @@ int bench_in_child(const bench_row *row, bool quick, bench_result *r)
     int ends[2];
     double own = 0, start = gm_seconds(), busy = bench_busy_seconds();
     memset(r, 0, sizeof *r);
+    r->which = row->which;
     if (pipe(ends)) return -1;
     pid_t pid = fork();
     if (pid == 0) {

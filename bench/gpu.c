@@ -162,8 +162,9 @@ static gm_tensor run_token(gm_ctx *c, void *user)
     return y;
 }
 
-static int decode(bench_result *r, gm_dtype type, bool quick)
+static int decode(bench_result *r, bool quick)
 {
+    const gm_dtype type = (gm_dtype)r->which;
     static llama_subject s;
     gpu_subject g;
     if (gpu_open(&g, "cuda", r)) return -1;
@@ -195,8 +196,9 @@ static gm_tensor run_rows(gm_ctx *c, void *user)
 }
 
 /* The kernels of gpu/few.cu alone.  No cache holds the weights: 0.4 GB at 4.5 bits. */
-static int one_row(bench_result *r, gm_dtype type, bool quick)
+static int one_row(bench_result *r, bool quick)
 {
+    const gm_dtype type = (gm_dtype)r->which;
     gpu_subject g;
     if (gpu_open(&g, "cuda", r)) return -1;
     int64_t N = quick ? 64 : 176128, K = quick ? 256 : 4096;
@@ -212,32 +214,20 @@ static int one_row(bench_result *r, gm_dtype type, bool quick)
     return gpu_close(&g, r);
 }
 
-static int row_decode(bench_result *r, bool quick) { return decode(r, GM_BF16, quick); }
-static int row_decode_q8_0(bench_result *r, bool quick) { return decode(r, GM_Q8_0, quick); }
-static int row_decode_q4_0(bench_result *r, bool quick) { return decode(r, GM_Q4_0, quick); }
-static int row_decode_q4_1(bench_result *r, bool quick) { return decode(r, GM_Q4_1, quick); }
-static int row_decode_q4_K(bench_result *r, bool quick) { return decode(r, GM_Q4_K, quick); }
-static int row_decode_q5_K(bench_result *r, bool quick) { return decode(r, GM_Q5_K, quick); }
-static int row_decode_q6_K(bench_result *r, bool quick) { return decode(r, GM_Q6_K, quick); }
-static int row_bf16(bench_result *r, bool quick) { return one_row(r, GM_BF16, quick); }
-static int row_q8_0(bench_result *r, bool quick) { return one_row(r, GM_Q8_0, quick); }
-static int row_q4_0(bench_result *r, bool quick) { return one_row(r, GM_Q4_0, quick); }
-static int row_q4_1(bench_result *r, bool quick) { return one_row(r, GM_Q4_1, quick); }
-static int row_q4_K(bench_result *r, bool quick) { return one_row(r, GM_Q4_K, quick); }
-static int row_q5_K(bench_result *r, bool quick) { return one_row(r, GM_Q5_K, quick); }
-static int row_q6_K(bench_result *r, bool quick) { return one_row(r, GM_Q6_K, quick); }
-
 static gm_tensor run_prompt(gm_ctx *c, void *user)
 {
     llama_subject *s = user;
     return gm_llama(c, &s->m, s->x, NULL, GM_NONE);
 }
 
-static int prefill(bench_result *r, const char *backend, bool quick)
+/* Of prefill and SAM, by bench_row's which. */
+static const char *const BACKEND[] = { "cuda", "cuda-bf16" };
+
+static int prefill(bench_result *r, bool quick)
 {
     static llama_subject s;
     gpu_subject g;
-    if (gpu_open(&g, backend, r)) return -1;
+    if (gpu_open(&g, BACKEND[r->which], r)) return -1;
     int64_t T = quick ? 40 : PROMPT;
     llama_subject_new(g.c, &s, GM_BF16, quick);
     double rate = product_rate(g.c, GM_BF16, quick);
@@ -252,9 +242,6 @@ static int prefill(bench_result *r, const char *backend, bool quick)
     return gpu_close(&g, r);
 }
 
-static int row_prefill(bench_result *r, bool quick) { return prefill(r, "cuda", quick); }
-static int row_prefill_bf16(bench_result *r, bool quick) { return prefill(r, "cuda-bf16", quick); }
-
 /* ---- SAM ---- */
 
 typedef struct { sam_encoder m; gm_tensor x; } sam_subject;
@@ -265,11 +252,11 @@ static gm_tensor run_sam(gm_ctx *c, void *user)
     return gm_sam_encode(c, &s->m, s->x);
 }
 
-static int sam(bench_result *r, const char *backend, bool quick)
+static int sam(bench_result *r, bool quick)
 {
     static sam_subject s;
     gpu_subject g;
-    if (gpu_open(&g, backend, r)) return -1;
+    if (gpu_open(&g, BACKEND[r->which], r)) return -1;
     init_sizes z = bench_chosen.s;
     bench_model model;
     gm_error e = { "" };
@@ -290,28 +277,26 @@ static int sam(bench_result *r, const char *backend, bool quick)
     return gpu_close(&g, r);
 }
 
-static int row_sam(bench_result *r, bool quick) { return sam(r, "cuda", quick); }
-static int row_sam_bf16(bench_result *r, bool quick) { return sam(r, "cuda-bf16", quick); }
-
 const bench_row bench_gpu_rows[] = {
     { "gpu-decode", "a token through LLaMA-7B layers in bf16 behind 640, share of a copy's rate",
-      row_decode },
-    { "gpu-decode-q8_0", "the same in q8_0", row_decode_q8_0 },
-    { "gpu-decode-q4_0", "the same in q4_0", row_decode_q4_0 },
-    { "gpu-decode-q4_1", "the same in q4_1", row_decode_q4_1 },
-    { "gpu-decode-q4_K", "the same in q4_K", row_decode_q4_K },
-    { "gpu-decode-q5_K", "the same in q5_K", row_decode_q5_K },
-    { "gpu-decode-q6_K", "the same in q6_K", row_decode_q6_K },
-    { "gpu-row-bf16", "one row times 176128 x 4096 in bf16, share of a copy's rate", row_bf16 },
-    { "gpu-row-q8_0", "the same in q8_0", row_q8_0 },
-    { "gpu-row-q4_0", "the same in q4_0", row_q4_0 },
-    { "gpu-row-q4_1", "the same in q4_1", row_q4_1 },
-    { "gpu-row-q4_K", "the same in q4_K", row_q4_K },
-    { "gpu-row-q5_K", "the same in q5_K", row_q5_K },
-    { "gpu-row-q6_K", "the same in q6_K", row_q6_K },
-    { "gpu-prefill", "640 tokens through LLaMA-7B layers, f32", row_prefill },
-    { "gpu-prefill-bf16", "the same, products in bf16", row_prefill_bf16 },
-    { "gpu-sam", "SAM ViT-H encoder at 1024 pixels, f32", row_sam },
-    { "gpu-sam-bf16", "the same, products in bf16", row_sam_bf16 },
+      decode, GM_BF16 },
+    { "gpu-decode-q8_0", "the same in q8_0", decode, GM_Q8_0 },
+    { "gpu-decode-q4_0", "the same in q4_0", decode, GM_Q4_0 },
+    { "gpu-decode-q4_1", "the same in q4_1", decode, GM_Q4_1 },
+    { "gpu-decode-q4_K", "the same in q4_K", decode, GM_Q4_K },
+    { "gpu-decode-q5_K", "the same in q5_K", decode, GM_Q5_K },
+    { "gpu-decode-q6_K", "the same in q6_K", decode, GM_Q6_K },
+    { "gpu-row-bf16", "one row times 176128 x 4096 in bf16, share of a copy's rate",
+      one_row, GM_BF16 },
+    { "gpu-row-q8_0", "the same in q8_0", one_row, GM_Q8_0 },
+    { "gpu-row-q4_0", "the same in q4_0", one_row, GM_Q4_0 },
+    { "gpu-row-q4_1", "the same in q4_1", one_row, GM_Q4_1 },
+    { "gpu-row-q4_K", "the same in q4_K", one_row, GM_Q4_K },
+    { "gpu-row-q5_K", "the same in q5_K", one_row, GM_Q5_K },
+    { "gpu-row-q6_K", "the same in q6_K", one_row, GM_Q6_K },
+    { "gpu-prefill", "640 tokens through LLaMA-7B layers, f32", prefill, 0 },
+    { "gpu-prefill-bf16", "the same, products in bf16", prefill, 1 },
+    { "gpu-sam", "SAM ViT-H encoder at 1024 pixels, f32", sam, 0 },
+    { "gpu-sam-bf16", "the same, products in bf16", sam, 1 },
 };
 const int bench_gpu_nrows = sizeof bench_gpu_rows / sizeof *bench_gpu_rows;

@@ -132,10 +132,10 @@ static products products_new(const subject *s)
     return p;
 }
 
-int bench_prefill(bench_result *r, int i, bool quick)
+int bench_prefill(bench_result *r, bool quick)
 {
     static subject s;
-    if (subject_new(&s, &KINDS[i], r)) return -1;
+    if (subject_new(&s, &KINDS[r->which], r)) return -1;
     int64_t C = s.m.norm.dim[0];
     s.x = bench_random(GM_F32, 3, GM_DIMS(1, ROWS, C), 1);
     products p = products_new(&s);
@@ -162,11 +162,11 @@ static double buffer_seconds(void *what)
     return bench_read_seconds(b->x.data, gm_bytes(b->x));
 }
 
-int bench_token(bench_result *r, int i, bool quick)
+int bench_token(bench_result *r, bool quick)
 {
     enum { BUFFER = 1 << 26 };          /* floats: 256 MB */
     static subject s;
-    if (subject_new(&s, &KINDS[i], r)) return -1;
+    if (subject_new(&s, &KINDS[r->which], r)) return -1;
     int64_t C = s.m.norm.dim[0];
     s.x = bench_random(GM_F32, 3, GM_DIMS(1, 1, C), 1);
     gm_llama_cache_new(s.c, &s.kv, &s.m, 1, ROWS + 1);
@@ -179,7 +179,7 @@ int bench_token(bench_result *r, int i, bool quick)
     double layer = gm_ok(s.c) ? 2.0 * (double)gm_bytes(s.kv.k[0]) * ROWS / (ROWS + 1) : 0;
     for (size_t k = 0; k < sizeof read / sizeof *read; k++) layer += (double)gm_bytes(read[k]);
     r->gb = 1e-9 * ((double)s.m.L * layer + (double)gm_bytes(s.m.head));
-    r->target = KINDS[i].target;
+    r->target = KINDS[r->which].target;
     strcpy(r->limit, "reading");
     double rate = bench_between(r, r->gb, run_rows, &s, quick ? 5 : RUNS,
                                 (bench_yard){ buffer_seconds, &b, 1e-9 * 4 * BUFFER });

@@ -91,16 +91,16 @@ static int decode(bench_result *r, const decode_case *c, int64_t N, int64_t K)
     return 0;
 }
 
-int bench_decode(bench_result *r, int i, bool quick)
+int bench_decode(bench_result *r, bool quick)
 {
     int64_t K = bench_chosen.s.hidden;
-    return decode(r, &DECODE[i], VALUES / K / (quick ? 4 : 1), K);
+    return decode(r, &DECODE[r->which], VALUES / K / (quick ? 4 : 1), K);
 }
 
-int bench_decode_long(bench_result *r, int i, bool quick)
+int bench_decode_long(bench_result *r, bool quick)
 {
     int64_t K = bench_chosen.s.inter;
-    return decode(r, &DECODE[i], VALUES / K / (quick ? 4 : 1), K);
+    return decode(r, &DECODE[r->which], VALUES / K / (quick ? 4 : 1), K);
 }
 
 /* One shape's share of the peak, median of `rounds`; the rate to its note. */
@@ -151,7 +151,7 @@ int bench_mm_bf16(bench_result *r, bool quick)
     return prefill(r, GM_BF16, "bf16", "vdpbf16ps", quick);
 }
 
-int bench_mm_8(bench_result *r, gm_dtype type, bool quick)
+int bench_mm_8(bench_result *r, bool quick)
 {
-    return prefill(r, type, "q8", "vpdpbusd", quick);
+    return prefill(r, (gm_dtype)r->which, "q8", "vpdpbusd", quick);
 }

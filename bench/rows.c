@@ -116,54 +116,19 @@ static int row_read(bench_result *r, bool quick)
 }
 
 /* Registers alone, on all threads at once. */
-static int peak(bench_result *r, const char *instruction)
+static int row_peak(bench_result *r, bool quick)
 {
+    static const char *const instruction[] = { "vfmadd231ps", "vdpbf16ps", "vpdpbusd" };
+    const char *name = instruction[r->which];
     double sum = 0, start = gm_seconds();
+    (void)quick;
     #pragma omp parallel reduction(+:sum)
-    sum += bench_peak(instruction);
+    sum += bench_peak(name);
     r->seconds = gm_seconds() - start;
     r->gflop = sum * r->seconds;
-    if (sum <= 0) snprintf(r->note, sizeof r->note, "this processor has no %s", instruction);
+    if (sum <= 0) snprintf(r->note, sizeof r->note, "this processor has no %s", name);
     return 0;
 }
-
-static int row_fma(bench_result *r, bool quick) { return (void)quick, peak(r, "vfmadd231ps"); }
-static int row_dot_bf16(bench_result *r, bool quick) { return (void)quick, peak(r, "vdpbf16ps"); }
-static int row_dot_int8(bench_result *r, bool quick) { return (void)quick, peak(r, "vpdpbusd"); }
-
-static int row_decode_bf16_f32(bench_result *r, bool quick) { return bench_decode(r, 0, quick); }
-static int row_decode_q8_0_f32(bench_result *r, bool quick) { return bench_decode(r, 1, quick); }
-static int row_decode_q8_0_q8(bench_result *r, bool quick) { return bench_decode(r, 2, quick); }
-static int row_decode_q4_0_f32(bench_result *r, bool quick) { return bench_decode(r, 3, quick); }
-static int row_decode_q4_0_q8(bench_result *r, bool quick) { return bench_decode(r, 4, quick); }
-static int row_decode_q4_1_f32(bench_result *r, bool quick) { return bench_decode(r, 5, quick); }
-static int row_decode_q4_1_q8(bench_result *r, bool quick) { return bench_decode(r, 6, quick); }
-static int row_decode_q4_k_q8(bench_result *r, bool quick) { return bench_decode(r, 7, quick); }
-static int row_decode_q5_k_q8(bench_result *r, bool quick) { return bench_decode(r, 8, quick); }
-static int row_decode_q6_k_q8(bench_result *r, bool quick) { return bench_decode(r, 9, quick); }
-static int row_long_bf16(bench_result *r, bool quick) { return bench_decode_long(r, 0, quick); }
-static int row_long_q8_0(bench_result *r, bool quick) { return bench_decode_long(r, 2, quick); }
-static int row_long_q4_0(bench_result *r, bool quick) { return bench_decode_long(r, 4, quick); }
-static int row_mm_q8_0(bench_result *r, bool quick) { return bench_mm_8(r, GM_Q8_0, quick); }
-static int row_mm_q4_0(bench_result *r, bool quick) { return bench_mm_8(r, GM_Q4_0, quick); }
-static int row_mm_q4_k(bench_result *r, bool quick) { return bench_mm_8(r, GM_Q4_K, quick); }
-static int row_mm_q6_k(bench_result *r, bool quick) { return bench_mm_8(r, GM_Q6_K, quick); }
-static int row_batch_bf16(bench_result *r, bool quick) { return bench_batch(r, 0, quick); }
-static int row_batch_f16(bench_result *r, bool quick) { return bench_batch(r, 1, quick); }
-static int row_batch_bf16_bf16(bench_result *r, bool quick) { return bench_batch(r, 2, quick); }
-static int row_batch_q8_0(bench_result *r, bool quick) { return bench_batch(r, 3, quick); }
-static int row_batch_q4_0(bench_result *r, bool quick) { return bench_batch(r, 4, quick); }
-static int row_batch_q4_k(bench_result *r, bool quick) { return bench_batch(r, 5, quick); }
-
-static int row_prefill_bf16(bench_result *r, bool quick) { return bench_prefill(r, 0, quick); }
-static int row_prefill_f32(bench_result *r, bool quick) { return bench_prefill(r, 1, quick); }
-static int row_prefill_q8_0(bench_result *r, bool quick) { return bench_prefill(r, 2, quick); }
-static int row_prefill_q4_0(bench_result *r, bool quick) { return bench_prefill(r, 3, quick); }
-static int row_prefill_q4_K(bench_result *r, bool quick) { return bench_prefill(r, 4, quick); }
-static int row_token_bf16(bench_result *r, bool quick) { return bench_token(r, 1, quick); }
-static int row_token_q8_0(bench_result *r, bool quick) { return bench_token(r, 2, quick); }
-static int row_token_q4_0(bench_result *r, bool quick) { return bench_token(r, 3, quick); }
-static int row_token_q4_K(bench_result *r, bool quick) { return bench_token(r, 4, quick); }
 
 bool bench_is(const char *row, const char *word)
 {
@@ -172,62 +137,62 @@ bool bench_is(const char *row, const char *word)
 }
 
 const bench_row bench_rows[] = {
-    { "read", "a buffer of 1 GB in order", row_read },
-    { "fma", "vfmadd231ps in registers", row_fma },
-    { "vdpbf16ps", "the same of bf16 pairs", row_dot_bf16 },
-    { "vpdpbusd", "the same of four 8-bit products", row_dot_int8 },
-    { "sgemm", "cblas_sgemm 4096 x 5120 x 1280", row_sgemm },
-    { "clip", "CLIP but for its last layer, f32", bench_clip },
-    { "sam", "SAM's encoder, f32", bench_sam },
-    { "projector", "V-L projector, one image's tokens, bf16 weights", bench_projector },
-    { "region", "region encoder, one box, bf16 weights", bench_region },
-    { "prefill-bf16", "640 rows, bf16 weights, activations bf16", row_prefill_bf16 },
-    { "prefill-bf16-f32", "640 rows, bf16 weights, activations f32", row_prefill_f32 },
-    { "prefill-q8_0", "640 rows, q8_0, activations q8", row_prefill_q8_0 },
-    { "prefill-q4_0", "640 rows, q4_0, activations q8", row_prefill_q4_0 },
-    { "prefill-q4_K", "640 rows, q4_K, activations q8", row_prefill_q4_K },
-    { "token-bf16", "a token behind 640, bf16, activations f32", row_token_bf16 },
-    { "token-q8_0", "a token behind 640, q8_0, activations q8", row_token_q8_0 },
-    { "token-q4_0", "a token behind 640, q4_0, activations q8", row_token_q4_0 },
-    { "token-q4_K", "a token behind 640, q4_K, activations q8", row_token_q4_K },
-    { "dec-bf16", "one row times a matrix in bf16, activations f32", row_decode_bf16_f32 },
-    { "dec-q8_0", "one row times a matrix in q8_0, activations f32", row_decode_q8_0_f32 },
-    { "dec-q8_0-i8", "one row times a matrix in q8_0, activations q8", row_decode_q8_0_q8 },
-    { "dec-q4_0", "one row times a matrix in q4_0, activations f32", row_decode_q4_0_f32 },
-    { "dec-q4_0-i8", "one row times a matrix in q4_0, activations q8", row_decode_q4_0_q8 },
-    { "dec-q4_1", "one row times a matrix in q4_1, activations f32", row_decode_q4_1_f32 },
-    { "dec-q4_1-i8", "one row times a matrix in q4_1, activations q8", row_decode_q4_1_q8 },
-    { "dec-q4_K-i8", "one row times a matrix in q4_K, activations q8", row_decode_q4_k_q8 },
-    { "dec-q5_K-i8", "one row times a matrix in q5_K, activations q8", row_decode_q5_k_q8 },
-    { "dec-q6_K-i8", "one row times a matrix in q6_K, activations q8", row_decode_q6_k_q8 },
-    { "long-bf16", "the same of the MLP's width in bf16, activations f32", row_long_bf16 },
-    { "long-q8_0-i8", "the same of the MLP's width in q8_0, activations q8", row_long_q8_0 },
-    { "long-q4_0-i8", "the same of the MLP's width in q4_0, activations q8", row_long_q4_0 },
+    { "read", "a buffer of 1 GB in order", row_read, 0 },
+    { "fma", "vfmadd231ps in registers", row_peak, 0 },
+    { "vdpbf16ps", "the same of bf16 pairs", row_peak, 1 },
+    { "vpdpbusd", "the same of four 8-bit products", row_peak, 2 },
+    { "sgemm", "cblas_sgemm 4096 x 5120 x 1280", row_sgemm, 0 },
+    { "clip", "CLIP but for its last layer, f32", bench_clip, 0 },
+    { "sam", "SAM's encoder, f32", bench_sam, 0 },
+    { "projector", "V-L projector, one image's tokens, bf16 weights", bench_projector, 0 },
+    { "region", "region encoder, one box, bf16 weights", bench_region, 0 },
+    { "prefill-bf16", "640 rows, bf16 weights, activations bf16", bench_prefill, 0 },
+    { "prefill-bf16-f32", "640 rows, bf16 weights, activations f32", bench_prefill, 1 },
+    { "prefill-q8_0", "640 rows, q8_0, activations q8", bench_prefill, 2 },
+    { "prefill-q4_0", "640 rows, q4_0, activations q8", bench_prefill, 3 },
+    { "prefill-q4_K", "640 rows, q4_K, activations q8", bench_prefill, 4 },
+    { "token-bf16", "a token behind 640, bf16, activations f32", bench_token, 1 },
+    { "token-q8_0", "a token behind 640, q8_0, activations q8", bench_token, 2 },
+    { "token-q4_0", "a token behind 640, q4_0, activations q8", bench_token, 3 },
+    { "token-q4_K", "a token behind 640, q4_K, activations q8", bench_token, 4 },
+    { "dec-bf16", "one row times a matrix in bf16, activations f32", bench_decode, 0 },
+    { "dec-q8_0", "one row times a matrix in q8_0, activations f32", bench_decode, 1 },
+    { "dec-q8_0-i8", "one row times a matrix in q8_0, activations q8", bench_decode, 2 },
+    { "dec-q4_0", "one row times a matrix in q4_0, activations f32", bench_decode, 3 },
+    { "dec-q4_0-i8", "one row times a matrix in q4_0, activations q8", bench_decode, 4 },
+    { "dec-q4_1", "one row times a matrix in q4_1, activations f32", bench_decode, 5 },
+    { "dec-q4_1-i8", "one row times a matrix in q4_1, activations q8", bench_decode, 6 },
+    { "dec-q4_K-i8", "one row times a matrix in q4_K, activations q8", bench_decode, 7 },
+    { "dec-q5_K-i8", "one row times a matrix in q5_K, activations q8", bench_decode, 8 },
+    { "dec-q6_K-i8", "one row times a matrix in q6_K, activations q8", bench_decode, 9 },
+    { "long-bf16", "the same of the MLP's width in bf16, activations f32", bench_decode_long, 0 },
+    { "long-q8_0-i8", "the same of the MLP's width in q8_0, activations q8", bench_decode_long, 2 },
+    { "long-q4_0-i8", "the same of the MLP's width in q4_0, activations q8", bench_decode_long, 4 },
     { "mm-bf16", "a layer's products, bf16 weights and activations",
-      bench_mm_bf16 },
-    { "mm-q8_0", "the same, q8_0 weights, 8-bit activations", row_mm_q8_0 },
-    { "mm-q4_0", "the same, q4_0 weights", row_mm_q4_0 },
-    { "mm-q4_K", "the same, q4_K weights", row_mm_q4_k },
-    { "mm-q6_K", "the same, q6_K weights", row_mm_q6_k },
+      bench_mm_bf16, 0 },
+    { "mm-q8_0", "the same, q8_0 weights, 8-bit activations", bench_mm_8, GM_Q8_0 },
+    { "mm-q4_0", "the same, q4_0 weights", bench_mm_8, GM_Q4_0 },
+    { "mm-q4_K", "the same, q4_K weights", bench_mm_8, GM_Q4_K },
+    { "mm-q6_K", "the same, q6_K weights", bench_mm_8, GM_Q6_K },
     { "kv-f32", "one query of LLaMA-7B's heads against 2048 keys and values in f32",
-      bench_cache_f32 },
-    { "kv-bf16", "the same in bf16", bench_cache_bf16 },
-    { "kv-f16", "the same in f16", bench_cache_f16 },
-    { "masks", "prompts to four masks at the image's size", bench_masks },
-    { "batch", "a step of 8 sequences through two LLaMA-7B layers in bf16", row_batch_bf16 },
-    { "batch-f16", "the same, keys and values kept in f16", row_batch_f16 },
-    { "batch-bf16", "the same, activations bf16, too", row_batch_bf16_bf16 },
-    { "batch-q8_0", "the same in q8_0, activations q8", row_batch_q8_0 },
-    { "batch-q4_0", "the same in q4_0, activations q8", row_batch_q4_0 },
-    { "batch-q4_K", "the same in q4_K, activations q8", row_batch_q4_k },
-    { "nano", "glamm run models/nano, start to written overlay", bench_nano },
-    { "lin-dx", "linear_backward, dx of LLaMA-7B's shapes in bf16, 640 rows", bench_linear_dx },
-    { "lin-dw", "linear_backward, dw of LLaMA-7B's shapes, 640 rows", bench_linear_dw },
-    { "lora", "linear_backward of one LoRA pair of rank 8 at 4096, 640 rows", bench_lora },
+      bench_cache, GM_F32 },
+    { "kv-bf16", "the same in bf16", bench_cache, GM_BF16 },
+    { "kv-f16", "the same in f16", bench_cache, GM_F16 },
+    { "masks", "prompts to four masks at the image's size", bench_masks, 0 },
+    { "batch", "a step of 8 sequences through two LLaMA-7B layers in bf16", bench_batch, 0 },
+    { "batch-f16", "the same, keys and values kept in f16", bench_batch, 1 },
+    { "batch-bf16", "the same, activations bf16, too", bench_batch, 2 },
+    { "batch-q8_0", "the same in q8_0, activations q8", bench_batch, 3 },
+    { "batch-q4_0", "the same in q4_0, activations q8", bench_batch, 4 },
+    { "batch-q4_K", "the same in q4_K, activations q8", bench_batch, 5 },
+    { "nano", "glamm run models/nano, start to written overlay", bench_nano, 0 },
+    { "lin-dx", "linear_backward, dx of LLaMA-7B's shapes in bf16, 640 rows", bench_linear_dx, 0 },
+    { "lin-dw", "linear_backward, dw of LLaMA-7B's shapes, 640 rows", bench_linear_dw, 0 },
+    { "lora", "linear_backward of one LoRA pair of rank 8 at 4096, 640 rows", bench_lora, 0 },
     { "lora-step", "LoRA step, forward and backward, on two layers and head of LLaMA-7B, 640 tokens",
-      bench_lora_step },
-    { "attn-bk", "attention_backward, 640 causal tokens, 32 heads of 128", bench_attention_back },
-    { "conv-bk", "conv2d_backward, 3x3, 1024 channels at 48 x 48, dx and dw", bench_conv_back },
-    { "shapes", "train/shapes.h, a grounded caption with picture and masks", bench_shapes },
+      bench_lora_step, 0 },
+    { "attn-bk", "attention_backward, 640 causal tokens, 32 heads of 128", bench_attention_back, 0 },
+    { "conv-bk", "conv2d_backward, 3x3, 1024 channels at 48 x 48, dx and dw", bench_conv_back, 0 },
+    { "shapes", "train/shapes.h, a grounded caption with picture and masks", bench_shapes, 0 },
 };
 const int bench_nrows = sizeof bench_rows / sizeof *bench_rows;

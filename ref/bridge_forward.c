@@ -257,41 +257,42 @@ static int softmax(float *y, const float *x, int64_t R, int64_t C)
     return gm_bridge_end(&c, c.bad ? 0 : gm_way.to.softmax(out, x, R, C));
 }
 
-static int attention(float *y, const float *q, const float *k, const float *v, const gm_attn *s,
-                     void *unused)
+/* Both slots: keys and values of type kt, of 16 bits without relative positions. */
+static int attend(float *y, const float *q, const void *k, const void *v, gm_dtype kt,
+                  const gm_attn *s)
 {
     gm_bridge_call c = { .n = 0 };
     const gm_kernels *to = &gm_way.to;
     gm_attn t = *s;
     int64_t queries = s->B * s->TQ * s->NH * s->HD, keys = s->B * s->KS * s->NKV * s->HD;
-    (void)unused;
-    float *out = gm_bridge_out(&c, y, gm_floats(queries));
-    q = gm_bridge_in(&c, q, gm_floats(queries));
-    k = gm_bridge_in(&c, k, gm_floats(keys));
-    v = gm_bridge_in(&c, v, gm_floats(keys));
-    t.keep = gm_bridge_in(&c, s->keep, (size_t)(s->B * s->TK));
-    t.rel_h = gm_bridge_in(&c, s->rel_h, gm_floats((2 * s->GH - 1) * s->HD));
-    t.rel_w = gm_bridge_in(&c, s->rel_w, gm_floats((2 * s->GW - 1) * s->HD));
-    void *room = gm_bridge_scratch(&c, to->attention_scratch ? to->attention_scratch(&t) : 0);
-    return gm_bridge_end(&c, c.bad ? 0 : to->attention(out, q, k, v, &t, room));
-}
-
-static int attention16(float *y, const float *q, const void *k, const void *v, gm_dtype kt,
-                       const gm_attn *s, void *unused)
-{
-    gm_bridge_call c = { .n = 0 };
-    const gm_kernels *to = &gm_way.to;
-    gm_attn t = *s;
-    int64_t queries = s->B * s->TQ * s->NH * s->HD, keys = s->B * s->KS * s->NKV * s->HD;
-    (void)unused;
+    size_t scratch = 0;
     float *out = gm_bridge_out(&c, y, gm_floats(queries));
     q = gm_bridge_in(&c, q, gm_floats(queries));
     k = gm_bridge_in(&c, k, gm_type_bytes(kt, keys));
     v = gm_bridge_in(&c, v, gm_type_bytes(kt, keys));
     t.keep = gm_bridge_in(&c, s->keep, (size_t)(s->B * s->TK));
-    void *room =
-        gm_bridge_scratch(&c, to->attention16_scratch ? to->attention16_scratch(kt, &t) : 0);
-    return gm_bridge_end(&c, c.bad ? 0 : to->attention16(out, q, k, v, kt, &t, room));
+    t.rel_h = gm_bridge_in(&c, s->rel_h, gm_floats((2 * s->GH - 1) * s->HD));
+    t.rel_w = gm_bridge_in(&c, s->rel_w, gm_floats((2 * s->GW - 1) * s->HD));
+    if (kt == GM_F32) scratch = to->attention_scratch ? to->attention_scratch(&t) : 0;
+    else scratch = to->attention16_scratch ? to->attention16_scratch(kt, &t) : 0;
+    void *room = gm_bridge_scratch(&c, scratch);
+    if (c.bad) return gm_bridge_end(&c, 0);
+    return gm_bridge_end(&c, kt == GM_F32 ? to->attention(out, q, k, v, &t, room)
+                                          : to->attention16(out, q, k, v, kt, &t, room));
+}
+
+static int attention(float *y, const float *q, const float *k, const float *v, const gm_attn *s,
+                     void *unused)
+{
+    (void)unused;
+    return attend(y, q, k, v, GM_F32, s);
+}
+
+static int attention16(float *y, const float *q, const void *k, const void *v, gm_dtype kt,
+                       const gm_attn *s, void *unused)
+{
+    (void)unused;
+    return attend(y, q, k, v, kt, s);
 }
 
 static int argmax(int32_t *y, const float *x, int64_t R, int64_t C)

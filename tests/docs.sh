@@ -2,8 +2,8 @@
 # usage: docs.sh GLAMM     Holds the documents against the tree: links lead somewhere, files and functions that are
 # named exist, and every "$ glamm .." of docs/WALKTHROUGH.md still prints what stands below it (numbers within 1 %).
 set -u
-program=$1 passed=0 failed=0
-verdict() { if [ "$1" = 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL  $2"; fi; }
+program=$1
+. "$(dirname "$0")/verdict.sh"
 
 documents=$(ls README.md docs/*.md models/*/README.md)
 
@@ -37,7 +37,7 @@ glamm() {
     [ "$1" != run ] || set -- "$@" --out "$work/out" --redo
     "$program" "$@"
 }
-work=$(mktemp -d) settings= command=
+settings= command=
 run() {
     [ -n "$command" ] || return
     (eval "$settings"; eval "$command") > "$work/got" 2>&1
@@ -53,6 +53,4 @@ while IFS= read -r line; do
     esac
 done < docs/WALKTHROUGH.md
 run
-rm -r "$work"
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+sum_up

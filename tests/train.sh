@@ -2,11 +2,8 @@
 # usage: train.sh GLAMM     Runs of `glamm train` from outside: ended at a random moment, interrupted, out of disk,
 # not finite, wrong command lines; what they leave, and that --resume goes on to the bit.
 set -u
-glamm=$1 passed=0 failed=0
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-verdict() { if [ "$1" = 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL  $2"; fi; }
-says() { grep -qF -- "$1" "$work/err"; verdict $? "$2: no '$1' in: $(tail -2 "$work/err")"; }
+glamm=$1
+. "$(dirname "$0")/verdict.sh"
 
 cat > "$work/run.conf" << 'END'
 model = golden/mini/model
@@ -123,5 +120,4 @@ says "tensors train" "--dry-run"
 "$glamm" train --help > "$work/err"; verdict $? "--help: status"
 says "--lora_alpha X" "--help"
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+sum_up

@@ -2,10 +2,8 @@
 # usage: train_mpi.sh GLAMM GLAMM_MPI     Two processes train as one does with twice the micro-batches; one that is
 # killed ends the other.  GLAMM_MPI: built with MPI=1.
 set -u
-glamm=$1 mpi=$2 passed=0 failed=0
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-verdict() { if [ "$1" = 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL  $2"; fi; }
+glamm=$1 mpi=$2
+. "$(dirname "$0")/verdict.sh"
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1    # containers have no other user
 
 cat > "$work/run.conf" << 'END'
@@ -49,5 +47,4 @@ wait $pid; test $? != 0; verdict $? "a killed process: status"
 for _ in $(seq 100); do pgrep -f "train $work/run.conf" > /dev/null || break; sleep 0.1; done   # on a busy machine
 pgrep -f "train $work/run.conf" > /dev/null; test $? = 1; verdict $? "a killed process: the other one still runs"
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+sum_up

@@ -2,11 +2,8 @@
 # usage: train_processes.sh GLAMM     Several processes of one machine train as one does; one that is killed ends the
 # others, in one line, and what was saved stays; interruptions save.
 set -u
-glamm=$1 passed=0 failed=0
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-verdict() { if [ "$1" = 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL  $2"; fi; }
-says() { grep -qF -- "$1" "$work/err"; verdict $? "$2: no '$1' in: $(tail -2 "$work/err")"; }
+glamm=$1
+. "$(dirname "$0")/verdict.sh"
 
 # k_proj.bias: its gradient is rounding alone, which AdamW would make as large as the rest: no two ways to add agree then.
 cat > "$work/run.conf" << 'END'
@@ -114,5 +111,4 @@ says "wanted 1 under mpirun" "processes under mpirun"
 says "cannot reserve" "no addresses"
 test ! -e "$work/bad"; verdict $? "a wrong command line leaves a folder"
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+sum_up

@@ -23,8 +23,8 @@ const cpu_dots8 *cpu_best_dots8(int i)
 
 const cpu_dots_k8 *cpu_best_dots_k8(void) { return NULL; }
 cpu_few cpu_best_few(gm_dtype wt) { return (void)wt, NULL; }
-cpu_few8 cpu_best_few8(gm_dtype wt) { return (void)wt, NULL; }
-cpu_few8 cpu_best_few16(void) { return NULL; }
+cpu_few cpu_best_few8(gm_dtype wt) { return (void)wt, NULL; }
+cpu_few cpu_best_few16(void) { return NULL; }
 const cpu_products *cpu_best_products(void) { return NULL; }
 
 const cpu_products8 *cpu_best_products8(void)

@@ -64,9 +64,22 @@ const cpu_dots_k8 *cpu_best_dots_k8(void);
 /* x86_avx2_k8.c, cpu_quant_k8.c */
 extern const cpu_dots_k8 cpu_dots_k8_avx2, cpu_dots_k8_plain;
 
+/* What a kernel that takes weights as unsigned bytes has more than their whole numbers. */
+static inline int32_t cpu_lift(gm_dtype wt)
+{
+    return wt == GM_Q8_0 ? 128 : wt == GM_Q4_0 ? 8 : wt == GM_Q6_K ? 32 : 0;
+}
+
+/* 32 activations in 8 bits for such kernels.  lift: what makes up for it, -cpu_lift times the sum
+ * of q (of q6_K each half's, else the first has all); d: the step; s: what the block's minimum is
+ * multiplied by, of q4_1 gm_q8_block's s, of blocks of 256 the sum of q. */
+typedef struct { int8_t q[GM_BLOCK]; int32_t lift[2]; float d, s; } cpu_lifted8;
+enum { CPU_RUN8 = 8 };                  /* of them in a block of 256 */
+
 /* cpu_linear_q8.c: rounded as fast as the processor can. */
 void cpu_round_q8(gm_q8_block *y, const float *x, int64_t blocks);
-void cpu_round_k8(gm_k8_block *y, const float *x);
+/* cpu_linear_q8.c: y (blocks) = x, at most CPU_RUN8, all of them where blocks have 256 values. */
+void cpu_round_lifted8(cpu_lifted8 *y, const float *x, gm_dtype wt, int64_t blocks);
 
 /* cpu_linear_q8.c: y (cpu_groups(blocks)) = x (blocks * GM_BLOCK floats), for weights of type
  * wt. */

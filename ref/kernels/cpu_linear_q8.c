@@ -68,13 +68,39 @@ void cpu_round_q8(gm_q8_block *y, const float *x, int64_t blocks)
     else round_blocks(y, x, blocks);
 }
 
-GM_CLONES void cpu_round_k8(gm_k8_block *y, const float *x) { gm_round_k8(y, x); }
+GM_CLONES static void round_k8(gm_k8_block *y, const float *x) { gm_round_k8(y, x); }
 
 static int32_t sum_of(const gm_q8_block *q)
 {
     int32_t sum = 0;
     for (int k = 0; k < GM_BLOCK; k++) sum += q->q[k];
     return sum;
+}
+
+static cpu_lifted8 lifted(const int8_t *q, int32_t lift, int32_t second, float d, float s)
+{
+    cpu_lifted8 y = { .lift = { lift, second }, .d = d, .s = s };
+    memcpy(y.q, q, sizeof y.q);
+    return y;
+}
+
+void cpu_round_lifted8(cpu_lifted8 *y, const float *x, gm_dtype wt, int64_t blocks)
+{
+    const int32_t lift = cpu_lift(wt);
+    if (gm_block_values(wt) == GM_K_BLOCK) {
+        gm_k8_block k;
+        round_k8(&k, x);
+        for (int b = 0; b < CPU_RUN8; b++) {
+            int32_t first = k.sums[2 * b], second = k.sums[2 * b + 1];
+            y[b] = lifted(k.q + GM_BLOCK * b, -lift * first, -lift * second, k.d,
+                          (float)(first + second));
+        }
+        return;
+    }
+    gm_q8_block q[CPU_RUN8];
+    cpu_round_q8(q, x, blocks);
+    for (int64_t b = 0; b < blocks; b++)
+        y[b] = lifted(q[b].q, lift ? -lift * sum_of(&q[b]) : 0, 0, q[b].d, q[b].s);
 }
 
 void cpu_pack8(cpu_group8 *y, const float *x, gm_dtype wt, int64_t blocks)
@@ -123,34 +149,17 @@ static void fast(float *y, const float *x, const void *w, gm_dtype wt, const flo
         some_rows(y, packed, w, dot, b, R, N, n, blocks, bytes);
 }
 
-/* Row i of a tile's block. */
-static void pack_row(cpu_block8 *y, int64_t i, const int8_t *q, int32_t lift, int32_t second,
-                     float d, float s)
-{
-    for (int k = 0; k < 8; k++) memcpy(&y->q[k][i], q + 4 * k, 4);
-    y->lift[0][i] = lift;
-    y->lift[1][i] = second;
-    y->d[i] = d;
-    y->s[i] = s;
-}
-
 /* A run of blocks of row i of a tile. */
 static void pack_run(cpu_block8 *to, int64_t i, const float *x, gm_dtype wt, int64_t blocks)
 {
-    int32_t less = wt == GM_Q8_0 ? 128 : wt == GM_Q4_0 ? 8 : wt == GM_Q6_K ? 32 : 0;
-    if (gm_block_values(wt) == GM_K_BLOCK) {
-        gm_k8_block q;
-        cpu_round_k8(&q, x);
-        for (int j = 0; j < CPU_RUN8; j++) {
-            int32_t a = q.sums[2 * j], b = q.sums[2 * j + 1];
-            pack_row(&to[j], i, q.q + GM_BLOCK * j, -less * a, -less * b, q.d, (float)(a + b));
-        }
-        return;
+    cpu_lifted8 run[CPU_RUN8];
+    cpu_round_lifted8(run, x, wt, blocks);
+    for (const cpu_lifted8 *y = run; y < run + blocks; y++, to++) {
+        for (int k = 0; k < 8; k++) memcpy(&to->q[k][i], y->q + 4 * k, 4);
+        for (int h = 0; h < 2; h++) to->lift[h][i] = y->lift[h];
+        to->d[i] = y->d;
+        to->s[i] = y->s;
     }
-    gm_q8_block q[CPU_RUN8];
-    cpu_round_q8(q, x, blocks);
-    for (int64_t b = 0; b < blocks; b++)
-        pack_row(&to[b], i, q[b].q, less ? -less * sum_of(&q[b]) : 0, 0, q[b].d, q[b].s);
 }
 
 static int64_t tiles_of(int64_t R) { return (R + CPU_TILE8 - 1) / CPU_TILE8; }
@@ -224,7 +233,7 @@ static void plain_wide(float *y, const float *x, const void *w, gm_dtype wt, con
     if (!best) best = &cpu_dots_k8_plain;
     cpu_dot_k8 dot = wt == GM_Q4_K ? best->q4_k : wt == GM_Q5_K ? best->q5_k : best->q6_k;
     #pragma omp parallel for if (R * K > CPU_GRAIN)
-    for (int64_t i = 0; i < R * blocks; i++) cpu_round_k8(&rounded[i], x + i * GM_K_BLOCK);
+    for (int64_t i = 0; i < R * blocks; i++) round_k8(&rounded[i], x + i * GM_K_BLOCK);
     #pragma omp parallel for if (R * N * K > 2 * CPU_GRAIN)
     for (int64_t n = 0; n < N; n++)
         for (int64_t r = 0; r < R; r++)

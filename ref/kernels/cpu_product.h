@@ -1,6 +1,7 @@
 /* Matrix products with more than a few rows in the arithmetic that some processors have for it. */
 #ifndef GM_CPU_PRODUCT_H
 #define GM_CPU_PRODUCT_H
+#include "cpu_dots.h"
 #include "typed.h"
 
 /* out (R + CPU_SPARE, CPU_PANEL) = x (R, K) times `columns` rows of w (columns, K), at most
@@ -59,11 +60,9 @@ void cpu_product_vnni(float *out, const void *x, const uint8_t *w, gm_dtype wt, 
 void cpu_product_dotprod(float *out, const void *x, const uint8_t *w, gm_dtype wt, int64_t R,
                          int64_t columns, int64_t blocks);
 
-/* A block of 32 and three rows; a row that does not exist is 0.  q[i]: elements 4 i to 4 i + 3 of
- * each row.  lift: what makes up for weights that are taken as unsigned, -128, -8 times the sum for
- * q8_0, q4_0, -32 times each half's for q6_K.  s: what a minimum is multiplied by, of blocks of 256
- * the sum of q. */
-enum { CPU_TILE8 = 3, CPU_RUN8 = 8 };                       /* rows; blocks of a run */
+/* Three rows of cpu_lifted8 (cpu_dots.h); a row that does not exist is 0.  q[i]: elements 4 i to
+ * 4 i + 3 of each row. */
+enum { CPU_TILE8 = 3 };
 typedef struct {
     int32_t q[8][CPU_TILE8], lift[2][CPU_TILE8];
     float d[CPU_TILE8], s[CPU_TILE8];

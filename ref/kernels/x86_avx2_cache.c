@@ -1,7 +1,6 @@
 /* Rows of a 16-bit KV cache with AVX2, FMA and F16C, eight numbers at a time: as
  * x86_avx512_cache.c, which has the shapes.  Compiled as x86_avx2.c. */
-#include <immintrin.h>
-#include "cpu_cache.h"
+#include "x86_cache_rows.h"
 
 /* As floats; `type` is known when this is compiled. */
 static inline __m256 halves_at(const uint16_t *p, gm_dtype type)
@@ -21,14 +20,6 @@ static inline float sum_of(__m256 v)
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
-}
-
-/* The line that row r of the next CPU_KEYS has where element d of this one is, to the second-level
- * cache; nothing faults. */
-static inline void ask_for(const uint16_t *rows, int64_t r, int64_t d, int64_t stride)
-{
-    uintptr_t p = (uintptr_t)rows + (uintptr_t)(((r + CPU_KEYS) * stride + d) * 2);
-    if (d % 32 == 0) _mm_prefetch((const char *)p, _MM_HINT_T1);
 }
 
 /* `rows` is known, too. */
@@ -52,15 +43,6 @@ static inline void dots_of(float *score, const float *q, const uint16_t *k, int 
     }
 }
 
-static inline void dots(float *score, const float *q, const uint16_t *k, int64_t n, int64_t HD,
-                        int64_t stride, float scale, gm_dtype type)
-{
-    if (n == CPU_KEYS) dots_of(score, q, k, CPU_KEYS, HD, stride, scale, type);
-    else
-        for (int64_t j = 0; j < n; j++)
-            dots_of(score + j, q, k + j * stride, 1, HD, stride, scale, type);
-}
-
 static inline void weigh_of(float *y, const float *weight, const uint16_t *v, int rows, int64_t HD,
                             int64_t stride, gm_dtype type)
 {
@@ -79,52 +61,11 @@ static inline void weigh_of(float *y, const float *weight, const uint16_t *v, in
         for (int r = 0; r < rows; r++) y[d] += weight[r] * half_at(v + r * stride + d, type);
 }
 
-static inline void weigh(float *y, const float *weight, const uint16_t *v, int64_t n, int64_t HD,
-                         int64_t stride, gm_dtype type)
-{
-    if (n == CPU_KEYS) weigh_of(y, weight, v, CPU_KEYS, HD, stride, type);
-    else
-        for (int64_t j = 0; j < n; j++)
-            weigh_of(y, weight + j, v + j * stride, 1, HD, stride, type);
-}
-
 static inline void widen(float *y, const uint16_t *x, int64_t n, gm_dtype type)
 {
     int64_t i = 0;
     for (; i + 8 <= n; i += 8) _mm256_storeu_ps(y + i, halves_at(x + i, type));
     for (; i < n; i++) y[i] = half_at(x + i, type);
-}
-
-static void dots_bf16(float *score, const float *q, const void *k, int64_t n, int64_t HD,
-                      int64_t stride, float scale)
-{
-    dots(score, q, k, n, HD, stride, scale, GM_BF16);
-}
-
-static void dots_f16(float *score, const float *q, const void *k, int64_t n, int64_t HD,
-                     int64_t stride, float scale)
-{
-    dots(score, q, k, n, HD, stride, scale, GM_F16);
-}
-
-static void weigh_bf16(float *y, const float *weight, const void *v, int64_t n, int64_t HD,
-                       int64_t stride)
-{
-    weigh(y, weight, v, n, HD, stride, GM_BF16);
-}
-
-static void weigh_f16(float *y, const float *weight, const void *v, int64_t n, int64_t HD,
-                      int64_t stride)
-{
-    weigh(y, weight, v, n, HD, stride, GM_F16);
-}
-
-static void widen_bf16(float *y, const uint16_t *x, int64_t n) { widen(y, x, n, GM_BF16); }
-static void widen_f16(float *y, const uint16_t *x, int64_t n) { widen(y, x, n, GM_F16); }
-
-static void narrow_bf16(uint16_t *y, const float *x, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) y[i] = gm_to_bf16(x[i]);
 }
 
 static void narrow_f16(uint16_t *y, const float *x, int64_t n)
@@ -136,7 +77,4 @@ static void narrow_f16(uint16_t *y, const float *x, int64_t n)
     for (; i < n; i++) y[i] = (uint16_t)_cvtss_sh(x[i], nearest);
 }
 
-const cpu_cache_rows cpu_cache_avx2[2] = {
-    { "avx2", dots_bf16, weigh_bf16, widen_bf16, narrow_bf16 },
-    { "avx2", dots_f16, weigh_f16, widen_f16, narrow_f16 },
-};
+const cpu_cache_rows cpu_cache_avx2[2] = X86_CACHE_ROWS("avx2");

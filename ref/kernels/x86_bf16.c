@@ -100,12 +100,10 @@ GM_ALWAYS void few(float *out, const int32_t *x, const uint8_t *w, int64_t row, 
     for (int c = 0; c < C; c++) _mm512_storeu_ps(out + c * CPU_LANES, sum[c]);
 }
 
-void cpu_few_bf16(float *out, const int32_t *x, const uint8_t *w, gm_dtype wt, int64_t row, int C,
+#define OF_SIDE(side) few(out, x, w, row, side, K)
+void cpu_few_bf16(float *out, const void *x, const uint8_t *w, gm_dtype wt, int64_t row, int C,
                   int64_t K)
 {
     (void)wt;
-    if (C == 8) few(out, x, w, row, 8, K);
-    else if (C == 4) few(out, x, w, row, 4, K);
-    else if (C == 2) few(out, x, w, row, 2, K);
-    else few(out, x, w, row, 1, K);
+    X86_BY_SIDE(C, OF_SIDE);
 }

@@ -42,13 +42,13 @@ cpu_few cpu_best_few(gm_dtype wt)
     return has_avx512() && (wt == GM_BF16 || gm_block_bytes(wt)) ? cpu_few_avx512 : NULL;
 }
 
-cpu_few8 cpu_best_few8(gm_dtype wt)
+cpu_few cpu_best_few8(gm_dtype wt)
 {
     return has_avx512() && __builtin_cpu_supports("avx512vnni") && gm_block_bytes(wt)
                ? cpu_few_vnni : NULL;
 }
 
-cpu_few8 cpu_best_few16(void)
+cpu_few cpu_best_few16(void)
 {
     return has_avx512() && __builtin_cpu_supports("avx512bf16") ? cpu_few_bf16 : NULL;
 }

@@ -31,7 +31,7 @@ GM_ALWAYS void add_blocks(__m512 *sum, const float *x, const uint8_t *w, gm_dtyp
         __m512 d, m;
         x86_ask(w, row, at, bytes);
         x86_block(q, &d, &m, w + at, wt, row);
-        if (wt != GM_Q4_1) m = _mm512_mul_ps(d, _mm512_set1_ps((float)-x86_lift(wt)));
+        if (wt != GM_Q4_1) m = _mm512_mul_ps(d, _mm512_set1_ps((float)-cpu_lift(wt)));
         for (int i = 0; i < 8; i++) add_four(sum, q[i], d, m, x + 4 * i * C, C);
     }
 }
@@ -114,26 +114,17 @@ GM_ALWAYS void few(float *out, const float *x, const uint8_t *w, gm_dtype wt, in
     }
 }
 
-/* Each type's, for one of the sizes of cpu_side. */
+#define OF_SIDE(side) few(out, x, w, wt, row, side, K)
 GM_ALWAYS void few_of(float *out, const float *x, const uint8_t *w, gm_dtype wt, int64_t row, int C,
                       int64_t K)
 {
-    if (C == 8) few(out, x, w, wt, row, 8, K);
-    else if (C == 4) few(out, x, w, wt, row, 4, K);
-    else if (C == 2) few(out, x, w, wt, row, 2, K);
-    else few(out, x, w, wt, row, 1, K);
+    X86_BY_SIDE(C, OF_SIDE);
 }
 
-void cpu_few_avx512(float *out, const float *x, const uint8_t *w, gm_dtype wt, int64_t row, int C,
+#define OF_TYPE(type) few_of(out, x, w, type, row, C, K)
+void cpu_few_avx512(float *out, const void *x, const uint8_t *w, gm_dtype wt, int64_t row, int C,
                     int64_t K)
 {
-    switch (wt) {
-    case GM_BF16: few_of(out, x, w, GM_BF16, row, C, K); return;
-    case GM_Q8_0: few_of(out, x, w, GM_Q8_0, row, C, K); return;
-    case GM_Q4_0: few_of(out, x, w, GM_Q4_0, row, C, K); return;
-    case GM_Q4_1: few_of(out, x, w, GM_Q4_1, row, C, K); return;
-    case GM_Q4_K: few_of(out, x, w, GM_Q4_K, row, C, K); return;
-    case GM_Q5_K: few_of(out, x, w, GM_Q5_K, row, C, K); return;
-    default: few_of(out, x, w, GM_Q6_K, row, C, K); return;
-    }
+    if (wt == GM_BF16) OF_TYPE(GM_BF16);
+    else X86_BY_TYPE(wt, OF_TYPE)
 }

@@ -3,6 +3,7 @@
 #ifndef GM_X86_FEW_H
 #define GM_X86_FEW_H
 #include <immintrin.h>
+#include "cpu_dots.h"
 #include "typed.h"
 
 #define GM_ALWAYS static inline __attribute__((always_inline))
@@ -48,12 +49,6 @@ GM_ALWAYS void x86_ask(const uint8_t *w, int64_t row, int64_t at, int64_t bytes)
 }
 
 /* ---- blocks of 32: q (8) unsigned, four weights of a row a word; the weight is d q + m ---- */
-
-/* What q is more than the weight's whole number. */
-GM_ALWAYS int x86_lift(gm_dtype wt)
-{
-    return wt == GM_Q8_0 ? 128 : wt == GM_Q4_0 ? 8 : wt == GM_Q6_K ? 32 : 0;
-}
 
 GM_ALWAYS void x86_halves_apart(__m512i *q, const __m512i *v, int n)
 {
@@ -164,5 +159,22 @@ GM_ALWAYS int x86_part_at(gm_dtype wt, int j, int i)
 {
     return wt == GM_Q6_K ? j / 2 * 4 + j % 2 + 2 * i : 2 * j + i;
 }
+
+/* of(type), compiled for each type of blocks. */
+#define X86_BY_TYPE(wt, of)         \
+    switch (wt) {                   \
+    case GM_Q8_0: of(GM_Q8_0); break; \
+    case GM_Q4_0: of(GM_Q4_0); break; \
+    case GM_Q4_1: of(GM_Q4_1); break; \
+    case GM_Q4_K: of(GM_Q4_K); break; \
+    case GM_Q5_K: of(GM_Q5_K); break; \
+    default: of(GM_Q6_K);           \
+    }
+/* of(C), compiled for each of the sizes of cpu_side. */
+#define X86_BY_SIDE(C, of)          \
+    if ((C) == 8) of(8);            \
+    else if ((C) == 4) of(4);       \
+    else if ((C) == 2) of(2);       \
+    else of(1)
 
 #endif

@@ -99,25 +99,16 @@ GM_ALWAYS void few(float *out, const int32_t *x, const uint8_t *w, gm_dtype wt, 
     else few_blocks(out, x, w, wt, row, C, K);
 }
 
-/* Each type's, for one of the sizes of cpu_side. */
+#define OF_SIDE(side) few(out, x, w, wt, row, side, K)
 GM_ALWAYS void few_of(float *out, const int32_t *x, const uint8_t *w, gm_dtype wt, int64_t row,
                       int C, int64_t K)
 {
-    if (C == 8) few(out, x, w, wt, row, 8, K);
-    else if (C == 4) few(out, x, w, wt, row, 4, K);
-    else if (C == 2) few(out, x, w, wt, row, 2, K);
-    else few(out, x, w, wt, row, 1, K);
+    X86_BY_SIDE(C, OF_SIDE);
 }
 
-void cpu_few_vnni(float *out, const int32_t *x, const uint8_t *w, gm_dtype wt, int64_t row, int C,
+#define OF_TYPE(type) few_of(out, x, w, type, row, C, K)
+void cpu_few_vnni(float *out, const void *x, const uint8_t *w, gm_dtype wt, int64_t row, int C,
                   int64_t K)
 {
-    switch (wt) {
-    case GM_Q8_0: few_of(out, x, w, GM_Q8_0, row, C, K); return;
-    case GM_Q4_0: few_of(out, x, w, GM_Q4_0, row, C, K); return;
-    case GM_Q4_1: few_of(out, x, w, GM_Q4_1, row, C, K); return;
-    case GM_Q4_K: few_of(out, x, w, GM_Q4_K, row, C, K); return;
-    case GM_Q5_K: few_of(out, x, w, GM_Q5_K, row, C, K); return;
-    default: few_of(out, x, w, GM_Q6_K, row, C, K); return;
-    }
+    X86_BY_TYPE(wt, OF_TYPE)
 }

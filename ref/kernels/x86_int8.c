@@ -152,16 +152,9 @@ GM_ALWAYS void product(float *out, const cpu_block8 *x, const uint8_t *w, gm_dty
     }
 }
 
-void cpu_product_vnni(float *out, const void *tiled, const uint8_t *w, gm_dtype wt, int64_t R,
+#define OF_TYPE(type) product(out, x, w, type, R, columns, blocks)
+void cpu_product_vnni(float *out, const void *x, const uint8_t *w, gm_dtype wt, int64_t R,
                       int64_t columns, int64_t blocks)
 {
-    const cpu_block8 *x = tiled;
-    switch (wt) {
-    case GM_Q8_0: product(out, x, w, GM_Q8_0, R, columns, blocks); return;
-    case GM_Q4_0: product(out, x, w, GM_Q4_0, R, columns, blocks); return;
-    case GM_Q4_1: product(out, x, w, GM_Q4_1, R, columns, blocks); return;
-    case GM_Q4_K: product(out, x, w, GM_Q4_K, R, columns, blocks); return;
-    case GM_Q5_K: product(out, x, w, GM_Q5_K, R, columns, blocks); return;
-    default: product(out, x, w, GM_Q6_K, R, columns, blocks); return;
-    }
+    X86_BY_TYPE(wt, OF_TYPE)
 }
