@@ -106,6 +106,25 @@ START_TEST(one_ends)
 }
 END_TEST
 
+/* A caller that goes on after the error does not wait for ever. */
+START_TEST(one_that_ended_is_remembered)
+{
+    gm_error e = { "" }, again = { "" };
+    ck_assert_int_eq(gm_comm_start(3, &e), 0);
+    int rank = gm_comm_rank();
+    if (rank == 1) _Exit(7);
+    double start = gm_seconds();
+    int lost = gm_comm_any(false, &e), still = rank ? 0 : gm_comm_any(false, &again);
+    gm_comm_fail();
+    gm_comm_end();
+    if (rank) _Exit(0);
+    ck_assert_int_eq(lost, -1);
+    ck_assert_int_eq(still, -1);
+    ck_assert_str_eq(again.text, e.text);
+    ck_assert(gm_seconds() - start < 5);
+}
+END_TEST
+
 START_TEST(alone)
 {
     gm_error e = { "" };
@@ -130,6 +149,7 @@ Suite *test_train_comm(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, sums_and_copies);
     tcase_add_test(t, one_ends);
+    tcase_add_test(t, one_that_ended_is_remembered);
     tcase_add_test(t, alone);
     suite_add_tcase(s, t);
     return s;

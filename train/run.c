@@ -117,11 +117,11 @@ static int draw_curves(const run *r, gm_error *e)
     return bad;
 }
 
-static int save(run *r, gm_error *e)
+/* What the first process writes of what it has. */
+static int write_all(const run *r, gm_error *e)
 {
     const gm_trainer *t = &r->t;
     char best[60];
-    if (gm_deal_moments(&r->t.ps, e) != 0) return -1;
     if (!r->writes) return 0;
     if (draw_curves(r, e) != 0 || gm_state_save(t, r->out, e) != 0) return -1;
     snprintf(best, sizeof best, "update-%08lld\n", (long long)t->best_update);
@@ -130,12 +130,20 @@ static int save(run *r, gm_error *e)
     return 0;
 }
 
-/* A full disk must not end a long run: what is saved stays, and the next time may succeed. */
-static void try_to_save(run *r)
+static int save(run *r, gm_error *e)
 {
-    gm_error e = { "" };
-    if (save(r, &e) != 0)
-        gm_train_say(&r->t.log, "NOT SAVED: %s; going on, the checkpoint before stays", e.text);
+    return gm_deal_moments(&r->t.ps, e) != 0 ? -1 : write_all(r, e);
+}
+
+/* A full disk must not end a long run: what is saved stays, and the next time may succeed.  A
+ * process that is no more ends it. */
+static int try_to_save(run *r, gm_error *e)
+{
+    gm_error why = { "" };
+    if (gm_deal_moments(&r->t.ps, e) != 0) return -1;
+    if (write_all(r, &why) != 0)
+        gm_train_say(&r->t.log, "NOT SAVED: %s; going on, the checkpoint before stays", why.text);
+    return 0;
 }
 
 /* ---- the loop ---- */
@@ -153,8 +161,8 @@ static int one_update(run *r, gm_error *e)
     if (gm_curves_add(&r->curves, &row, e) != 0) return -1;
     bool best = checked && t->best_update == t->update;
     if (t->update < o->updates && (best || due(t->update, o->save_every, o->updates)))
-        try_to_save(r);
-    else if (r->writes && due(t->update, o->plot_every, o->updates)) draw_curves(r, NULL);
+        return try_to_save(r, e);
+    if (r->writes && due(t->update, o->plot_every, o->updates)) draw_curves(r, NULL);
     return 0;
 }
 
